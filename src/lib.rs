@@ -1,0 +1,1 @@
+//! minipy: a small Python-like language in which concurrency can be seen.

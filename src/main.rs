@@ -1,0 +1,2 @@
+//! The `minipy` command.
+fn main() {}
