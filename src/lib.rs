@@ -1,1 +1,3 @@
 //! minipy: a small Python-like language in which concurrency can be seen.
+pub mod code;
+pub mod heap;
