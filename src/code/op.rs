@@ -305,7 +305,6 @@ ops! {
     ReturnGenNone  [No No No]       []          "Return None from a generator.";
     Halt           [No No No]       []          "End of a run entered from native code.";
     InitDone       [No No No]       []          "Return address of __init__ called by instantiation.";
-    Stub           [No Uint No]     []          "Return address used by native continuations; b names which.";
 }
 
 /// Number of instructions.

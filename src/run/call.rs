@@ -435,10 +435,10 @@ impl Thread {
     /// Calls `f`; the last arguments are named by the tuple of interned names `kw`.
     pub fn call_named(&mut self, f: Value, args: &[Value], kw: Option<&'static Tuple>) -> R {
         let p = self.free();
-        room(self, p, args.len() + 8)?;
+        room(self, p, args.len() + 9)?;
         // SAFETY: `p` is the first free word and there is room.
         unsafe {
-            let w = p.add(2);
+            let w = p.add(3);
             *w = f;
             std::ptr::copy_nonoverlapping(args.as_ptr(), w.add(3), args.len());
             self.call_window(p, w, args.len(), kw)
@@ -471,10 +471,10 @@ impl Thread {
             }
         }
         let n = t.len() + count;
-        room(self, p, n + 8)?;
+        room(self, p, n + 9)?;
         // SAFETY: `p` is the first free word and there is room.
         let r = unsafe {
-            let w = p.add(2);
+            let w = p.add(3);
             *w = f;
             for (i, v) in t.iter().enumerate() {
                 *w.add(3 + i) = v;
@@ -490,17 +490,21 @@ impl Thread {
         r
     }
 
-    /// Calls the filled window `w` = `p + 2`, where `p` was the first free word.
+    /// Calls the filled window `w` = `p + 3`, where `p` was the first free word.
     unsafe fn call_window(&mut self, p: *mut Value, w: *mut Value, n: usize, kw: Option<&'static Tuple>) -> R {
         let (pc, base, top) = (self.pc, self.base, self.top);
         // SAFETY: there is room (asked for by the callers); the words are ours.
         unsafe {
             *p = Value(top as u64);
             *p.add(1) = Value(pc as u64);
+            *p.add(2) = Value(base as u64);
             self.top = w.add(3 + n);
             let r = match enter(self, w, n, kw, dispatch::halt()) {
                 Ok(Entered::Value(v)) => Ok(v),
-                Ok(Entered::Frame(pc, frame)) => self.run_frame(pc, frame),
+                Ok(Entered::Frame(pc, frame)) => {
+                    *w.add(2) = Value(w as u64);
+                    self.run_frame(pc, frame)
+                }
                 Err(e) => Err(e),
             };
             self.pc = pc;

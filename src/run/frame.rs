@@ -1,8 +1,8 @@
 //! Windows on the value stack and the walk over them.
 //!
 //! `base[-3]` callee, `base[-2]` saved pc, `base[-1]` saved base, `base[0..]` registers. A generator's window has its
-//! generator in `base[-4]`. Below a window entered from native code stand the saved top and the saved pc of the
-//! interrupted frame. The window of the `InitDone` stub has the new instance in the callee's place.
+//! generator in `base[-4]`. Below a window entered from native code stand the saved top, the saved pc and the saved base
+//! of the interrupted frame; its own `base[-1]` is then the window's start, where `Halt` finds the result. The window of the `InitDone` stub has the new instance in the callee's place.
 
 use super::dispatch;
 use super::thread::Thread;
@@ -70,13 +70,11 @@ pub fn caller(base: *mut Value) -> Option<(*const u64, *mut Value)> {
     unsafe {
         let saved = (*base.sub(2)).0 as *const u64;
         let up = (*base.sub(1)).0 as *mut Value;
-        if up.is_null() {
-            return None;
-        }
         if saved == dispatch::halt() {
             let below = if function(base).is_some_and(is_generator) { 5 } else { 4 };
-            let pc = (*base.sub(below)).0 as *const u64;
-            return Some((pc, up));
+            let up = (*base.sub(below)).0 as *mut Value;
+            let pc = (*base.sub(below + 1)).0 as *const u64;
+            return if up.is_null() { None } else { Some((pc, up)) };
         }
         use crate::code::op::Op;
         let resumed = matches!(Op::of(*saved), Op::ForIter | Op::Send) && function(base).is_some_and(is_generator);
