@@ -186,7 +186,7 @@ impl Marker {
         while std::mem::take(&mut self.overflow) {
             let view = self.view;
             view.each(view.mark, |cell| {
-                self.scan(cell);
+                self.scan::<true>(cell);
                 if self.len > self.cap / 2 {
                     self.flow();
                 }
@@ -211,14 +211,15 @@ impl Marker {
             let cell = std::mem::replace(&mut ring[at], next);
             at = (at + 1) % AHEAD;
             if !cell.is_null() && self.view.set_mark(cell) {
-                self.scan(cell);
+                self.scan::<false>(cell);
             }
         }
     }
 
-    /// Pushes the children of a cell.
+    /// Pushes the children of a cell; on a second visit only those not marked, so that a cell with more children
+    /// than the stack has room for gets further each time.
     #[inline(always)]
-    fn scan(&mut self, cell: *mut u64) {
+    fn scan<const AGAIN: bool>(&mut self, cell: *mut u64) {
         // SAFETY: an allocated cell with a header (everything pushed is one); its value words lie inside it.
         unsafe {
             let (mut at, n) = match (*cell >> 56) as u8 {
@@ -229,7 +230,7 @@ impl Marker {
             let end = at.add(n);
             while at < end {
                 let word = *at;
-                if word & 7 == 2 {
+                if word & 7 == 2 && !(AGAIN && self.view.marked(Value(word))) {
                     self.push(word);
                 }
                 at = at.add(1);
