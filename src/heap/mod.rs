@@ -2,11 +2,15 @@
 //! root, a script register or a local variable of a running native, nowhere else.
 
 pub mod cell;
+pub mod dict;
+pub mod intern;
 pub mod known;
 pub mod make;
 pub mod object;
+pub mod set;
 pub mod shape;
 pub mod space;
+pub mod text;
 pub mod value;
 
 pub use cell::{Kind, Raw, Slot};

@@ -1,0 +1,470 @@
+//! The core of set and frozenset: open addressing, read without locks. Runs no user code but the `eq` it is given.
+//! Invariant: within a table a place goes from free to a key to a dummy, never back, and a replaced table is never
+//! written again. Probing and growth are those of CPython, because the order of small ints is visible.
+
+use super::cell::{COUNTED, flag};
+use super::dict::same;
+use super::known::{C, S};
+use super::object::{Set, SetEntry, SetTable};
+use super::space::Mutator;
+use super::value::Value;
+use super::{Full, Make};
+
+const LINEAR_PROBES: usize = 9;
+const PERTURB_SHIFT: u32 = 5;
+const MIN_SIZE: usize = 8;
+const MAX_SIZE: usize = 1 << 36;
+
+impl Set {
+    /// The current table.
+    #[inline(always)]
+    pub fn table(&self) -> &'static SetTable {
+        self.table.get().get::<SetTable>()
+    }
+
+    /// Live entries.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.used.get()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether this is a frozenset.
+    pub fn is_frozen(&self) -> bool {
+        self.h.has(flag::FROZEN)
+    }
+}
+
+impl SetTable {
+    #[inline(always)]
+    fn top(&self) -> usize {
+        self.mask.get().as_int() as usize
+    }
+
+    fn filled(&self) -> usize {
+        self.fill.get().as_int() as usize
+    }
+
+    #[inline(always)]
+    fn at(&self, i: usize) -> &'static SetEntry {
+        debug_assert!(i <= self.top());
+        // SAFETY: the table was made with `mask + 1` entries and `i` is masked.
+        unsafe { self.entry(i) }
+    }
+}
+
+/// Places in the order of probing: runs of up to ten neighbours, then a perturbed jump.
+struct Probe {
+    base: usize,
+    step: usize,
+    run: usize,
+    perturb: u64,
+    mask: usize,
+}
+
+impl Probe {
+    #[inline(always)]
+    fn new(hash: i64, mask: usize) -> Probe {
+        let base = hash as usize & mask;
+        Probe { base, step: 0, run: Probe::run(base, mask), perturb: hash as u64, mask }
+    }
+
+    #[inline(always)]
+    fn run(base: usize, mask: usize) -> usize {
+        if base + LINEAR_PROBES <= mask { LINEAR_PROBES } else { 0 }
+    }
+
+    #[inline(always)]
+    fn at(&self) -> usize {
+        self.base + self.step
+    }
+
+    #[inline(always)]
+    fn next(&mut self) {
+        if self.step < self.run {
+            self.step += 1;
+            return;
+        }
+        self.perturb >>= PERTURB_SHIFT;
+        self.base = self.base.wrapping_mul(5).wrapping_add(1).wrapping_add(self.perturb as usize) & self.mask;
+        self.step = 0;
+        self.run = Probe::run(self.base, self.mask);
+    }
+}
+
+/// A new set (or frozenset, to be filled before it is seen).
+pub fn new(m: &mut Mutator, frozen: bool) -> Make {
+    let class = if frozen { C::frozenset } else { C::set };
+    let (v, s) = m.new::<Set>(class.shape(), 1, 0)?;
+    s.table.set(S::empty_set_table.v());
+    if frozen {
+        s.h.set(flag::FROZEN);
+    }
+    Ok(v)
+}
+
+/// The table of all sets that never held anything. It has the smallest size and is never written.
+pub fn empty_table(m: &mut Mutator) -> Make {
+    Ok(new_table(m, MIN_SIZE)?.0)
+}
+
+fn new_table(m: &mut Mutator, size: usize) -> Make<(Value, &'static SetTable)> {
+    if size > MAX_SIZE {
+        return Err(Full);
+    }
+    let extra = size * size_of::<SetEntry>();
+    let (v, t) = m.new_locked::<SetTable>(C::internal.shape(), COUNTED, extra)?;
+    t.fill.set(Value::int(0));
+    t.mask.set(Value::int(size as i64 - 1));
+    for i in 0..size {
+        t.at(i).hash.set(Value::UNBOUND);
+        t.at(i).key.set(Value::UNBOUND);
+    }
+    t.count.set(2 + 2 * size);
+    Ok((v, t))
+}
+
+/// The smallest table size above `n`.
+fn size_above(n: usize) -> usize {
+    (n + 1).next_power_of_two().max(MIN_SIZE)
+}
+
+/// Puts a key that is not there into a private table without dummies.
+fn write_clean(t: &SetTable, hash: Value, key: Value) {
+    let mut p = Probe::new(hash.as_int(), t.top());
+    while !t.at(p.at()).key.get().is_unbound() {
+        p.next();
+    }
+    t.at(p.at()).hash.set(hash);
+    t.at(p.at()).key.set(key);
+    t.fill.set(Value::int(t.filled() as i64 + 1));
+}
+
+/// A table of `size` with the live entries of `t`.
+fn rebuilt(m: &mut Mutator, t: &SetTable, size: usize) -> Make<(Value, &'static SetTable)> {
+    let (v, made) = new_table(m, size)?;
+    for i in 0..=t.top() {
+        let key = t.at(i).key.get();
+        if !key.is_unbound() {
+            write_clean(made, t.at(i).hash.get(), key);
+        }
+    }
+    Ok((v, made))
+}
+
+enum Seek {
+    Hit(usize),
+    Miss(usize),
+    Ask,
+}
+
+#[inline(always)]
+fn seek(t: &SetTable, hash: i64, key: Value) -> Seek {
+    let mut p = Probe::new(hash, t.top());
+    loop {
+        let e = t.at(p.at());
+        let k = e.key.get();
+        let h = e.hash.get();
+        if k.is_unbound() {
+            if h.is_unbound() {
+                return Seek::Miss(p.at());
+            }
+        } else if k == key {
+            return Seek::Hit(p.at());
+        } else if h == Value::int(hash) {
+            match same(k, key) {
+                Some(true) => return Seek::Hit(p.at()),
+                Some(false) => {}
+                None => return Seek::Ask,
+            }
+        }
+        p.next();
+    }
+}
+
+/// A position found (a key's, or the free place that ended the search), and what it was found in.
+struct Place {
+    table: &'static SetTable,
+    at: Result<usize, usize>,
+    fill: usize,
+    key: Value,
+}
+
+impl Place {
+    /// Under the lock: whether nothing has happened that could make it wrong.
+    fn holds(&self, s: &Set) -> bool {
+        std::ptr::eq(s.table(), self.table)
+            && match self.at {
+                Ok(i) => self.table.at(i).key.get() == self.key,
+                Err(_) => self.table.filled() == self.fill,
+            }
+    }
+}
+
+fn locate<M, E>(
+    m: &mut M,
+    s: &Set,
+    hash: i64,
+    key: Value,
+    eq: &mut impl FnMut(&mut M, Value) -> Result<bool, E>,
+) -> Result<Place, E> {
+    'again: loop {
+        let table = s.table();
+        let fill = table.filled();
+        let mut p = Probe::new(hash, table.top());
+        loop {
+            let e = table.at(p.at());
+            let k = e.key.get();
+            let h = e.hash.get();
+            if k.is_unbound() {
+                if h.is_unbound() {
+                    return Ok(Place { table, at: Err(p.at()), fill, key: k });
+                }
+            } else if k == key || h == Value::int(hash) {
+                let equal = match same(k, key) {
+                    Some(known) => known,
+                    None => {
+                        let answer = eq(m, k)?;
+                        if !std::ptr::eq(s.table(), table) || e.key.get() != k {
+                            continue 'again;
+                        }
+                        answer
+                    }
+                };
+                if equal {
+                    return Ok(Place { table, at: Ok(p.at()), fill, key: k });
+                }
+            }
+            p.next();
+        }
+    }
+}
+
+/// Takes the lock and gives the place of the key, or the free place for it; on `Err` the lock is free.
+fn hold<M: AsMut<Mutator>, E>(
+    m: &mut M,
+    s: &Set,
+    hash: i64,
+    key: Value,
+    eq: &mut impl FnMut(&mut M, Value) -> Result<bool, E>,
+) -> Result<Result<usize, usize>, E> {
+    loop {
+        m.as_mut().lock(&s.h);
+        match seek(s.table(), hash, key) {
+            Seek::Hit(i) => return Ok(Ok(i)),
+            Seek::Miss(i) => return Ok(Err(i)),
+            Seek::Ask => {}
+        }
+        m.as_mut().unlock(&s.h);
+        let place = locate(m, s, hash, key, eq)?;
+        m.as_mut().lock(&s.h);
+        if place.holds(s) {
+            return Ok(place.at);
+        }
+        m.as_mut().unlock(&s.h);
+    }
+}
+
+/// The stored key that equals `key`. `hash` is folded; `eq` compares a stored key with it and may run user code.
+pub fn find<M, E>(
+    m: &mut M,
+    s: &Set,
+    hash: i64,
+    key: Value,
+    mut eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
+) -> Result<Option<Value>, E> {
+    let t = s.table();
+    match seek(t, hash, key) {
+        Seek::Hit(i) => Ok(t.at(i).key.get().bound()),
+        Seek::Miss(_) => Ok(None),
+        Seek::Ask => {
+            let place = locate(m, s, hash, key, &mut eq)?;
+            Ok(place.at.is_ok().then_some(place.key))
+        }
+    }
+}
+
+/// Whether the key is there.
+pub fn contains<M, E>(
+    m: &mut M,
+    s: &Set,
+    hash: i64,
+    key: Value,
+    eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
+) -> Result<bool, E> {
+    Ok(find(m, s, hash, key, eq)?.is_some())
+}
+
+/// Adds the key; whether it was new.
+pub fn insert<M: AsMut<Mutator>, E: From<Full>>(
+    m: &mut M,
+    s: &Set,
+    hash: i64,
+    key: Value,
+    mut eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
+) -> Result<bool, E> {
+    let at = hold(m, s, hash, key, &mut eq)?;
+    let m = m.as_mut();
+    let done = match at {
+        Ok(_) => Ok(false),
+        Err(i) => add(m, s, i, hash, key).map(|()| true),
+    };
+    m.unlock(&s.h);
+    Ok(done?)
+}
+
+/// Under the lock: puts a new key into the free place `i`.
+fn add(m: &mut Mutator, s: &Set, i: usize, hash: i64, key: Value) -> Make<()> {
+    if s.table.get() == S::empty_set_table.v() {
+        s.table.set(new_table(m, MIN_SIZE)?.0);
+    }
+    let t = s.table();
+    let e = t.at(i);
+    e.hash.set(Value::int(hash));
+    e.key.set(key);
+    let (fill, used) = (t.filled() + 1, s.len() + 1);
+    if fill * 5 >= t.top() * 3 {
+        let size = size_above(if used > 50_000 { used * 2 } else { used * 4 });
+        match rebuilt(m, t, size) {
+            Ok((v, _)) => s.table.set(v),
+            Err(full) => {
+                e.key.set(Value::UNBOUND);
+                e.hash.set(Value::UNBOUND);
+                return Err(full);
+            }
+        }
+    }
+    t.fill.set(Value::int(fill as i64));
+    s.used.set(used);
+    Ok(())
+}
+
+/// Removes the key; whether it was there.
+pub fn remove<M: AsMut<Mutator>, E>(
+    m: &mut M,
+    s: &Set,
+    hash: i64,
+    key: Value,
+    mut eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
+) -> Result<bool, E> {
+    let at = hold(m, s, hash, key, &mut eq)?;
+    if let Ok(i) = at {
+        s.table().at(i).key.set(Value::UNBOUND);
+        s.used.set(s.len() - 1);
+    }
+    m.as_mut().unlock(&s.h);
+    Ok(at.is_ok())
+}
+
+/// Removes and gives some key: the next one after where the last `pop` ended.
+pub fn pop(m: &mut Mutator, s: &Set) -> Option<Value> {
+    m.lock(&s.h);
+    let mut popped = None;
+    if !s.is_empty() {
+        let t = s.table();
+        // A set that can be popped has no hash, so that word serves as the finger.
+        let mut i = s.hash.get() & t.top();
+        while t.at(i).key.get().is_unbound() {
+            i = (i + 1) & t.top();
+        }
+        popped = Some(t.at(i).key.swap(Value::UNBOUND));
+        s.hash.set(i + 1);
+        s.used.set(s.len() - 1);
+    }
+    m.unlock(&s.h);
+    popped
+}
+
+/// Removes all keys.
+pub fn clear(m: &mut Mutator, s: &Set) {
+    m.lock(&s.h);
+    s.table.set(S::empty_set_table.v());
+    s.used.set(0);
+    m.unlock(&s.h);
+}
+
+/// A new set or frozenset of the same keys.
+pub fn copy(m: &mut Mutator, s: &Set, frozen: bool) -> Make {
+    let v = new(m, frozen)?;
+    let made = v.get::<Set>();
+    let (t, used) = snapshot(m, s)?;
+    made.table.set(t);
+    made.used.set(used);
+    Ok(v)
+}
+
+/// A table of the keys as they stand at one moment, nobody else's, and their number.
+pub fn snapshot(m: &mut Mutator, s: &Set) -> Make<(Value, usize)> {
+    m.lock(&s.h);
+    let used = s.len();
+    let made = if used == 0 { Ok(S::empty_set_table.v()) } else { copy_table(m, s.table(), used) };
+    m.unlock(&s.h);
+    Ok((made?, used))
+}
+
+fn copy_table(m: &mut Mutator, t: &SetTable, used: usize) -> Make {
+    let size = if used * 5 >= (MIN_SIZE - 1) * 3 { size_above(used * 2) } else { MIN_SIZE };
+    if size != t.top() + 1 || t.filled() != used {
+        return Ok(rebuilt(m, t, size)?.0);
+    }
+    let (v, made) = new_table(m, size)?;
+    for i in 0..size {
+        made.at(i).hash.set(t.at(i).hash.get());
+        made.at(i).key.set(t.at(i).key.get());
+    }
+    made.fill.set(Value::int(used as i64));
+    Ok(v)
+}
+
+/// Adds the keys of `from`. `eq(m, stored, key)` compares.
+pub fn merge<M: AsMut<Mutator>, E: From<Full>>(
+    m: &mut M,
+    s: &Set,
+    from: &Set,
+    mut eq: impl FnMut(&mut M, Value, Value) -> Result<bool, E>,
+) -> Result<(), E> {
+    if std::ptr::eq(s, from) || from.is_empty() {
+        return Ok(());
+    }
+    let (table, more) = snapshot(m.as_mut(), from)?;
+    let h = m.as_mut();
+    h.lock(&s.h);
+    let t = s.table();
+    let mut done = Ok(());
+    let adopt = t.filled() == 0 && t.top() + 1 <= size_above(more * 2);
+    if adopt {
+        s.table.set(table);
+        s.used.set(more);
+    } else if (t.filled() + more) * 5 >= t.top() * 3 {
+        done = rebuilt(h, t, size_above((s.len() + more) * 2)).map(|(v, _)| s.table.set(v));
+    }
+    h.unlock(&s.h);
+    done?;
+    if !adopt {
+        let t = table.get::<SetTable>();
+        let mut at = 0;
+        while let Some((i, key, hash)) = next_entry(t, at) {
+            at = i + 1;
+            insert(m, s, hash, key, |m, stored| eq(m, stored, key))?;
+        }
+    }
+    Ok(())
+}
+
+/// The first key at or after position `at`: (its position, key, folded hash). Go on with position + 1.
+#[inline]
+pub fn next_entry(t: &SetTable, at: usize) -> Option<(usize, Value, i64)> {
+    let mut i = at;
+    while i <= t.top() {
+        let key = t.at(i).key.get();
+        if !key.is_unbound() {
+            return Some((i, key, t.at(i).hash.get().as_int()));
+        }
+        i += 1;
+    }
+    None
+}
