@@ -212,7 +212,7 @@ fn new_table(m: &mut Mutator, size: usize) -> Make<(Value, &'static DictTable)> 
     }
     let cap = size * 2 / 3;
     let extra = cap * size_of::<Entry>() + size * 4;
-    let (v, t) = m.new_locked::<DictTable>(C::internal.shape(), COUNTED, extra)?;
+    let (v, t) = m.new::<DictTable>(C::internal.shape(), COUNTED, extra)?;
     t.fill.set(Value::int(0));
     t.id.set(Value::int(0));
     t.cap.set(Value::int(cap as i64));
@@ -246,23 +246,45 @@ fn write_live(to: &DictTable, from: &DictTable, except: usize) {
     }
 }
 
-/// Under the lock: a key that is not there yet.
-fn append(m: &mut Mutator, d: &Dict, hash: i64, key: Value, value: Value) -> Make<()> {
-    let mut t = d.table();
-    if t.filled() == t.capacity() {
-        let size = (d.len() * 3).next_power_of_two().max(8);
-        let (v, wider) = new_table(m, size)?;
-        write_live(wider, t, usize::MAX);
-        d.table.set(v);
-        t = wider;
+/// The size of the table that takes the place of a full one.
+fn grown(d: &Dict) -> usize {
+    (d.len() * 3).next_power_of_two().max(8)
+}
+
+/// Before the lock is taken: a table to grow into, if adding the key would need one.
+fn spare(m: &mut Mutator, d: &Dict, hash: i64, key: Value) -> Make<Option<Value>> {
+    let t = d.table();
+    if t.filled() < t.capacity() || matches!(seek(t, hash, key), Seek::Hit(_)) {
+        return Ok(None);
     }
+    Ok(Some(new_table(m, grown(d))?.0))
+}
+
+/// Under the lock: whether there is room for one more entry, perhaps after moving into the spare table.
+fn make_room(d: &Dict, spare: Option<Value>) -> bool {
+    let t = d.table();
+    if t.filled() < t.capacity() {
+        return true;
+    }
+    let Some(v) = spare else { return false };
+    let wider = v.get::<DictTable>();
+    if wider.filled() != 0 || wider.capacity() <= d.len() {
+        return false;
+    }
+    write_live(wider, t, usize::MAX);
+    d.table.set(v);
+    true
+}
+
+/// Under the lock and with room: a key that is not there yet.
+fn append(d: &Dict, hash: i64, key: Value, value: Value) {
+    let t = d.table();
     // Before the key can be found: a cache that says "not here" must miss from now on.
     if t.cache_id() != 0 {
         t.id.set(Value::int(0));
     }
     write(t, Value::int(hash), key, value);
     d.used.set(d.len() + 1);
-    Ok(())
 }
 
 /// Under the lock: removes entry `i` and gives its key and value.
@@ -497,17 +519,27 @@ pub fn value_at(t: &DictTable, i: usize) -> Value {
 
 /// Sets the value of an interned name.
 pub fn insert_name(m: &mut Mutator, d: &Dict, name: Value, value: Value) -> Make<()> {
-    m.lock(&d.h);
-    let t = d.table();
-    let done = match entry_index(t, name) {
-        Some(i) => {
-            t.at(i).value.set(value);
-            Ok(())
+    let hash = text::hash_of(name.get::<Str>());
+    loop {
+        let spare = spare(m, d, hash, name)?;
+        m.lock(&d.h);
+        let t = d.table();
+        let done = match entry_index(t, name) {
+            Some(i) => {
+                t.at(i).value.set(value);
+                true
+            }
+            None if make_room(d, spare) => {
+                append(d, hash, name, value);
+                true
+            }
+            None => false,
+        };
+        m.unlock(&d.h);
+        if done {
+            return Ok(());
         }
-        None => append(m, d, text::hash_of(name.get::<Str>()), name, value),
-    };
-    m.unlock(&d.h);
-    done
+    }
 }
 
 /// Removes an interned name; its value if it was there.
@@ -556,16 +588,9 @@ pub fn insert<M: AsMut<Mutator>, E: From<Full>>(
     hash: i64,
     key: Value,
     value: Value,
-    mut eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
+    eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
 ) -> Result<Option<Value>, E> {
-    let at = hold(m, d, hash, key, &mut eq)?;
-    let m = m.as_mut();
-    let done = match at {
-        Some(i) => Ok(Some(d.table().at(i).value.swap(value))),
-        None => append(m, d, hash, key, value).map(|()| None),
-    };
-    m.unlock(&d.h);
-    Ok(done?)
+    put(m, d, hash, key, value, true, eq)
 }
 
 /// The value of the key, which becomes `value` if it was not there.
@@ -575,16 +600,37 @@ pub fn set_default<M: AsMut<Mutator>, E: From<Full>>(
     hash: i64,
     key: Value,
     value: Value,
-    mut eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
+    eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
 ) -> Result<Value, E> {
-    let at = hold(m, d, hash, key, &mut eq)?;
-    let m = m.as_mut();
-    let done = match at {
-        Some(i) => Ok(d.table().at(i).value.get()),
-        None => append(m, d, hash, key, value).map(|()| value),
-    };
-    m.unlock(&d.h);
-    Ok(done?)
+    Ok(put(m, d, hash, key, value, false, eq)?.unwrap_or(value))
+}
+
+/// Adds the key, or replaces its value if asked to; the value that was there.
+fn put<M: AsMut<Mutator>, E: From<Full>>(
+    m: &mut M,
+    d: &Dict,
+    hash: i64,
+    key: Value,
+    value: Value,
+    replace: bool,
+    mut eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
+) -> Result<Option<Value>, E> {
+    loop {
+        let spare = spare(m.as_mut(), d, hash, key)?;
+        let at = hold(m, d, hash, key, &mut eq)?;
+        let mut done = true;
+        let mut old = None;
+        match at {
+            Some(i) if replace => old = Some(d.table().at(i).value.swap(value)),
+            Some(i) => old = Some(d.table().at(i).value.get()),
+            None if make_room(d, spare) => append(d, hash, key, value),
+            None => done = false,
+        }
+        m.as_mut().unlock(&d.h);
+        if done {
+            return Ok(old);
+        }
+    }
 }
 
 /// Removes the key; its value if it was there.
@@ -630,48 +676,50 @@ pub fn move_to_end<M: AsMut<Mutator>, E: From<Full>>(
     last: bool,
     mut eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
 ) -> Result<bool, E> {
-    let at = hold(m, d, hash, key, &mut eq)?;
-    let m = m.as_mut();
-    let done = match at {
-        None => Ok(()),
-        Some(i) if last => move_last(m, d, i),
-        Some(i) => move_first(m, d, i),
-    };
-    m.unlock(&d.h);
-    done?;
-    Ok(at.is_some())
+    loop {
+        let t = d.table();
+        let spare = match last && t.filled() < t.capacity() {
+            true => None,
+            false => Some(new_table(m.as_mut(), grown(d))?.0),
+        };
+        let at = hold(m, d, hash, key, &mut eq)?;
+        let done = at.is_none_or(|i| move_entry(d, i, last, spare));
+        m.as_mut().unlock(&d.h);
+        if done {
+            return Ok(at.is_some());
+        }
+    }
 }
 
-fn move_last(m: &mut Mutator, d: &Dict, i: usize) -> Make<()> {
+/// Under the lock: moves entry `i`; false if that needs a (wider) spare table. A reader never misses the key: the
+/// new entry is there before the old one goes, or both change with the table.
+fn move_entry(d: &Dict, i: usize, last: bool, spare: Option<Value>) -> bool {
     let t = d.table();
     let e = t.at(i);
     let (hash, key, value) = (e.hash.get(), e.key.get(), e.value.get());
-    if i + 1 == t.filled() {
-        return Ok(());
+    if last && i + 1 == t.filled() {
+        return true;
     }
-    if t.filled() == t.capacity() {
-        // One publication: a reader never misses the key.
-        let (v, fresh) = new_table(m, (d.len() * 3).next_power_of_two().max(8))?;
-        write_live(fresh, t, i);
+    if last && t.filled() < t.capacity() {
+        t.id.set(Value::int(0));
+        write(t, hash, key, value);
+        bury(t, i);
+        return true;
+    }
+    let Some(v) = spare else { return false };
+    let fresh = v.get::<DictTable>();
+    if fresh.capacity() < d.len() {
+        return false;
+    }
+    if !last {
         write(fresh, hash, key, value);
-        d.table.set(v);
-        return Ok(());
     }
-    t.id.set(Value::int(0));
-    // The second entry is written before the first goes, for the same reason; the probe finds either.
-    write(t, hash, key, value);
-    bury(t, i);
-    Ok(())
-}
-
-fn move_first(m: &mut Mutator, d: &Dict, i: usize) -> Make<()> {
-    let t = d.table();
-    let e = t.at(i);
-    let (v, fresh) = new_table(m, size_for(d.len() + 1)?)?;
-    write(fresh, e.hash.get(), e.key.get(), e.value.get());
     write_live(fresh, t, i);
+    if last {
+        write(fresh, hash, key, value);
+    }
     d.table.set(v);
-    Ok(())
+    true
 }
 
 /// Removes all entries.
@@ -690,20 +738,30 @@ pub fn copy(m: &mut Mutator, d: &Dict) -> Make {
 
 /// A table of the entries as they stand at one moment, nobody else's, and their number.
 pub fn snapshot(m: &mut Mutator, d: &Dict) -> Make<(Value, usize)> {
-    m.lock(&d.h);
-    let (t, used) = (d.table(), d.len());
-    let made = if used == 0 { Ok(S::empty_table.v()) } else { clone_table(m, t, used) };
-    m.unlock(&d.h);
-    Ok((made?, used))
+    loop {
+        let (t, used) = (d.table(), d.len());
+        if used == 0 {
+            return Ok((S::empty_table.v(), 0));
+        }
+        let size = if t.filled() == used { t.index_mask() + 1 } else { size_for(used)? };
+        let (v, made) = new_table(m, size)?;
+        m.lock(&d.h);
+        let (t, used) = (d.table(), d.len());
+        let fits = used <= made.capacity();
+        if fits {
+            copy_entries(made, t, used);
+        }
+        m.unlock(&d.h);
+        if fits {
+            return Ok((v, used));
+        }
+    }
 }
 
-fn clone_table(m: &mut Mutator, t: &DictTable, used: usize) -> Make {
-    let exact = t.filled() == used;
-    let size = if exact { t.index_mask() + 1 } else { size_for(used)? };
-    let (v, made) = new_table(m, size)?;
-    if !exact {
+fn copy_entries(made: &DictTable, t: &DictTable, used: usize) {
+    if t.filled() != used || t.index_mask() != made.index_mask() {
         write_live(made, t, usize::MAX);
-        return Ok(v);
+        return;
     }
     for i in 0..used {
         let (from, to) = (t.at(i), made.at(i));
@@ -711,11 +769,10 @@ fn clone_table(m: &mut Mutator, t: &DictTable, used: usize) -> Make {
         to.key.set(from.key.get());
         to.value.set(from.value.get());
     }
-    for i in 0..size {
+    for i in 0..=t.index_mask() {
         made.index(i).store(t.index(i).load(Ordering::Relaxed), Ordering::Relaxed);
     }
     made.fill.set(Value::int(used as i64));
-    Ok(v)
 }
 
 /// Puts the entries of `from` into `d`; `replace` says whether they win over those that are there.

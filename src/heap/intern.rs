@@ -125,6 +125,7 @@ pub fn roots(mut f: impl FnMut(Value)) {
 /// Start-up: the single objects of this room (empty containers and texts, one-character strings) and the names.
 /// The shapes of the builtin classes exist already; their class objects need not.
 pub fn start(m: &mut Mutator) -> Make<()> {
+    super::roots::add(|f| roots(f));
     let (array, a) = m.new::<Array>(C::internal.shape(), COUNTED, 0)?;
     a.count.set(0);
     S::empty_array.fill(array);

@@ -20,24 +20,6 @@ impl Mutator {
         Ok((v, v.get::<T>()))
     }
 
-    /// As `new`, for use under an object lock: where threads run in parallel it never parks (LAW 10).
-    #[inline]
-    pub fn new_locked<T: Layout>(
-        &mut self,
-        shape: u32,
-        values: u8,
-        extra: usize,
-    ) -> Make<(Value, &'static T)> {
-        let bytes = size_of::<T>() + extra;
-        let p = if self.shared {
-            self.cell_no_stop(T::KIND, shape, values, bytes)?
-        } else {
-            self.cell(T::KIND, shape, values, bytes)?
-        };
-        let v = Value::ptr(p);
-        Ok((v, v.get::<T>()))
-    }
-
     /// An int of any size that fits 64 bits.
     #[inline(always)]
     pub fn int(&mut self, i: i64) -> Make {

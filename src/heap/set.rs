@@ -117,7 +117,7 @@ fn new_table(m: &mut Mutator, size: usize) -> Make<(Value, &'static SetTable)> {
         return Err(Full);
     }
     let extra = size * size_of::<SetEntry>();
-    let (v, t) = m.new_locked::<SetTable>(C::internal.shape(), COUNTED, extra)?;
+    let (v, t) = m.new::<SetTable>(C::internal.shape(), COUNTED, extra)?;
     t.fill.set(Value::int(0));
     t.mask.set(Value::int(size as i64 - 1));
     for i in 0..size {
@@ -144,16 +144,23 @@ fn write_clean(t: &SetTable, hash: Value, key: Value) {
     t.fill.set(Value::int(t.filled() as i64 + 1));
 }
 
-/// A table of `size` with the live entries of `t`.
-fn rebuilt(m: &mut Mutator, t: &SetTable, size: usize) -> Make<(Value, &'static SetTable)> {
-    let (v, made) = new_table(m, size)?;
+/// Puts the live entries of `t` into a fresh private table.
+fn write_live(made: &SetTable, t: &SetTable) {
     for i in 0..=t.top() {
         let key = t.at(i).key.get();
         if !key.is_unbound() {
             write_clean(made, t.at(i).hash.get(), key);
         }
     }
-    Ok((v, made))
+}
+
+/// The size of the table that one more key makes necessary, if it does.
+fn wanted(s: &Set) -> Option<usize> {
+    if s.table.get() == S::empty_set_table.v() {
+        return Some(MIN_SIZE);
+    }
+    let (t, used) = (s.table(), s.len() + 1);
+    ((t.filled() + 1) * 5 >= t.top() * 3).then(|| size_above(if used > 50_000 { used * 2 } else { used * 4 }))
 }
 
 enum Seek {
@@ -307,40 +314,46 @@ pub fn insert<M: AsMut<Mutator>, E: From<Full>>(
     key: Value,
     mut eq: impl FnMut(&mut M, Value) -> Result<bool, E>,
 ) -> Result<bool, E> {
-    let at = hold(m, s, hash, key, &mut eq)?;
-    let m = m.as_mut();
-    let done = match at {
-        Ok(_) => Ok(false),
-        Err(i) => add(m, s, i, hash, key).map(|()| true),
-    };
-    m.unlock(&s.h);
-    Ok(done?)
-}
-
-/// Under the lock: puts a new key into the free place `i`.
-fn add(m: &mut Mutator, s: &Set, i: usize, hash: i64, key: Value) -> Make<()> {
-    if s.table.get() == S::empty_set_table.v() {
-        s.table.set(new_table(m, MIN_SIZE)?.0);
-    }
-    let t = s.table();
-    let e = t.at(i);
-    e.hash.set(Value::int(hash));
-    e.key.set(key);
-    let (fill, used) = (t.filled() + 1, s.len() + 1);
-    if fill * 5 >= t.top() * 3 {
-        let size = size_above(if used > 50_000 { used * 2 } else { used * 4 });
-        match rebuilt(m, t, size) {
-            Ok((v, _)) => s.table.set(v),
-            Err(full) => {
-                e.key.set(Value::UNBOUND);
-                e.hash.set(Value::UNBOUND);
-                return Err(full);
+    loop {
+        // Before the lock is taken: the table to grow into.
+        let spare = match wanted(s) {
+            Some(size) if !matches!(seek(s.table(), hash, key), Seek::Hit(_)) => {
+                Some(new_table(m.as_mut(), size)?.0)
             }
+            _ => None,
+        };
+        let at = hold(m, s, hash, key, &mut eq)?;
+        let done = at.is_ok() || at.is_err_and(|i| add(s, i, hash, key, spare));
+        m.as_mut().unlock(&s.h);
+        if done {
+            return Ok(at.is_err());
         }
     }
-    t.fill.set(Value::int(fill as i64));
-    s.used.set(used);
-    Ok(())
+}
+
+/// Under the lock: puts a new key into the free place `i`; false if that needs another spare table.
+fn add(s: &Set, i: usize, hash: i64, key: Value, spare: Option<Value>) -> bool {
+    let fits = |size: usize| spare.filter(|v| v.get::<SetTable>().top() + 1 == size);
+    let next = match wanted(s).map(fits) {
+        Some(None) => return false,
+        Some(next) => next,
+        None => None,
+    };
+    let t = match next {
+        Some(v) if s.table.get() == S::empty_set_table.v() => v.get::<SetTable>(),
+        _ => s.table(),
+    };
+    t.at(i).hash.set(Value::int(hash));
+    t.at(i).key.set(key);
+    t.fill.set(Value::int(t.filled() as i64 + 1));
+    if let Some(v) = next {
+        if !std::ptr::eq(v.get::<SetTable>(), t) {
+            write_live(v.get::<SetTable>(), t);
+        }
+        s.table.set(v);
+    }
+    s.used.set(s.len() + 1);
+    true
 }
 
 /// Removes the key; whether it was there.
@@ -399,25 +412,37 @@ pub fn copy(m: &mut Mutator, s: &Set, frozen: bool) -> Make {
 
 /// A table of the keys as they stand at one moment, nobody else's, and their number.
 pub fn snapshot(m: &mut Mutator, s: &Set) -> Make<(Value, usize)> {
-    m.lock(&s.h);
-    let used = s.len();
-    let made = if used == 0 { Ok(S::empty_set_table.v()) } else { copy_table(m, s.table(), used) };
-    m.unlock(&s.h);
-    Ok((made?, used))
+    loop {
+        let size_for = |used: usize| {
+            if used * 5 >= (MIN_SIZE - 1) * 3 { size_above(used * 2) } else { MIN_SIZE }
+        };
+        if s.is_empty() {
+            return Ok((S::empty_set_table.v(), 0));
+        }
+        let (v, made) = new_table(m, size_for(s.len()))?;
+        m.lock(&s.h);
+        let used = s.len();
+        let fits = used > 0 && size_for(used) == made.top() + 1;
+        if fits {
+            copy_entries(made, s.table(), used);
+        }
+        m.unlock(&s.h);
+        if fits {
+            return Ok((v, used));
+        }
+    }
 }
 
-fn copy_table(m: &mut Mutator, t: &SetTable, used: usize) -> Make {
-    let size = if used * 5 >= (MIN_SIZE - 1) * 3 { size_above(used * 2) } else { MIN_SIZE };
-    if size != t.top() + 1 || t.filled() != used {
-        return Ok(rebuilt(m, t, size)?.0);
+fn copy_entries(made: &SetTable, t: &SetTable, used: usize) {
+    if made.top() != t.top() || t.filled() != used {
+        write_live(made, t);
+        return;
     }
-    let (v, made) = new_table(m, size)?;
-    for i in 0..size {
+    for i in 0..=t.top() {
         made.at(i).hash.set(t.at(i).hash.get());
         made.at(i).key.set(t.at(i).key.get());
     }
     made.fill.set(Value::int(used as i64));
-    Ok(v)
 }
 
 /// Adds the keys of `from`. `eq(m, stored, key)` compares.
@@ -431,28 +456,50 @@ pub fn merge<M: AsMut<Mutator>, E: From<Full>>(
         return Ok(());
     }
     let (table, more) = snapshot(m.as_mut(), from)?;
-    let h = m.as_mut();
-    h.lock(&s.h);
-    let t = s.table();
-    let mut done = Ok(());
-    let adopt = t.filled() == 0 && t.top() + 1 <= size_above(more * 2);
-    if adopt {
-        s.table.set(table);
-        s.used.set(more);
-    } else if (t.filled() + more) * 5 >= t.top() * 3 {
-        done = rebuilt(h, t, size_above((s.len() + more) * 2)).map(|(v, _)| s.table.set(v));
+    if replace_table(m.as_mut(), s, table, more)? {
+        return Ok(());
     }
-    h.unlock(&s.h);
-    done?;
-    if !adopt {
-        let t = table.get::<SetTable>();
-        let mut at = 0;
-        while let Some((i, key, hash)) = next_entry(t, at) {
-            at = i + 1;
-            insert(m, s, hash, key, |m, stored| eq(m, stored, key))?;
-        }
+    let t = table.get::<SetTable>();
+    let mut at = 0;
+    while let Some((i, key, hash)) = next_entry(t, at) {
+        at = i + 1;
+        insert(m, s, hash, key, |m, stored| eq(m, stored, key))?;
     }
     Ok(())
+}
+
+/// Before a merge of `more` keys: takes the private table of those over if the set is fresh, else makes room.
+fn replace_table(m: &mut Mutator, s: &Set, table: Value, more: usize) -> Make<bool> {
+    let room = |s: &Set| {
+        let t = s.table();
+        ((t.filled() + more) * 5 >= t.top() * 3).then(|| size_above((s.len() + more) * 2))
+    };
+    loop {
+        let adopt = |s: &Set| s.table().filled() == 0 && s.table().top() <= table.get::<SetTable>().top();
+        let size = room(s);
+        let spare = match size {
+            Some(size) if !adopt(s) => Some(new_table(m, size)?),
+            _ => None,
+        };
+        m.lock(&s.h);
+        let adopted = adopt(s);
+        let mut done = true;
+        match spare {
+            _ if adopted => {
+                s.table.set(table);
+                s.used.set(more);
+            }
+            Some((v, made)) if room(s) == size => {
+                write_live(made, s.table());
+                s.table.set(v);
+            }
+            _ => done = room(s).is_none(),
+        }
+        m.unlock(&s.h);
+        if done {
+            return Ok(adopted);
+        }
+    }
 }
 
 /// The first key at or after position `at`: (its position, key, folded hash). Go on with position + 1.
