@@ -1,6 +1,7 @@
 //! The core of set and frozenset: open addressing, read without locks. Runs no user code but the `eq` it is given.
-//! Invariant: within a table a place goes from free to a key to a dummy, never back, and a replaced table is never
-//! written again. Probing and growth are those of CPython, because the order of small ints is visible.
+//! Invariant: within a table a place that is no longer free never becomes free again, so a probe sees every key that
+//! stays; and a replaced table is never written again. Probing, the place that a new key takes (the last dummy on
+//! its way, if any) and growth are those of CPython, because the order of small ints is visible.
 
 use super::cell::{COUNTED, flag};
 use super::dict::same;
@@ -165,6 +166,7 @@ fn wanted(s: &Set) -> Option<usize> {
 
 enum Seek {
     Hit(usize),
+    /// Where the key would go: a dummy (its hash is bound) or the free place that ended the search.
     Miss(usize),
     Ask,
 }
@@ -172,14 +174,16 @@ enum Seek {
 #[inline(always)]
 fn seek(t: &SetTable, hash: i64, key: Value) -> Seek {
     let mut p = Probe::new(hash, t.top());
+    let mut dummy = None;
     loop {
         let e = t.at(p.at());
         let k = e.key.get();
         let h = e.hash.get();
         if k.is_unbound() {
             if h.is_unbound() {
-                return Seek::Miss(p.at());
+                return Seek::Miss(dummy.unwrap_or(p.at()));
             }
+            dummy = Some(p.at());
         } else if k == key {
             return Seek::Hit(p.at());
         } else if h == Value::int(hash) {
@@ -193,22 +197,45 @@ fn seek(t: &SetTable, hash: i64, key: Value) -> Seek {
     }
 }
 
-/// A position found (a key's, or the free place that ended the search), and what it was found in.
+/// A position found (a key's, or where it would go), and what it was found in.
 struct Place {
     table: &'static SetTable,
     at: Result<usize, usize>,
-    fill: usize,
     key: Value,
+    /// Sum over the keys of equal hash on the way.
+    asked: u64,
+}
+
+/// A key of equal hash at a place, as one term of [`Place::asked`].
+fn term(at: usize, key: Value) -> u64 {
+    (key.0 ^ (at as u64) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
 }
 
 impl Place {
-    /// Under the lock: whether nothing has happened that could make it wrong.
-    fn holds(&self, s: &Set) -> bool {
+    /// Under the lock: whether nothing has happened that could make it wrong. A new key may have taken a dummy, so
+    /// the keys of equal hash must still be those that were compared.
+    fn holds(&self, s: &Set, hash: i64) -> bool {
         std::ptr::eq(s.table(), self.table)
             && match self.at {
                 Ok(i) => self.table.at(i).key.get() == self.key,
-                Err(_) => self.table.filled() == self.fill,
+                Err(i) => self.table.at(i).key.get().is_unbound() && asked(self.table, hash) == self.asked,
             }
+    }
+}
+
+fn asked(t: &SetTable, hash: i64) -> u64 {
+    let mut p = Probe::new(hash, t.top());
+    let mut sum = 0u64;
+    loop {
+        let e = t.at(p.at());
+        let (k, h) = (e.key.get(), e.hash.get());
+        if h.is_unbound() {
+            return sum;
+        }
+        if !k.is_unbound() && h == Value::int(hash) {
+            sum = sum.wrapping_add(term(p.at(), k));
+        }
+        p.next();
     }
 }
 
@@ -221,16 +248,18 @@ fn locate<M, E>(
 ) -> Result<Place, E> {
     'again: loop {
         let table = s.table();
-        let fill = table.filled();
         let mut p = Probe::new(hash, table.top());
+        let mut dummy = None;
+        let mut asked = 0u64;
         loop {
             let e = table.at(p.at());
             let k = e.key.get();
             let h = e.hash.get();
             if k.is_unbound() {
                 if h.is_unbound() {
-                    return Ok(Place { table, at: Err(p.at()), fill, key: k });
+                    return Ok(Place { table, at: Err(dummy.unwrap_or(p.at())), key: k, asked });
                 }
+                dummy = Some(p.at());
             } else if k == key || h == Value::int(hash) {
                 let equal = match same(k, key) {
                     Some(known) => known,
@@ -243,8 +272,9 @@ fn locate<M, E>(
                     }
                 };
                 if equal {
-                    return Ok(Place { table, at: Ok(p.at()), fill, key: k });
+                    return Ok(Place { table, at: Ok(p.at()), key: k, asked });
                 }
+                asked = asked.wrapping_add(term(p.at(), k));
             }
             p.next();
         }
@@ -269,7 +299,7 @@ fn hold<M: AsMut<Mutator>, E>(
         m.as_mut().unlock(&s.h);
         let place = locate(m, s, hash, key, eq)?;
         m.as_mut().lock(&s.h);
-        if place.holds(s) {
+        if place.holds(s, hash) {
             return Ok(place.at);
         }
         m.as_mut().unlock(&s.h);
@@ -317,9 +347,7 @@ pub fn insert<M: AsMut<Mutator>, E: From<Full>>(
     loop {
         // Before the lock is taken: the table to grow into.
         let spare = match wanted(s) {
-            Some(size) if !matches!(seek(s.table(), hash, key), Seek::Hit(_)) => {
-                Some(new_table(m.as_mut(), size)?.0)
-            }
+            Some(size) if needs_free(s.table(), hash, key) => Some(new_table(m.as_mut(), size)?.0),
             _ => None,
         };
         let at = hold(m, s, hash, key, &mut eq)?;
@@ -331,8 +359,24 @@ pub fn insert<M: AsMut<Mutator>, E: From<Full>>(
     }
 }
 
-/// Under the lock: puts a new key into the free place `i`; false if that needs another spare table.
+/// Whether adding the key takes a free place.
+fn needs_free(t: &SetTable, hash: i64, key: Value) -> bool {
+    match seek(t, hash, key) {
+        Seek::Hit(_) => false,
+        Seek::Miss(i) => t.at(i).hash.get().is_unbound(),
+        Seek::Ask => true,
+    }
+}
+
+/// Under the lock: puts a new key into place `i`; false if that needs another spare table.
 fn add(s: &Set, i: usize, hash: i64, key: Value, spare: Option<Value>) -> bool {
+    let t = s.table();
+    if !t.at(i).hash.get().is_unbound() {
+        t.at(i).hash.set(Value::int(hash));
+        t.at(i).key.set(key);
+        s.used.set(s.len() + 1);
+        return true;
+    }
     let fits = |size: usize| spare.filter(|v| v.get::<SetTable>().top() + 1 == size);
     let next = match wanted(s).map(fits) {
         Some(None) => return false,
@@ -341,7 +385,7 @@ fn add(s: &Set, i: usize, hash: i64, key: Value, spare: Option<Value>) -> bool {
     };
     let t = match next {
         Some(v) if s.table.get() == S::empty_set_table.v() => v.get::<SetTable>(),
-        _ => s.table(),
+        _ => t,
     };
     t.at(i).hash.set(Value::int(hash));
     t.at(i).key.set(key);
@@ -507,11 +551,14 @@ fn replace_table(m: &mut Mutator, s: &Set, table: Value, more: usize) -> Make<bo
 pub fn next_entry(t: &SetTable, at: usize) -> Option<(usize, Value, i64)> {
     let mut i = at;
     while i <= t.top() {
-        let key = t.at(i).key.get();
-        if !key.is_unbound() {
-            return Some((i, key, t.at(i).hash.get().as_int()));
+        let e = t.at(i);
+        let (key, hash) = (e.key.get(), e.hash.get());
+        if key.is_unbound() {
+            i += 1;
+        } else if e.key.get() == key {
+            // The place was not taken over by another key meanwhile, so this is its hash.
+            return Some((i, key, hash.as_int()));
         }
-        i += 1;
     }
     None
 }
