@@ -167,6 +167,8 @@ singles! {
     empty_str "The empty string."
     empty_bytes "`b''`"
     empty_array "A backing array of capacity 0."
+    empty_table "A dict table without room."
+    empty_set_table "The set table of all empty sets."
     builtins "The builtins dict."
     modules "`sys.modules`."
     build_class "`__build_class__`."

@@ -4,16 +4,20 @@
 pub mod block;
 pub mod cell;
 pub mod check;
+pub mod dict;
+pub mod intern;
 pub mod known;
 pub mod lock;
 pub mod make;
 pub mod mark;
 pub mod object;
 pub mod roots;
+pub mod set;
 pub mod shape;
 pub mod space;
 pub mod spill;
 pub mod stop;
+pub mod text;
 pub mod value;
 pub mod weak;
 
