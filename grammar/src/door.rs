@@ -46,7 +46,7 @@ pub fn parse(text: &str, mode: Mode) -> Result<Module, Faults> {
             Err(Faults::new(Fault::syntax(lex::one(end), "unexpected EOF while parsing"), true))
         }
         Ok(body) => Ok(Module { body, span: Span::new(0, text.len() as u32) }),
-        Err(ParseError::User { error }) => Err(diagnose::checked(text, &lexed.tokens, lexed.open, error)),
+        Err(ParseError::User { error }) => Err(diagnose::checked(text, lexed.open, error)),
         Err(error) => Err(diagnose::rejected(text, &lexed.tokens, lexed.open, error)),
     }
 }

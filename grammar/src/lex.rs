@@ -545,11 +545,11 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Fields within format specifications nest at most once.
+    /// Fields within format specifications nest at most twice.
     fn check_nesting(&self, at: usize) -> Result<(), Fault> {
         let string_start = self.fstrings.last().map_or(0, |fstring| fstring.start);
         let own = self.brackets.iter().rev().take_while(|bracket| bracket.token.start > string_start);
-        if own.filter(|bracket| bracket.in_spec).count() >= 2 {
+        if own.filter(|bracket| bracket.in_spec).count() >= 3 {
             return Err(Fault::syntax(one(at), "f-string: expressions nested too deeply"));
         }
         Ok(())

@@ -259,7 +259,7 @@ impl Show {
     fn params(&mut self, params: &Params) {
         self.put(" (");
         let start = self.text.len();
-        let mut each = |show: &mut Show, stars: &str, param: &Param| {
+        let each = |show: &mut Show, stars: &str, param: &Param| {
             if show.text.len() > start {
                 show.text.push(' ');
             }
@@ -276,7 +276,7 @@ impl Show {
         if params.star.is_none() && !params.keyword_only.is_empty() {
             self.put(if self.text.len() > start { " *" } else { "*" });
         }
-        let mut each = |show: &mut Show, stars: &str, param: &Param| {
+        let each = |show: &mut Show, stars: &str, param: &Param| {
             show.put(format_args!(
                 "{}{stars}{}",
                 if show.text.len() > start { " " } else { "" },

@@ -103,7 +103,7 @@ fn check_names(params: &Params) -> Made<()> {
         plain.chain(&params.keyword_only).chain(&params.double_star).map(|param| &param.name)
     };
     let repeated = |ident: &Ident| {
-        let message = format!("duplicate parameter '{}' in function definition", ident.name);
+        let message = format!("duplicate argument '{}' in function definition", ident.name);
         refuse(ident.span, message)
     };
     let count = names().count();

@@ -204,7 +204,7 @@ pub fn try_stmt(
 ) -> Made<Stmt> {
     let is_star = handlers.first().is_some_and(|handler| handler.1);
     if let Some((handler, _)) = handlers.iter().find(|handler| handler.1 != is_star) {
-        let span = Span::new(handler.span.start, handler.span.start + "except".len() as u32);
+        let span = Span::new(handler.span.start, handler.span.start + "except*".len() as u32);
         return refuse(span, "cannot have both 'except' and 'except*' on the same 'try'");
     }
     let handlers: Vec<Handler> = handlers.into_iter().map(|handler| handler.0).collect();
@@ -228,9 +228,9 @@ pub fn handler(
     body: Vec<Stmt>,
 ) -> Made<(Handler, bool)> {
     let several = matches!(exception.kind, ExprKind::Tuple(_)) && !exception.parenthesised;
-    if several && name.is_some() {
+    if let (true, Some(name)) = (several, &name) {
         let message = "multiple exception types must be parenthesized when using 'as'";
-        return refuse(exception.span, message);
+        return refuse(exception.span.to(name.span), message);
     }
     let span = Span::new(l, block_end(l, &[&body]));
     Ok((Handler { exception: Some(exception), name, body, span }, is_star))
@@ -305,10 +305,23 @@ pub fn class(
 ) -> Made<Stmt> {
     let (args, comma) = args.unwrap_or_default();
     check_args(&args, comma)?;
+    if let Some(clause) = args.iter().find_map(generator_clause) {
+        return refuse(Span::new(clause.start, clause.start + "for".len() as u32), "invalid syntax");
+    }
     let end = block_end(l, &[&body]);
     let header = Span::new(l, header);
     let class = ClassDef { name, type_params, args, body, decorators: Vec::new(), header };
     Ok(stmt(l, StmtKind::ClassDef(Box::new(class)), end))
+}
+
+/// Where the clauses of a generator expression without parentheses begin.
+fn generator_clause(arg: &Arg) -> Option<Span> {
+    match &arg.value.kind {
+        ExprKind::Comp(comp) if comp.kind == CompKind::Generator && !arg.value.parenthesised => {
+            Some(comp.clauses[0].span)
+        }
+        _ => None,
+    }
 }
 
 /// `match`.

@@ -131,7 +131,7 @@ pub fn push_field(
     if let Some((bang, word)) = tail.conversion {
         if word.span.start != bang + 1 {
             let message = "f-string: conversion type must come right after the exclamation mark";
-            return refuse(word.span, message);
+            return refuse(Span::new(bang, word.span.end), message);
         }
         conversion = match &*word.name {
             "r" => Some('r'),
