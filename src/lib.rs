@@ -1,1 +1,2 @@
 //! minipy: a small Python-like language in which concurrency can be seen.
+pub mod code;

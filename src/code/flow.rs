@@ -154,11 +154,15 @@ fn step(index: &HashMap<Reg, usize>, state: &mut Bits, ins: &super::asm::Ins) {
                 }
             }
         }
-        _ => registers(ins, |_| {}, |reg| {
-            if let Some(&i) = index.get(&reg) {
-                put(state, i, true);
-            }
-        }),
+        _ => registers(
+            ins,
+            |_| {},
+            |reg| {
+                if let Some(&i) = index.get(&reg) {
+                    put(state, i, true);
+                }
+            },
+        ),
     }
 }
 

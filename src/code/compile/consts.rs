@@ -58,7 +58,9 @@ fn unary(op: UnaryOp, value: Const) -> Option<Const> {
         // The least 64-bit integer is the negative of one that is too large.
         (UnaryOp::Minus, Const::Big(digits)) if &*digits == "8000000000000000" => Const::Int(i64::MIN),
         (UnaryOp::Minus, Const::Float(x)) => Const::Float(-x),
-        (UnaryOp::Plus, value @ (Const::Int(_) | Const::Big(_) | Const::Float(_) | Const::Imaginary(_))) => value,
+        (UnaryOp::Plus, value @ (Const::Int(_) | Const::Big(_) | Const::Float(_) | Const::Imaginary(_))) => {
+            value
+        }
         (UnaryOp::Invert, Const::Int(x)) => Const::Int(!x),
         _ => return None,
     })
@@ -70,9 +72,7 @@ fn binary(op: BinaryOp, left: &Const, right: &Const) -> Option<Const> {
         (Const::Float(x), Const::Float(y)) => floats(op, *x, *y),
         (Const::Int(x), Const::Float(y)) => floats(op, *x as f64, *y),
         (Const::Float(x), Const::Int(y)) => floats(op, *x, *y as f64),
-        (Const::Str(x), Const::Str(y)) if op == BinaryOp::Add => {
-            Some(Const::Str(Text(joined(&x.0, &y.0)?)))
-        }
+        (Const::Str(x), Const::Str(y)) if op == BinaryOp::Add => Some(Const::Str(Text(joined(&x.0, &y.0)?))),
         (Const::Bytes(x), Const::Bytes(y)) if op == BinaryOp::Add => Some(Const::Bytes(joined(x, y)?)),
         (Const::Str(x), Const::Int(n)) | (Const::Int(n), Const::Str(x)) if op == BinaryOp::Mul => {
             Some(Const::Str(Text(repeated(&x.0, *n)?)))
@@ -196,4 +196,9 @@ impl<'t> Compiler<'t> {
         self.load_const(constant, to);
         Ok(true)
     }
+}
+
+/// One step of a chain on constants.
+pub fn fold_step(op: BinaryOp, left: &Const, right: &Expr) -> Option<Const> {
+    binary(op, left, &fold(right)?)
 }

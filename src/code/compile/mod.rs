@@ -27,7 +27,7 @@ use super::asm::{Label, Place, Reg};
 use super::data::{Code, flag};
 use super::op::Op;
 use super::scope::{self, Depth, ScopeId, Scopes, Setting, Wrong};
-use minipy_grammar::fault::Fault;
+use minipy_grammar::Fault;
 use minipy_grammar::tree::*;
 use std::sync::Arc;
 use unit::Unit;

@@ -1,6 +1,6 @@
 //! Names: reading, binding and deleting a variable wherever its scope keeps it.
 
-use super::{Compiler, Done};
+use super::Compiler;
 use crate::code::asm::Reg;
 use crate::code::data::Const;
 use crate::code::op::Op;
@@ -100,7 +100,9 @@ impl<'t> Compiler<'t> {
                         let dict_k = self.name_k(&Name::from("__classdict__"));
                         self.emit_k(Op::LoadCell, space, dict, 1, dict_k);
                         match access {
-                            Access::ClassNameOrCell(_, cell) => self.emit_k(Op::LoadNameCell, to, space, cell, k),
+                            Access::ClassNameOrCell(_, cell) => {
+                                self.emit_k(Op::LoadNameCell, to, space, cell, k)
+                            }
                             _ => self.emit_k(Op::LoadName, to, space, 0, k),
                         }
                         self.reset(mark);
@@ -162,20 +164,6 @@ impl<'t> Compiler<'t> {
         self.delete_name(&ident.name, ident.span);
         self.u.asm.place = place;
         self.reset(mark);
-    }
-
-    /// Evaluates an expression and binds a name to it.
-    pub fn assign_ident(&mut self, ident: &Ident, value: &'t Expr) -> Done {
-        match self.local(&ident.name) {
-            Some(reg) => self.assign_local(reg, value),
-            None => {
-                let mark = self.mark();
-                let value = self.operand(value)?;
-                self.store_name(&ident.name, value, ident.span);
-                self.reset(mark);
-                Ok(())
-            }
-        }
     }
 
     /// Whether the name surely means the builtin or global of that name.

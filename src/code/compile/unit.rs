@@ -186,7 +186,9 @@ impl<'t> Compiler<'t> {
         let needed = flow::settle(&mut unit.asm, |reg| (reg as usize) < nparams, sees_locals);
         let unbind: Vec<Reg> = match sees_locals {
             true => (nparams as Reg..code.nlocals).filter(|&reg| !is_cell(reg)).collect(),
-            false => needed.into_iter().filter(|&reg| reg as usize >= nparams && reg < code.nlocals).collect(),
+            false => {
+                needed.into_iter().filter(|&reg| reg as usize >= nparams && reg < code.nlocals).collect()
+            }
         };
         let mut prologue = Vec::new();
         if !code.freevars.is_empty() {
@@ -223,7 +225,11 @@ impl<'t> Compiler<'t> {
         if cfg!(debug_assertions)
             && let Err(why) = crate::code::verify::verify(&code)
         {
-            panic!("bad code for {}: {why}\n{}", code.qualname, crate::code::dis::listing(&code, self.source));
+            panic!(
+                "bad code for {}: {why}\n{}",
+                code.qualname,
+                crate::code::dis::listing(&code, self.source)
+            );
         }
         Ok(code)
     }

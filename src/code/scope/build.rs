@@ -1,22 +1,24 @@
 //! The walk that collects scopes and symbols, in the order in which the program is evaluated, and reports the faults
 //! that depend on that order or on the kind of block (`global` after use, `yield` outside a function, ...).
 
-use super::{Depth, Found, Kind, Part, Scope, ScopeId, Scopes, Setting, Symbol, Wrong, bit, mangle, patterns};
-use minipy_grammar::fault::Fault;
+use super::{
+    Depth, Found, Kind, Part, Scope, ScopeId, Scopes, Setting, Symbol, Wrong, bit, mangle, patterns,
+};
+use minipy_grammar::Fault;
 use minipy_grammar::tree::*;
 use std::collections::{HashMap, HashSet};
 
 pub struct Builder {
-    scopes: Scopes,
+    pub scopes: Scopes,
     /// Scope being collected.
-    here: ScopeId,
-    depth: Depth,
+    pub here: ScopeId,
+    pub depth: Depth,
     /// How many blocks of the current module or class body are open.
-    nested: u32,
+    pub nested: u32,
     /// How many iterables of comprehensions are open.
-    iterables: u32,
+    pub iterables: u32,
     /// First parameter of the method being collected.
-    this: Option<Name>,
+    pub this: Option<Name>,
 }
 
 pub type Done = Result<(), Wrong>;
@@ -55,7 +57,9 @@ fn future_annotations(body: &[Stmt]) -> Result<bool, Wrong> {
     for (i, stmt) in body.iter().enumerate() {
         match &stmt.kind {
             StmtKind::Expr(Expr { kind: ExprKind::Str(_), .. }) if i == 0 => {}
-            StmtKind::ImportFrom { level: 0, module: Some(module), names } if &*module.name == "__future__" => {
+            StmtKind::ImportFrom { level: 0, module: Some(module), names }
+                if &*module.name == "__future__" =>
+            {
                 if !allowed {
                     let message = "from __future__ imports must occur at the beginning of the file";
                     return Err(Box::new(Fault::syntax(stmt.span, message)));
@@ -83,7 +87,7 @@ fn future_annotations(body: &[Stmt]) -> Result<bool, Wrong> {
 impl Builder {
     // ---- scopes
 
-    fn open<T>(&mut self, kind: Kind, node: &T, part: Part) -> ScopeId {
+    pub fn open<T>(&mut self, kind: Kind, node: &T, part: Part) -> ScopeId {
         let id = self.scopes.all.len();
         let parent = (id > 0).then_some(self.here);
         let unit = if kind == Kind::Comp { self.scopes.all[self.here].unit } else { id };
@@ -112,7 +116,7 @@ impl Builder {
     }
 
     /// Runs `inside` in a new scope, with no block or iterable open.
-    fn within<T>(
+    pub fn within<T>(
         &mut self,
         kind: Kind,
         node: &T,
@@ -130,12 +134,12 @@ impl Builder {
         done
     }
 
-    fn scope(&mut self) -> &mut Scope {
+    pub fn scope(&mut self) -> &mut Scope {
         &mut self.scopes.all[self.here]
     }
 
     /// Adds flags to a name of scope `id`.
-    fn mark(&mut self, id: ScopeId, name: &Name, flags: u16, span: Span) {
+    pub fn mark(&mut self, id: ScopeId, name: &Name, flags: u16, span: Span) {
         let scope = &mut self.scopes.all[id];
         let name = mangle(scope.private.as_ref(), name);
         match scope.index.get(&name) {
@@ -147,12 +151,12 @@ impl Builder {
         }
     }
 
-    fn flags(&self, name: &Name) -> u16 {
+    pub fn flags(&self, name: &Name) -> u16 {
         let scope = &self.scopes.all[self.here];
         scope.find(&mangle(scope.private.as_ref(), name)).map_or(0, |s| s.flags)
     }
 
-    fn bind(&mut self, name: &Name, span: Span) -> Done {
+    pub fn bind(&mut self, name: &Name, span: Span) -> Done {
         if &**name == "__debug__" {
             return wrong(span, "cannot assign to __debug__");
         }
@@ -160,11 +164,11 @@ impl Builder {
         Ok(())
     }
 
-    fn bind_ident(&mut self, ident: &Ident) -> Done {
+    pub fn bind_ident(&mut self, ident: &Ident) -> Done {
         self.bind(&ident.name, ident.span)
     }
 
-    fn use_name(&mut self, name: &Name, span: Span) {
+    pub fn use_name(&mut self, name: &Name, span: Span) {
         self.mark(self.here, name, bit::USED, span);
         let unit = self.scopes.all[self.here].unit;
         match &**name {
@@ -178,18 +182,18 @@ impl Builder {
 
     // ---- statements
 
-    fn stmts(&mut self, body: &[Stmt]) -> Done {
+    pub fn stmts(&mut self, body: &[Stmt]) -> Done {
         body.iter().try_for_each(|stmt| self.stmt(stmt))
     }
 
-    fn block(&mut self, body: &[Stmt]) -> Done {
+    pub fn block(&mut self, body: &[Stmt]) -> Done {
         self.nested += 1;
         let done = self.stmts(body);
         self.nested -= 1;
         done
     }
 
-    fn stmt(&mut self, stmt: &Stmt) -> Done {
+    pub fn stmt(&mut self, stmt: &Stmt) -> Done {
         self.depth.check(stmt.span)?;
         match &stmt.kind {
             StmtKind::Expr(e) => self.expr(e),
@@ -255,9 +259,9 @@ impl Builder {
                     }
                     Ok(())
                 }
-                ImportNames::List(names) => {
-                    names.iter().try_for_each(|alias| self.bind_ident(alias.alias.as_ref().unwrap_or(&alias.name)))
-                }
+                ImportNames::List(names) => names
+                    .iter()
+                    .try_for_each(|alias| self.bind_ident(alias.alias.as_ref().unwrap_or(&alias.name))),
             },
             StmtKind::Assert { test, message } => {
                 self.expr(test)?;
@@ -331,7 +335,7 @@ impl Builder {
         }
     }
 
-    fn declare(&mut self, ident: &Ident, span: Span, global: bool) -> Done {
+    pub fn declare(&mut self, ident: &Ident, span: Span, global: bool) -> Done {
         let name = &ident.name;
         let flags = self.flags(name);
         let word = if global { "global" } else { "nonlocal" };
@@ -354,7 +358,7 @@ impl Builder {
         wrong(span, message)
     }
 
-    fn annotated(&mut self, target: &Expr, annotation: &Expr, simple: bool) -> Done {
+    pub fn annotated(&mut self, target: &Expr, annotation: &Expr, simple: bool) -> Done {
         let in_function = !matches!(self.scope().kind, Kind::Module | Kind::Class);
         if let ExprKind::Name(name) = &target.kind {
             let flags = self.flags(name);
@@ -400,11 +404,11 @@ impl Builder {
         done
     }
 
-    fn format_parameter(&mut self) {
+    pub fn format_parameter(&mut self) {
         self.mark(self.here, &Name::from(".format"), bit::BOUND | bit::PARAM, Span::default());
     }
 
-    fn pattern_values(&mut self, pattern: &Pattern) -> Done {
+    pub fn pattern_values(&mut self, pattern: &Pattern) -> Done {
         match &pattern.kind {
             PatternKind::Value(e) | PatternKind::Singleton(e) => self.expr(e),
             PatternKind::Wildcard | PatternKind::Capture(_) | PatternKind::Star(_) => Ok(()),
@@ -427,7 +431,7 @@ impl Builder {
     // ---- functions and classes
 
     /// Runs `inside` in a scope that binds the type parameters, if there are any.
-    fn generic<T>(
+    pub fn generic<T>(
         &mut self,
         type_params: &[TypeParam],
         node: &T,
@@ -455,7 +459,7 @@ impl Builder {
         })
     }
 
-    fn function(&mut self, node: &FunctionDef) -> Done {
+    pub fn function(&mut self, node: &FunctionDef) -> Done {
         self.bind_ident(&node.name)?;
         node.decorators.iter().try_for_each(|d| self.expr(d))?;
         let in_class = self.scope().kind == Kind::Class;
@@ -466,14 +470,19 @@ impl Builder {
                 b.scope().is_async = node.is_async;
                 b.params(&node.params)?;
                 if in_class {
-                    b.this = node.params.positional_only.first().or(node.params.positional.first()).map(|p| p.name.name.clone());
+                    b.this = node
+                        .params
+                        .positional_only
+                        .first()
+                        .or(node.params.positional.first())
+                        .map(|p| p.name.name.clone());
                 }
                 b.stmts(&node.body)
             })
         })
     }
 
-    fn annotations(&mut self, node: &FunctionDef) -> Done {
+    pub fn annotations(&mut self, node: &FunctionDef) -> Done {
         if self.scopes.future_annotations && annotations_of(node).next().is_some() {
             return self.within(Kind::Annotations, node, Part::Annotations, |b| {
                 b.format_parameter();
@@ -492,12 +501,15 @@ impl Builder {
         })
     }
 
-    fn defaults(&mut self, params: &Params) -> Done {
+    pub fn defaults(&mut self, params: &Params) -> Done {
         let positional = params.positional_only.iter().chain(&params.positional);
-        positional.chain(&params.keyword_only).filter_map(|p| p.default.as_ref()).try_for_each(|e| self.expr(e))
+        positional
+            .chain(&params.keyword_only)
+            .filter_map(|p| p.default.as_ref())
+            .try_for_each(|e| self.expr(e))
     }
 
-    fn params(&mut self, params: &Params) -> Done {
+    pub fn params(&mut self, params: &Params) -> Done {
         let Params { positional_only, positional, star, keyword_only, double_star } = params;
         let named = positional_only.iter().chain(positional).chain(keyword_only);
         for param in named.chain(star).chain(double_star) {
@@ -513,7 +525,7 @@ impl Builder {
         Ok(())
     }
 
-    fn class(&mut self, node: &ClassDef) -> Done {
+    pub fn class(&mut self, node: &ClassDef) -> Done {
         self.bind_ident(&node.name)?;
         node.decorators.iter().try_for_each(|d| self.expr(d))?;
         self.generic(&node.type_params, node, |b| {

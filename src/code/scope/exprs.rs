@@ -7,7 +7,7 @@ use minipy_grammar::tree::*;
 impl Builder {
     // ---- targets
 
-    fn target(&mut self, target: &Expr) -> Done {
+    pub fn target(&mut self, target: &Expr) -> Done {
         self.depth.check(target.span)?;
         match &target.kind {
             ExprKind::Name(name) => self.bind(name, target.span),
@@ -33,7 +33,7 @@ impl Builder {
 
     // ---- expressions
 
-    fn expr(&mut self, e: &Expr) -> Done {
+    pub fn expr(&mut self, e: &Expr) -> Done {
         self.depth.check(e.span)?;
         match &e.kind {
             ExprKind::None
@@ -120,11 +120,11 @@ impl Builder {
         }
     }
 
-    fn exprs(&mut self, items: &[Expr]) -> Done {
+    pub fn exprs(&mut self, items: &[Expr]) -> Done {
         items.iter().try_for_each(|item| self.expr(item))
     }
 
-    fn fstring(&mut self, parts: &[FPart]) -> Done {
+    pub fn fstring(&mut self, parts: &[FPart]) -> Done {
         parts.iter().try_for_each(|part| match part {
             FPart::Literal(_) => Ok(()),
             FPart::Field(field) => {
@@ -134,7 +134,7 @@ impl Builder {
         })
     }
 
-    fn comprehension(&mut self, comp: &Comp, span: Span) -> Done {
+    pub fn comprehension(&mut self, comp: &Comp, span: Span) -> Done {
         let Some(first) = comp.clauses.first() else { return Ok(()) };
         self.iterable(&first.iter)?;
         let kind = if comp.kind == CompKind::Generator { Kind::Generator } else { Kind::Comp };
@@ -160,7 +160,7 @@ impl Builder {
         })
     }
 
-    fn iteration_target(&mut self, target: &Expr) -> Done {
+    pub fn iteration_target(&mut self, target: &Expr) -> Done {
         if let ExprKind::Name(name) = &target.kind {
             if self.flags(name) & bit::NONLOCAL != 0 {
                 let message =
@@ -180,7 +180,7 @@ impl Builder {
         }
     }
 
-    fn iterable(&mut self, iter: &Expr) -> Done {
+    pub fn iterable(&mut self, iter: &Expr) -> Done {
         self.iterables += 1;
         let done = self.expr(iter);
         self.iterables -= 1;
@@ -188,10 +188,13 @@ impl Builder {
     }
 
     /// `target := value` binds in the nearest block that is no comprehension.
-    fn walrus(&mut self, target: &Ident, span: Span) -> Done {
+    pub fn walrus(&mut self, target: &Ident, span: Span) -> Done {
         let Ident { name, span: name_span } = target;
         if self.iterables > 0 {
-            return wrong(span, "assignment expression cannot be used in a comprehension iterable expression");
+            return wrong(
+                span,
+                "assignment expression cannot be used in a comprehension iterable expression",
+            );
         }
         let mut id = self.here;
         while matches!(self.scopes.all[id].kind, Kind::Comp | Kind::Generator) {
@@ -225,7 +228,7 @@ impl Builder {
         Ok(())
     }
 
-    fn yields(&mut self, span: Span, word: &str) -> Done {
+    pub fn yields(&mut self, span: Span, word: &str) -> Done {
         let kind = self.scope().kind;
         let inside = match kind {
             Kind::Function | Kind::Lambda => {
@@ -241,7 +244,7 @@ impl Builder {
     }
 
     /// A fault unless `await` and its relatives may stand here.
-    fn need_async(&mut self, span: Span, word: &str) -> Done {
+    pub fn need_async(&mut self, span: Span, word: &str) -> Done {
         let mut id = self.here;
         while self.scopes.all[id].kind == Kind::Comp {
             let Some(parent) = self.scopes.all[id].parent else { break };

@@ -9,9 +9,10 @@ mod exprs;
 mod patterns;
 mod resolve;
 
-use minipy_grammar::fault::Fault;
-use minipy_grammar::tree::{Module, Name, Span};
 pub use build::annotations_of;
+use minipy_grammar::Fault;
+use minipy_grammar::tree::{Module, Name, Span};
+pub use patterns::captures;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 

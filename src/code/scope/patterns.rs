@@ -1,7 +1,7 @@
 //! Names bound by `case` patterns, with the faults that patterns alone can have.
 
 use super::Wrong;
-use minipy_grammar::fault::Fault;
+use minipy_grammar::Fault;
 use minipy_grammar::tree::{Case, Ident, Pattern, PatternKind};
 
 /// The names that a pattern binds, in order; a fault if one is bound twice or alternatives differ.

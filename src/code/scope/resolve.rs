@@ -2,7 +2,7 @@
 //! cells, and which closure cells every unit carries.
 
 use super::{Found, Kind, ScopeId, Scopes, Symbol, Wrong, bit};
-use minipy_grammar::fault::Fault;
+use minipy_grammar::Fault;
 use minipy_grammar::tree::{Name, Span};
 
 /// Resolves every symbol of every scope.
