@@ -114,8 +114,10 @@ pub fn rejected(
     Faults::new(fault, at_end && matches!(tok, Tok::End | Tok::Dedent))
 }
 
+/// Whether a line ends between an open bracket and the place of a fault behind it.
 fn is_later(text: &str, open: Token, start: u32) -> bool {
-    text.as_bytes()[open.start as usize..(start as usize).min(text.len())].contains(&b'\n')
+    let between = text.as_bytes().get(open.start as usize..(start as usize).min(text.len()));
+    between.is_some_and(|between| between.iter().any(|byte| matches!(byte, b'\n' | b'\r')))
 }
 
 fn unclosed(text: &str, open: Token) -> Fault {
