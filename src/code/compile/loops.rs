@@ -25,8 +25,7 @@ impl<'t> Compiler<'t> {
             self.jump(top);
         } else {
             self.at(test.span);
-            self.jump(again);
-            self.bind(top);
+            self.u.asm.enter_loop(again, top);
             self.stmts(body)?;
             self.bind(again);
             self.cond(test, top, true)?;
@@ -60,8 +59,7 @@ impl<'t> Compiler<'t> {
             self.bind(end);
         } else {
             self.emit(Op::GetIter, iter, from, 0);
-            self.jump(again);
-            self.bind(top);
+            self.u.asm.enter_loop(again, top);
             let item = match local {
                 Some(reg) => reg,
                 None => {
