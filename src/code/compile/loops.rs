@@ -135,10 +135,10 @@ impl<'t> Compiler<'t> {
         let found = self.u.blocks.iter().rposition(|b| matches!(b, Block::Loop { .. } | Block::Group));
         match found.map(|i| (i, self.u.blocks[i])) {
             Some((i, Block::Loop { exit, again })) => {
-                self.unwind(i + 1, None)?;
-                self.at(span);
-                self.jump(if is_break { exit } else { again });
-                Ok(())
+                self.unwind(i + 1, None, |c| {
+                    c.at(span);
+                    c.jump(if is_break { exit } else { again });
+                })
             }
             Some(_) => self.group_exit(span),
             None if is_break => self.wrong(span, "'break' outside loop"),
@@ -151,8 +151,9 @@ impl<'t> Compiler<'t> {
         self.wrong(span, "'break', 'continue' and 'return' cannot appear in an except* block")
     }
 
-    /// Runs what the blocks from number `keep` on have to run when control leaves them; `value` survives it.
-    pub fn unwind(&mut self, keep: usize, value: Option<Reg>) -> Done {
+    /// Runs what the blocks from number `keep` on have to run when control leaves them, and then leaves; `value`
+    /// survives it.
+    pub fn unwind(&mut self, keep: usize, value: Option<Reg>, leave: impl FnOnce(&mut Self)) -> Done {
         let blocks = self.u.blocks.clone();
         let region = self.u.asm.region;
         let place = self.u.asm.place;
@@ -178,6 +179,7 @@ impl<'t> Compiler<'t> {
                 }
             }
         }
+        leave(self);
         self.u.asm.place = place;
         self.u.asm.region = region;
         self.u.blocks = blocks;
