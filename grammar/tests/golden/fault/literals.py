@@ -119,4 +119,4 @@ s = '日本語' 'ä' x y
 # ---
 '\N{EUROSIGN}'
 # ---
-'\N{LINE FEED}\N{euro sign}\N{HANGUL SYLLABLE GAG}'
+'\N{euro sign}\N{HANGUL SYLLABLE GAG}'
