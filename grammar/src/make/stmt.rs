@@ -133,7 +133,7 @@ pub fn delete(targets: Expr) -> Made<StmtKind> {
 }
 
 /// `assert test, message`.
-pub fn assert(_: &Cx, test: Expr, message: Option<Expr>) -> StmtKind {
+pub fn assert(test: Expr, message: Option<Expr>) -> StmtKind {
     StmtKind::Assert { test, message }
 }
 
