@@ -4,7 +4,7 @@
 use minipy::heap::cell::{COUNTED, Kind};
 use minipy::heap::known::C;
 use minipy::heap::object::{Boxed, Tuple, Weak};
-use minipy::heap::{Mutator, Value, space, stop, weak};
+use minipy::heap::{Mutator, Value, check, space, stop, weak};
 use std::hint::black_box;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -50,6 +50,14 @@ fn queue(m: &mut Mutator) -> MutexGuard<'static, ()> {
     let guard = m.blocking(|| QUEUE.lock().unwrap_or_else(PoisonError::into_inner));
     while m.take_ready().is_some() {}
     guard
+}
+
+/// Rounds of a test: fewer when every allocation collects.
+fn rounds(n: u64) -> u64 {
+    match check::hard().gc {
+        0 => n,
+        _ => n / 50,
+    }
 }
 
 struct Random(u64);
@@ -112,7 +120,7 @@ fn cells_of_all_sizes_are_zero_and_apart() {
     let mut m = Attached::new();
     let mut r = Random(42);
     let keep = m.tuple_with(200).unwrap();
-    for round in 0..20_000u64 {
+    for round in 0..rounds(20_000) {
         let bytes = match r.below(100) {
             0 => 8200 + r.below(300_000),
             1..10 => 512 + r.below(8000),
@@ -152,14 +160,14 @@ fn cells_of_all_sizes_are_zero_and_apart() {
 #[test]
 fn a_tree_survives_what_dies_around_it() {
     let mut m = Attached::new();
-    let tree = grow(&mut m, 9, 5);
-    for i in 0..20 {
-        black_box(grow(&mut m, 8, i));
+    let tree = grow(&mut m, 7, 5);
+    for i in 0..rounds(50) / 2 {
+        black_box(grow(&mut m, 6, i));
         if i % 5 == 0 {
             collect(&mut m);
         }
     }
-    verify(tree, 9, 5);
+    verify(tree, 7, 5);
     m.check();
 }
 
@@ -167,7 +175,7 @@ fn a_tree_survives_what_dies_around_it() {
 fn garbage_is_reused() {
     let mut m = Attached::new();
     let before = space::stats();
-    for _ in 0..12_000_000u64 {
+    for _ in 0..rounds(12_000_000) {
         black_box(m.new_cell(Value::int(1)).unwrap());
     }
     let after = space::stats();
@@ -286,7 +294,7 @@ fn threads_keep_their_graphs_while_others_collect() {
                 let mut r = Random(n * 7919 + 1);
                 let table = m.tuple_with(64).unwrap();
                 let seeds = m.tuple_with(64).unwrap();
-                for round in 0..1500 {
+                for round in 0..rounds(1500) {
                     let i = r.below(64) as usize;
                     let seed = r.below(1 << 40);
                     let tree = grow(&mut m, 4, seed);
@@ -324,7 +332,7 @@ fn threads_come_and_go_while_others_collect() {
             }
         }
     });
-    for n in 0..60u64 {
+    for n in 0..rounds(100) {
         let all: Vec<_> = (0..3)
             .map(|k| {
                 std::thread::spawn(move || {
@@ -434,14 +442,14 @@ fn allocation_under_a_lock_does_not_stop() {
 fn a_long_chain_needs_no_deep_stack() {
     let mut m = Attached::new();
     let mut chain = Value::NONE;
-    for i in 0..300_000 {
+    for i in 0..rounds(300_000) as i64 {
         let t = m.tuple_with(2).unwrap();
         put(t, 0, Value::int(i));
         put(t, 1, chain);
         chain = t;
     }
     collect(&mut m);
-    for i in (0..300_000).rev() {
+    for i in (0..rounds(300_000) as i64).rev() {
         assert_eq!(at(chain, 0), Value::int(i));
         chain = at(chain, 1);
     }

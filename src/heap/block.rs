@@ -12,12 +12,15 @@ pub const BLOCK: usize = 1 << BLOCK_LOG;
 /// Bitmap words of a block: a bit for each of at most 4096 cells.
 pub const WORDS: usize = 64;
 /// A larger cell is a large object.
-pub const MAX_SMALL: usize = 8192;
+pub const MAX_SMALL: usize = 32768;
 /// Cells up to this size have a class for every 16 bytes.
 pub const MAX_FINE: usize = 512;
 
-const SIZES: [u16; 16] =
-    [640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 5456, 6544, 7280, 8192];
+/// Chosen so that little of a block is left over.
+const SIZES: [u16; 21] = [
+    640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 5456, 6544, 7280, 8192, 10912,
+    13104, 16384, 21840, 32768,
+];
 /// Number of size classes; class 0 is not used.
 pub const CLASSES: usize = 1 + MAX_FINE / 16 + SIZES.len();
 
