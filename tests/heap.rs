@@ -356,29 +356,16 @@ fn a_fork_gives_the_child_a_working_heap() {
     let mut m = Attached::new();
     let tree = grow(&mut m, 7, 11);
     for _ in 0..5 {
-        let pid = m.fork(|| 5, |five, _| assert_eq!(five, 5));
-        if pid == 0 {
-            let fine = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                assert_eq!(m.threads(), 1);
-                for i in 0..5 {
-                    let other = grow(&mut m, 8, i);
-                    m.collect();
-                    verify(other, 8, i);
-                }
-                verify(tree, 7, 11);
-                m.check();
-            }));
-            // SAFETY: the child ends here.
-            unsafe { libc::_exit(if fine.is_ok() { 0 } else { 1 }) };
-        }
-        assert!(pid > 0);
-        let status = m.blocking(|| {
-            let mut status = 0;
-            // SAFETY: waits for the own child.
-            unsafe { libc::waitpid(pid, &mut status, 0) };
-            status
+        in_child(&mut m, |m| {
+            assert_eq!(m.threads(), 1);
+            for i in 0..rounds(50) / 10 {
+                let other = grow(m, 8, i);
+                m.collect();
+                verify(other, 8, i);
+            }
+            verify(tree, 7, 11);
+            m.check();
         });
-        assert_eq!(status, 0);
         black_box(grow(&mut m, 6, 3));
     }
     verify(tree, 7, 11);
@@ -480,4 +467,102 @@ fn a_bit_asks_for_the_queue() {
     assert!(m.pending().load(SeqCst) & stop::FINALIZE != 0);
     assert_eq!(m.take_ready(), Some(v));
     assert!(m.pending().load(SeqCst) & stop::FINALIZE == 0);
+}
+
+/// Runs `f` in a forked child and asserts that it ends well.
+fn in_child(m: &mut Mutator, f: impl FnOnce(&mut Mutator)) {
+    let pid = m.fork(|| (), |(), _| ());
+    if pid == 0 {
+        let fine = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(m)));
+        // SAFETY: the child ends here.
+        unsafe { libc::_exit(if fine.is_ok() { 0 } else { 1 }) };
+    }
+    assert!(pid > 0);
+    let status = m.blocking(|| {
+        let mut status = 0;
+        // SAFETY: waits for the own child.
+        unsafe { libc::waitpid(pid, &mut status, 0) };
+        status
+    });
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn a_limited_heap_is_full_and_recovers() {
+    let mut m = Attached::new();
+    in_child(&mut m, |m| {
+        m.collect();
+        space::set_limit(space::stats().live_bytes + (16 << 20));
+        for _ in 0..rounds(1_000_000) {
+            black_box(m.tuple_with(20).unwrap());
+        }
+        assert!(m.tuple_with(4_000_000).is_err());
+        for _ in 0..2 {
+            fill(m);
+            collect(m);
+            black_box(m.tuple_with(100_000).unwrap());
+        }
+        m.check();
+    });
+}
+
+/// Makes a list until the heap is full.
+#[inline(never)]
+fn fill(m: &mut Mutator) {
+    let mut list = Value::NONE;
+    let mut n = 0;
+    while let Ok(t) = m.tuple_with(1000) {
+        put(t, 0, list);
+        list = t;
+        n += 1;
+        assert!(n < 4000);
+    }
+    assert!(n > 500, "{n}");
+}
+
+#[test]
+fn a_frozen_world_leaves_one_thread() {
+    let mut m = Attached::new();
+    in_child(&mut m, |m| {
+        let count = Arc::new(AtomicUsize::new(0));
+        for blocks in [true, false] {
+            let count = count.clone();
+            std::thread::spawn(move || {
+                let mut m = Attached::new();
+                loop {
+                    count.fetch_add(1, SeqCst);
+                    if blocks {
+                        m.blocking(|| std::thread::sleep(Duration::from_micros(50)));
+                    } else {
+                        m.poll();
+                    }
+                }
+            });
+        }
+        m.blocking(|| std::thread::sleep(Duration::from_millis(20)));
+        m.freeze_world();
+        let before = count.load(SeqCst);
+        assert!(before > 0);
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(count.load(SeqCst), before);
+        let tree = grow(m, 6, 3);
+        collect(m);
+        m.stop_world(|| ());
+        verify(tree, 6, 3);
+    });
+}
+
+#[test]
+fn memory_of_the_dead_goes_back() {
+    let mut m = Attached::new();
+    in_child(&mut m, |m| {
+        for _ in 0..400 {
+            black_box(m.tuple_with(100_000).unwrap());
+        }
+        collect(m);
+        collect(m);
+        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = status.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!(pages < (150 << 20) / 4096, "{pages} pages");
+    });
 }
