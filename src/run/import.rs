@@ -27,6 +27,8 @@ static LIBRARY: OnceLock<Library> = OnceLock::new();
 static SOURCES: Mutex<Option<HashMap<String, Arc<str>>>> = Mutex::new(None);
 /// Modules whose bodies run: name to the number of the importing thread.
 static LOADING: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
+/// Key of the one wait queue of importers: a finished body wakes them all and each looks again.
+const LOCK_KEY: u64 = 0x1_4d50_0001;
 /// Which module each thread waits for.
 static WAITING: Mutex<Option<HashMap<u32, String>>> = Mutex::new(None);
 
@@ -320,7 +322,7 @@ fn import_one(th: &mut Thread, name: &str, parent: Value) -> R {
     LOADING.lock().unwrap().get_or_insert_default().insert(name.to_string(), th.shared.number);
     let r = run_module(th, name, key, found);
     LOADING.lock().unwrap().get_or_insert_default().remove(name);
-    door::import_done(th);
+    super::wait::wake_all(LOCK_KEY, || ());
     let module = r?;
     if let Some((_, last)) = name.rsplit_once('.') {
         let last = th.intern(last)?;
@@ -348,11 +350,13 @@ fn wait_for(th: &mut Thread, name: &str) -> R<()> {
             return Ok(());
         }
         WAITING.lock().unwrap().get_or_insert_default().insert(me, name.to_string());
-        let r = door::wait_import(th, || {
-            LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(name))
-        });
+        let mut still = || LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(name));
+        let what = door::What { kind: door::Kind::Import, object: LOCK_KEY, deadline: None, still: Some(&mut still) };
+        let woken = door::wait(th, what);
         WAITING.lock().unwrap().get_or_insert_default().remove(&me);
-        r?;
+        if woken == door::Woken::Signal {
+            super::signal::run_pending(th)?;
+        }
     }
 }
 

@@ -241,7 +241,7 @@ pub fn merge_group(th: &mut Thread, raised: Value, original: Value) -> R {
         }
     }
     if n == 1 {
-        return Ok(crate::heap::list::get(kept.get::<List>(), 0).unwrap_or(original));
+        return Ok(crate::heap::list::peek(kept.get::<List>(), 0).unwrap_or(original));
     }
     let text = th.str("")?;
     th.call(C::BaseExceptionGroup.v(), &[text, kept])
