@@ -21,9 +21,9 @@ pub fn constant(th: &mut Thread, c: &Const) -> R {
         Const::Float(x) => th.float(*x)?,
         Const::Imaginary(x) => th.complex(0.0, *x)?,
         Const::Str(text) => {
-            let v = th.wtf8(text.as_bytes())?;
+            let v = th.wtf8(text.bytes())?;
             // Identifier-like constants are often attribute names or keys: interning makes them equal by word.
-            if text.as_bytes().len() <= 40 { crate::heap::intern::intern_value(&mut th.heap, v)? } else { v }
+            if text.bytes().len() <= 40 { crate::heap::intern::intern_value(&mut th.heap, v)? } else { v }
         }
         Const::Name(name) => crate::heap::intern::intern_str(&mut th.heap, name)?,
         Const::Bytes(b) => th.bytes(b)?,

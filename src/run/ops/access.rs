@@ -34,9 +34,9 @@ op! { LoadAttr(s) {
                 next!(s, 3)
             }
         }
-        sibling!(load_attr_kinds::<C, L>, s);
+        sibling!(load_attr_kinds::<{ C }, { L }>, s);
     }
-    sibling!(load_attr::<C, L>, s)
+    sibling!(load_attr::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -90,7 +90,7 @@ op! {
             }
             _ => {}
         }
-        sibling!(load_attr::<C, L>, s)
+        sibling!(load_attr::<{ C }, { L }>, s)
     }
 }
 
@@ -144,7 +144,7 @@ op! { StoreAttr(s) {
             }
         }
     }
-    sibling!(store_attr::<C, L>, s)
+    sibling!(store_attr::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -181,9 +181,9 @@ op! { LoadMethod(s) {
                 next!(s, 3)
             }
         }
-        sibling!(load_method_kinds::<C, L>, s);
+        sibling!(load_method_kinds::<{ C }, { L }>, s);
     }
-    sibling!(load_method::<C, L>, s)
+    sibling!(load_method::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -216,7 +216,7 @@ op! {
             s.set(a + 3, Value::UNBOUND);
             next!(s, 3)
         }
-        sibling!(load_method::<C, L>, s)
+        sibling!(load_method::<{ C }, { L }>, s)
     }
 }
 
