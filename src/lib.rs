@@ -5,3 +5,4 @@
 pub mod code;
 pub mod heap;
 pub mod run;
+pub mod native;

@@ -74,7 +74,7 @@ fn probe(text: &str) {
             }
             Err(faults) => {
                 let span = faults.first().span;
-                assert!(span.start <= span.end && span.start as usize <= text.len(), "{span:?} in {text:?}");
+                assert!(span.start < span.end && span.start as usize <= text.len(), "{span:?} in {text:?}");
                 LineIndex::new(text).position(text, span.start);
             }
         }

@@ -160,6 +160,14 @@ impl Asm {
         self.reachable |= state.refs > 0;
     }
 
+    /// Jumps to the test at the bottom of a loop and puts the label of its body here.
+    pub fn enter_loop(&mut self, test: Label, body: Label) {
+        let reached = self.reachable;
+        self.jump(Op::Jump, 0, 0, test);
+        self.bind(body);
+        self.reachable = reached;
+    }
+
     /// Opens a region inside the current one; its handler gets the exception in `reg`.
     pub fn open_region(&mut self, reg: Reg) -> u32 {
         let target = self.label();

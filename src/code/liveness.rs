@@ -209,10 +209,15 @@ impl Liveness {
         set
     }
 
-    /// Registers live after the instruction at `word`.
-    pub fn after_word(&self, code: &Code, word: u32) -> RegSet {
-        let (block, step) = self.find(word);
-        let end = self.blocks.get(block + 1).copied().unwrap_or(self.steps.len());
-        if step + 1 < end { self.before(code, block, step + 1) } else { self.after(step) }
+    /// Calls `see` for every instruction, with its word and the registers live after it.
+    pub fn for_each(&self, code: &Code, mut see: impl FnMut(u32, &RegSet)) {
+        for (block, &first) in self.blocks.iter().enumerate() {
+            let end = self.blocks.get(block + 1).copied().unwrap_or(self.steps.len());
+            let mut set = self.after(end - 1);
+            for step in (first..end).rev() {
+                see(self.steps[step].word, &set);
+                self.step_back(code, step, &mut set);
+            }
+        }
     }
 }

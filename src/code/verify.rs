@@ -44,7 +44,7 @@ pub fn verify(code: &Code) -> Result<(), String> {
         return Err("positions are not one for each instruction".to_string());
     }
     frame(code)?;
-    liveness(code, &starts)
+    liveness(code)
 }
 
 /// Operands of one instruction.
@@ -101,7 +101,7 @@ fn frame(code: &Code) -> Result<(), String> {
 }
 
 /// No register is read before it is written, and nothing that lives lies in a window during its call.
-fn liveness(code: &Code, starts: &[bool]) -> Result<(), String> {
+fn liveness(code: &Code) -> Result<(), String> {
     let live = Liveness::of(code);
     let own = code.flags & (flag::CLASS_BODY | flag::NAMESPACE) != 0;
     let given = code.nparams() + own as usize;
@@ -110,20 +110,22 @@ fn liveness(code: &Code, starts: &[bool]) -> Result<(), String> {
     {
         return Err(format!("register {reg} can be read before it is written"));
     }
-    for word in (0..code.words.len()).filter(|&word| starts[word]) {
-        let w = code.words[word];
-        let (a, ..) = operands(w);
-        if matches!(Op::of(w).row().roles[0], Role::Call | Role::Method | Role::CallEx) {
-            let mut after = live.after_word(code, word as u32);
-            if let Some(h) = code.handler(word as u32) {
-                let mut caught = live.at(code, h.target);
-                caught.remove(h.reg);
-                after.union(&caught);
-            }
-            if let Some(reg) = after.iter().find(|&reg| reg > a) {
-                return Err(format!("word {word}: register {reg} lives across a call in window {a}"));
-            }
+    let mut found = Ok(());
+    live.for_each(code, |word, after| {
+        let w = code.words[word as usize];
+        if !matches!(Op::of(w).row().roles[0], Role::Call | Role::Method | Role::CallEx) {
+            return;
         }
-    }
-    Ok(())
+        let (window, ..) = operands(w);
+        let mut after = after.clone();
+        if let Some(h) = code.handler(word) {
+            let mut caught = live.at(code, h.target);
+            caught.remove(h.reg);
+            after.union(&caught);
+        }
+        if let Some(reg) = after.iter().find(|&reg| reg > window) {
+            found = Err(format!("word {word}: register {reg} lives across a call in window {window}"));
+        }
+    });
+    found
 }

@@ -460,7 +460,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
             let list = if one { th.list(&[v])? } else { th.to_list(v)? };
             let l = list.get::<List>();
             for i in 0..l.len.get() {
-                let s = crate::heap::list::get(l, i).unwrap_or(Value::NONE);
+                let s = crate::heap::list::peek(l, i).unwrap_or(Value::NONE);
                 let Some(text) = s.like::<Str>() else {
                     let text = format!("__slots__ items must be strings, not '{}'", th.type_name(s));
                     return Err(th.type_error(text));
@@ -542,7 +542,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
     if !slot_names.is_none() {
         let l = slot_names.get::<List>();
         for i in 0..l.len.get() {
-            let Some(s) = crate::heap::list::get(l, i) else { continue };
+            let Some(s) = crate::heap::list::peek(l, i) else { continue };
             let s = mangle(th, name, s)?;
             if [N::__dict__.v(), N::__weakref__.v()].contains(&s) {
                 continue;
@@ -650,7 +650,7 @@ pub fn recompute(class: Value) {
     let subs = c.subclasses.get();
     if let Some(l) = subs.cast::<List>() {
         for i in 0..l.len.get() {
-            if let Some(w) = crate::heap::list::get(l, i).and_then(|w| w.cast::<Weak>()) {
+            if let Some(w) = crate::heap::list::peek(l, i).and_then(|w| w.cast::<Weak>()) {
                 let sub = crate::heap::weak::target(w);
                 if sub.is_kind(Kind::Class) {
                     recompute(sub);
@@ -748,7 +748,7 @@ fn special_instance(th: &mut Thread, class: Value) -> R {
         let mut list = Vec::new();
         let l = sorted.get::<List>();
         for i in 0..l.len.get() {
-            let n = crate::heap::list::get(l, i).unwrap_or(Value::NONE);
+            let n = crate::heap::list::peek(l, i).unwrap_or(Value::NONE);
             list.push(format!("'{}'", th.text_of(n)?));
         }
         let s = if list.len() == 1 { "" } else { "s" };

@@ -103,7 +103,7 @@ pub fn run_finalizers(th: &mut Thread) {
     let (raised, handled) = (th.raised, th.handled);
     let mark = th.keep(raised);
     th.keep(handled);
-    while let Some(ready) = crate::heap::weak::take_ready() {
+    while let Some(ready) = th.heap.take_ready() {
         if let Err(Raised) = finalize(th, ready) {
             super::error::unraisable(th, ready);
         }

@@ -216,7 +216,7 @@ impl Thread {
     /// `d.get(k)` on a real dict; runs `__hash__` and `__eq__`.
     pub fn dict_get(&mut self, d: Value, k: Value) -> R<Option<Value>> {
         let h = self.hash(k)?;
-        dict::find(d.get::<Dict>(), h, k, |stored| self.eq(stored, k))
+        dict::find(self, d.get::<Dict>(), dict::fold(h), k, |th, stored| th.eq(stored, k))
     }
 
     /// The value under an interned name.
@@ -228,17 +228,13 @@ impl Thread {
     /// `d[k] = v` on a real dict; runs `__hash__` and `__eq__`.
     pub fn dict_insert(&mut self, d: Value, k: Value, v: Value) -> R<()> {
         let h = self.hash(k)?;
-        let th: *mut Thread = self;
-        // SAFETY: the closure uses the thread only while `insert` itself does not touch the mutator.
-        dict::insert(&mut self.heap, d.get::<Dict>(), h, k, v, |stored| unsafe { (*th).eq(stored, k) })
+        dict::insert(self, d.get::<Dict>(), dict::fold(h), k, v, |th, stored| th.eq(stored, k)).map(drop)
     }
 
     /// Removes the entry; gives its value.
     pub fn dict_remove(&mut self, d: Value, k: Value) -> R<Option<Value>> {
         let h = self.hash(k)?;
-        let th: *mut Thread = self;
-        // SAFETY: as in `dict_insert`.
-        dict::remove(&mut self.heap, d.get::<Dict>(), h, k, |stored| unsafe { (*th).eq(stored, k) })
+        dict::remove(self, d.get::<Dict>(), dict::fold(h), k, |th, stored| th.eq(stored, k))
     }
 
     /// Removes an interned name; whether it was there.

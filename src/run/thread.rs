@@ -172,6 +172,13 @@ impl DerefMut for Thread {
     }
 }
 
+impl AsMut<Mutator> for Thread {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut Mutator {
+        &mut self.heap
+    }
+}
+
 impl Thread {
     /// First free word of the value stack: where natives put windows.
     #[inline]

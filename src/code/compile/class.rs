@@ -90,6 +90,16 @@ impl<'t> Compiler<'t> {
         self.emit_k(Op::StoreName, from, 0, 0, k);
     }
 
+    /// Stores a name that the body itself has.
+    fn store_own(&mut self, name: &str, from: Reg) {
+        if self.u.flags & flag::MODULE != 0 {
+            let k = self.name_k(&Name::from(name));
+            self.emit_k(Op::StoreGlobal, from, 0, 0, k);
+        } else {
+            self.store_in_namespace(name, from);
+        }
+    }
+
     /// The statements of a module.
     pub fn module_body(&mut self, module: &'t Module) -> Done {
         self.body(&module.body)
@@ -102,7 +112,7 @@ impl<'t> Compiler<'t> {
             let doc = self.alloc();
             self.at(body[0].span);
             self.load_const(Const::Str(text), doc);
-            self.store_name(&Name::from("__doc__"), doc, body[0].span);
+            self.store_own("__doc__", doc);
             self.reset(mark);
         }
         self.lazy_annotations(body)?;
@@ -148,7 +158,7 @@ impl<'t> Compiler<'t> {
         })?;
         let function = self.alloc();
         self.closure(scope, code, None, function)?;
-        self.store_name(&Name::from("__annotate__"), function, Span::default());
+        self.store_own("__annotate__", function);
         self.reset(mark);
         Ok(())
     }

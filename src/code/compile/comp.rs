@@ -73,8 +73,7 @@ impl<'t> Compiler<'t> {
             self.async_next(iter, item, end)?;
             self.store(&clause.target, item)?;
         } else {
-            self.jump(again);
-            self.bind(body);
+            self.u.asm.enter_loop(again, body);
             if local.is_none() {
                 self.store(&clause.target, item)?;
             }

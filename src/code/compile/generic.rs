@@ -21,7 +21,8 @@ impl<'t> Compiler<'t> {
         let root = self.scopes.of(node, Part::TypeParams);
         let hidden = Name::from(format!("<generic parameters of {}>", name.name));
         let mut unit = self.unit(root, &hidden, 0, self.line(span.start));
-        unit.qualname = self.u.qualname.clone();
+        unit.qualname = hidden.clone();
+        unit.prefix = self.u.prefix.clone();
         let code = self.within(unit, |c| {
             c.at(span);
             for param in params {

@@ -25,8 +25,7 @@ impl<'t> Compiler<'t> {
             self.jump(top);
         } else {
             self.at(test.span);
-            self.jump(again);
-            self.bind(top);
+            self.u.asm.enter_loop(again, top);
             self.stmts(body)?;
             self.bind(again);
             self.cond(test, top, true)?;
@@ -60,8 +59,7 @@ impl<'t> Compiler<'t> {
             self.bind(end);
         } else {
             self.emit(Op::GetIter, iter, from, 0);
-            self.jump(again);
-            self.bind(top);
+            self.u.asm.enter_loop(again, top);
             let item = match local {
                 Some(reg) => reg,
                 None => {
@@ -137,10 +135,10 @@ impl<'t> Compiler<'t> {
         let found = self.u.blocks.iter().rposition(|b| matches!(b, Block::Loop { .. } | Block::Group));
         match found.map(|i| (i, self.u.blocks[i])) {
             Some((i, Block::Loop { exit, again })) => {
-                self.unwind(i + 1, None)?;
-                self.at(span);
-                self.jump(if is_break { exit } else { again });
-                Ok(())
+                self.unwind(i + 1, None, |c| {
+                    c.at(span);
+                    c.jump(if is_break { exit } else { again });
+                })
             }
             Some(_) => self.group_exit(span),
             None if is_break => self.wrong(span, "'break' outside loop"),
@@ -153,8 +151,9 @@ impl<'t> Compiler<'t> {
         self.wrong(span, "'break', 'continue' and 'return' cannot appear in an except* block")
     }
 
-    /// Runs what the blocks from number `keep` on have to run when control leaves them; `value` survives it.
-    pub fn unwind(&mut self, keep: usize, value: Option<Reg>) -> Done {
+    /// Runs what the blocks from number `keep` on have to run when control leaves them, and then leaves; `value`
+    /// survives it.
+    pub fn unwind(&mut self, keep: usize, value: Option<Reg>, leave: impl FnOnce(&mut Self)) -> Done {
         let blocks = self.u.blocks.clone();
         let region = self.u.asm.region;
         let place = self.u.asm.place;
@@ -180,6 +179,7 @@ impl<'t> Compiler<'t> {
                 }
             }
         }
+        leave(self);
         self.u.asm.place = place;
         self.u.asm.region = region;
         self.u.blocks = blocks;

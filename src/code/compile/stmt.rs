@@ -118,13 +118,13 @@ impl<'t> Compiler<'t> {
             Some(Expr { kind: ExprKind::None, .. }) => None,
             Some(value) => Some(self.returned(value)?),
         };
-        self.unwind(0, value)?;
-        self.at(span);
-        match value {
-            Some(value) => self.emit(Op::Return, value, 0, 0),
-            None => self.emit(Op::ReturnNone, 0, 0, 0),
-        }
-        Ok(())
+        self.unwind(0, value, |c| {
+            c.at(span);
+            match value {
+                Some(value) => c.emit(Op::Return, value, 0, 0),
+                None => c.emit(Op::ReturnNone, 0, 0, 0),
+            }
+        })
     }
 
     /// The value to return, where nothing that runs on the way out can change it.

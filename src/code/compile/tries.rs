@@ -9,6 +9,12 @@ use minipy_grammar::tree::*;
 impl<'t> Compiler<'t> {
     /// `try`.
     pub fn try_stmt(&mut self, node: &'t Try, span: Span) -> Done {
+        let bare = node.handlers.iter().rposition(|handler| handler.exception.is_none());
+        if let Some(i) = bare
+            && i + 1 < node.handlers.len()
+        {
+            return self.wrong(node.handlers[i].span, "default 'except:' must be last");
+        }
         if node.finally.is_empty() {
             return self.try_except(node, span);
         }
@@ -88,14 +94,20 @@ impl<'t> Compiler<'t> {
     /// Handlers that nothing reaches still have their faults found.
     fn check_dead(&mut self, node: &'t Try) -> Done {
         for handler in &node.handlers {
+            if node.is_star {
+                self.push_block(Block::Group, handler.span)?;
+            }
             self.stmts(&handler.body)?;
+            if node.is_star {
+                self.u.blocks.pop();
+            }
         }
         Ok(())
     }
 
     fn handlers(&mut self, handlers: &'t [Handler], fault: Reg, saved: Reg, outer: u32, end: Label) -> Done {
         let region = self.u.asm.region;
-        for (i, handler) in handlers.iter().enumerate() {
+        for handler in handlers {
             let next = self.label();
             if let Some(class) = &handler.exception {
                 let mark = self.mark();
@@ -105,8 +117,6 @@ impl<'t> Compiler<'t> {
                 self.emit(Op::MatchExc, matched, fault, class_reg);
                 self.jump_if(Op::JFalse, matched, 0, next);
                 self.reset(mark);
-            } else if i + 1 < handlers.len() {
-                return self.wrong(handler.span, "default 'except:' must be last");
             }
             self.push_block(Block::Handler { saved, name: handler.name.as_ref(), outer }, handler.span)?;
             match &handler.name {

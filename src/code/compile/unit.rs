@@ -35,6 +35,8 @@ pub struct Unit<'t> {
     pub here: ScopeId,
     pub name: Name,
     pub qualname: Name,
+    /// Qualified name that those of inner blocks begin with: the unit's own unless that is a generic's hidden function.
+    pub prefix: Name,
     pub first_line: u32,
     pub flags: u32,
     pub argcount: u16,
@@ -64,6 +66,7 @@ impl<'t> Compiler<'t> {
         let scope = &self.scopes.all[root];
         let mut unit = Unit { root, here: root, name: name.clone(), flags, first_line, ..Unit::default() };
         unit.qualname = self.qualname(root, name);
+        unit.prefix = unit.qualname.clone();
         if self.library {
             unit.flags |= flag::LIBRARY;
         }
@@ -130,8 +133,7 @@ impl<'t> Compiler<'t> {
         }
         let scope = &self.scopes.all[parent];
         let declared_global = scope.find(name).is_some_and(|s| s.flags & bit::GLOBAL != 0);
-        // The unit of a generic's hidden function carries the name of the unit around it.
-        let outer = &self.u.qualname;
+        let outer = &self.u.prefix;
         match scope.kind {
             Kind::Module => name.clone(),
             _ if declared_global => name.clone(),

@@ -140,6 +140,12 @@ impl Builder {
         let kind = if comp.kind == CompKind::Generator { Kind::Generator } else { Kind::Comp };
         let outer = self.here;
         self.within(kind, comp, Part::Body, |b| {
+            b.scope().inside = match comp.kind {
+                CompKind::List => "'yield' inside list comprehension",
+                CompKind::Set => "'yield' inside set comprehension",
+                CompKind::Dict => "'yield' inside dict comprehension",
+                CompKind::Generator => "'yield' inside generator expression",
+            };
             if kind == Kind::Generator {
                 b.mark(b.here, &Name::from(".0"), bit::BOUND | bit::PARAM, span);
             } else {
@@ -235,8 +241,7 @@ impl Builder {
                 self.scope().yields = true;
                 return Ok(());
             }
-            Kind::Comp => "'yield' inside a comprehension",
-            Kind::Generator => "'yield' inside generator expression",
+            Kind::Comp | Kind::Generator => self.scope().inside,
             Kind::TypeParams | Kind::Annotations => "yield expression cannot be used within an annotation",
             Kind::Module | Kind::Class => return wrong(span, format!("'{word}' outside function")),
         };

@@ -60,7 +60,7 @@ op! {
                 if o.is_kind(Kind::Module) {
                     let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
                     if t.id.get().as_int() as u32 == hi & 0x3ff_ffff {
-                        let v = crate::heap::dict::value_at(t, lo);
+                        let v = crate::heap::dict::value_at(t, lo as usize);
                         if !v.is_unbound() {
                             s.set(s.a(), v);
                             next!(s, 3)
@@ -203,7 +203,7 @@ op! {
             kind::MODULE if o.is_kind(Kind::Module) => {
                 let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
                 if t.id.get().as_int() as u32 == key {
-                    crate::heap::dict::value_at(t, lo)
+                    crate::heap::dict::value_at(t, lo as usize)
                 } else {
                     Value::UNBOUND
                 }

@@ -243,7 +243,7 @@ unsafe fn unpack_star(th: &mut Thread, v: Value, before: usize, after: usize, ou
             return Err(th.value_error(text));
         }
         for i in 0..after {
-            *out.add(before + 1 + i) = list::get(l, n - after + i).unwrap_or(Value::NONE);
+            *out.add(before + 1 + i) = list::peek(l, n - after + i).unwrap_or(Value::NONE);
         }
         for _ in 0..after {
             list::pop(&mut th.heap, l);

@@ -128,7 +128,7 @@ op! { LoadGlobal(s) {
     let t = f.globals.get().get::<Dict>().table.get().get::<DictTable>();
     let ic = s.cache(2).load(Ordering::Relaxed);
     if ic >> 32 == key(t, HERE) {
-        let v = dict::value_at(t, ic as u32);
+        let v = dict::value_at(t, ic as u32 as usize);
         if !v.is_unbound() {
             s.set(s.a(), v);
             next!(s, 4)
@@ -137,7 +137,7 @@ op! { LoadGlobal(s) {
         let t = f.builtins.get().get::<Dict>().table.get().get::<DictTable>();
         let ic = s.cache(3).load(Ordering::Relaxed);
         if ic >> 32 == key(t, HERE) {
-            let v = dict::value_at(t, ic as u32);
+            let v = dict::value_at(t, ic as u32 as usize);
             if !v.is_unbound() {
                 s.set(s.a(), v);
                 next!(s, 4)
@@ -159,31 +159,39 @@ op! {
     }
 }
 
+/// Ids leave the two marking bits free; exhaustion only means that nothing is cached.
+fn usable(id: u32) -> bool {
+    id != 0 && id < 1 << 30
+}
+
+/// Fills a cache word with the entry of `name` in the dict's current table.
+fn remember(th: &mut Thread, d: &Dict, name: Value, cache: &std::sync::atomic::AtomicU64) {
+    if let (id, Some(i)) = dict::cache_entry(&mut th.heap, d, name)
+        && usable(id)
+    {
+        cache.store(((id | HERE) as u64) << 32 | i as u64, Ordering::Relaxed);
+    }
+}
+
 type Caches = (&'static std::sync::atomic::AtomicU64, &'static std::sync::atomic::AtomicU64);
 
 fn global(th: &mut Thread, globals: Value, builtins: Value, name: Value, caches: Option<Caches>) -> R {
-    let g = globals.get::<Dict>();
-    if let Some((i, v)) = dict::entry_index(g, name) {
+    let (g, b) = (globals.get::<Dict>(), builtins.get::<Dict>());
+    if let Some(v) = dict::get_name(g, name) {
         if let Some((c, _)) = caches {
-            let id = dict::cache_id(g);
-            c.store(((id | HERE) as u64) << 32 | i as u64, Ordering::Relaxed);
+            remember(th, g, name, c);
         }
         return Ok(v);
     }
-    let b = builtins.get::<Dict>();
-    // The id is taken before the name is looked up once more, so that an insertion between the two is seen.
-    let id = dict::cache_id(g);
-    if let Some((i, v)) = dict::entry_index(b, name)
-        && dict::entry_index(g, name).is_none()
+    let Some(v) = dict::get_name(b, name) else { return Err(no_name(th, name)) };
+    if let Some((c, d)) = caches
+        && let (id, None) = dict::cache_entry(&mut th.heap, g, name)
+        && usable(id)
     {
-        if let Some((c, d)) = caches {
-            let bid = dict::cache_id(b);
-            d.store(((bid | HERE) as u64) << 32 | i as u64, Ordering::Relaxed);
-            c.store(((id | ABSENT) as u64) << 32, Ordering::Relaxed);
-        }
-        return Ok(v);
+        remember(th, b, name, d);
+        c.store(((id | ABSENT) as u64) << 32, Ordering::Relaxed);
     }
-    Err(no_name(th, name))
+    Ok(v)
 }
 
 #[cold]
@@ -232,12 +240,9 @@ op! {
             if done {
                 Ok(())
             } else {
-                th.dict_insert(d, name, v).map(|()| {
-                    if let Some((i, _)) = dict::entry_index(d.get::<Dict>(), name) {
-                        let id = dict::cache_id(d.get::<Dict>());
-                        s.cache(2).store(((id | HERE) as u64) << 32 | i as u64, Ordering::Relaxed);
-                    }
-                })
+                let r = th.dict_insert(d, name, v);
+                remember(th, d.get::<Dict>(), name, s.cache(2));
+                r
             }
         })
     }

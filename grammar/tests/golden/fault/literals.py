@@ -114,3 +114,9 @@ d
 t'a'
 # ---
 s = '日本語' 'ä' x y
+# ---
+'\N{-DIGIT ONE}'
+# ---
+'\N{EUROSIGN}'
+# ---
+'\N{euro sign}\N{HANGUL SYLLABLE GAG}'

@@ -2,7 +2,7 @@
 d''' """e'f"""
 '\n\t\\\'\"\a\b\f\v\r\0\x41\101\u00e9\U0001F600\N{EURO SIGN}\q\
 joined'
-r'\n\'' R"\d" u'x' b'\x00\xff\101\u' rb'\x' Rb'' if 0 else b''
+r'\n\'' R"\d" u'x' if b'\x00\xff\101\u' rb'\x' Rb'' else b''
 '\ud800'
 '\ud83d\ude00'
 f'' 'plain' f"{a}"
