@@ -194,6 +194,16 @@ impl Mutator {
         Ok(v)
     }
 
+    /// An empty dict.
+    pub fn new_dict(&mut self) -> Make {
+        super::dict::new(self)
+    }
+
+    /// An empty set.
+    pub fn new_set(&mut self) -> Make {
+        super::set::new(self, false)
+    }
+
     /// A cell for a captured variable or class attribute.
     pub fn new_cell(&mut self, content: Value) -> Make {
         let (v, c) = self.new::<Cell>(C::cell.shape(), ALL, 0)?;

@@ -30,18 +30,31 @@ impl Mutator {
         while !self.collect_unless_stopped() {}
     }
 
+    /// Calls `f` with every cell, dead ones since the last collection included, in a stopped world. `f` must not
+    /// use the heap.
+    pub fn each_cell(&mut self, mut f: impl FnMut(Value)) {
+        self.stop_world(|| {
+            let s = state();
+            // SAFETY: the world is stopped.
+            let view = unsafe { View::new(s.next_block) };
+            view.each(view.alloc, |cell| {
+                // SAFETY: an allocated cell is readable memory.
+                if unsafe { *cell } != 0 {
+                    f(Value::ptr(cell));
+                }
+            });
+        });
+    }
+
     /// Collects; or, if another thread stops the world, parks until that is over and gives false.
     #[cold]
     #[inline(never)]
     pub(super) fn collect_unless_stopped(&mut self) -> bool {
         debug_assert!(self.held == 0, "a collection under an object lock");
-        let nested = self.is_stopper();
         let mut regs = Registers::new();
         // SAFETY: the buffer lives in this frame until the collection is over.
         self.sp = unsafe { spill(&mut regs) };
-        if !nested && !self.begin_stop() {
-            return false;
-        }
+        let Some(nested) = self.begin_stop() else { return false };
         let bomb = NoPanic;
         let start = Instant::now();
         let mut s = state();
@@ -186,7 +199,7 @@ impl Marker {
         while std::mem::take(&mut self.overflow) {
             let view = self.view;
             view.each(view.mark, |cell| {
-                self.scan(cell);
+                self.scan::<true>(cell);
                 if self.len > self.cap / 2 {
                     self.flow();
                 }
@@ -211,14 +224,15 @@ impl Marker {
             let cell = std::mem::replace(&mut ring[at], next);
             at = (at + 1) % AHEAD;
             if !cell.is_null() && self.view.set_mark(cell) {
-                self.scan(cell);
+                self.scan::<false>(cell);
             }
         }
     }
 
-    /// Pushes the children of a cell.
+    /// Pushes the children of a cell; on a second visit only those not marked, so that a cell with more children
+    /// than the stack has room for gets further each time.
     #[inline(always)]
-    fn scan(&mut self, cell: *mut u64) {
+    fn scan<const AGAIN: bool>(&mut self, cell: *mut u64) {
         // SAFETY: an allocated cell with a header (everything pushed is one); its value words lie inside it.
         unsafe {
             let (mut at, n) = match (*cell >> 56) as u8 {
@@ -229,7 +243,7 @@ impl Marker {
             let end = at.add(n);
             while at < end {
                 let word = *at;
-                if word & 7 == 2 {
+                if word & 7 == 2 && !(AGAIN && self.view.marked(Value(word))) {
                     self.push(word);
                 }
                 at = at.add(1);
@@ -303,7 +317,11 @@ fn sort_blocks(s: &mut State, view: &View) {
     }
     let owned: usize = s.owners.iter().map(|o| o.1).sum();
     s.used = bytes + s.external + owned;
-    let least = if check::hard().small { MIN_BUDGET / 64 } else { MIN_BUDGET };
+    s.fresh_owners = 0;
+    let mut threads = 0;
+    each_thread(|_| threads += 1);
+    // Blocks are charged whole, and every thread takes its own of each class.
+    let least = if check::hard().small { MIN_BUDGET / 64 } else { MIN_BUDGET + (threads << 20) };
     s.budget = (s.used * 2).max(s.used + least).min(s.limit);
     s.stats.live_bytes = bytes;
     s.stats.live_cells = cells;
