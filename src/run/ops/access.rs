@@ -266,7 +266,7 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
     let name = [N::__enter__, N::__exit__, N::__aenter__, N::__aexit__][which];
     let Some(f) = class::lookup(class::class_of(o), name.v()) else {
         let kind = if which < 2 { "context manager" } else { "asynchronous context manager" };
-        let part = if which % 2 == 0 { String::new() } else { format!(" (missed {} method)", name.text()) };
+        let part = if which % 2 == 0 { String::new() } else { format!(" (missed {} method)", name.spelling()) };
         let text = format!("'{}' object does not support the {kind} protocol{part}", th.type_name(o));
         return Err(th.type_error(text));
     };
