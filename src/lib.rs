@@ -1,2 +1,8 @@
 //! minipy: a small Python-like language in which concurrency can be seen.
+//!
+//! text -> tokens -> tree -> code -> run -> events -> reports; a folder names only those before it.
+
 pub mod code;
+pub mod heap;
+pub mod run;
+pub mod native;

@@ -1,7 +1,8 @@
 //! The door: what the rest of minipy calls.
 
-use crate::fault::{Fault, Faults};
+use crate::fault::{Fault, Faults, Kind};
 use crate::grammar::TopParser;
+use crate::lex::Lexed;
 use crate::make::Cx;
 use crate::token::{Tok, Token};
 use crate::tree::{Module, Span, Stmt, StmtKind};
@@ -30,25 +31,47 @@ pub fn parse(text: &str, mode: Mode) -> Result<Module, Faults> {
         return Err(Faults::new(Fault::syntax(lex::one(0), "source code is too long"), false));
     }
     let start = if mode == Mode::Eval { Tok::StartEval } else { Tok::StartFile };
-    let lexed = lex::lex(text, start);
-    if let Some(fault) = lexed.fault {
-        return Err(Faults::new(fault, lexed.cut));
+    let mut lexed = lex::lex(text, start);
+    if let Some(fault) = lexed.fault.take() {
+        return Err(earlier(text, &mut lexed, &fault).unwrap_or_else(|| Faults::new(fault, lexed.cut)));
     }
+    match build(text, &lexed) {
+        Ok(body) if mode == Mode::Interactive && is_unfinished(text, &body) => {
+            let end = text.len().saturating_sub(1);
+            Err(Faults::new(Fault::syntax(lex::one(end), "unexpected EOF while parsing"), true))
+        }
+        Ok(body) => Ok(Module { body, span: Span::new(0, text.len() as u32) }),
+        Err(faults) => Err(faults),
+    }
+}
+
+/// Runs the parser over the tokens.
+fn build(text: &str, lexed: &Lexed) -> Result<Vec<Stmt>, Faults> {
     let cx = Cx::new(text);
     let tokens = lexed.tokens.iter().map(|&Token { tok, start, end }| (start, tok, end));
     let result = TopParser::new().parse(&cx, tokens);
     if let Some(span) = cx.too_deep() {
         return Err(Faults::new(Fault::syntax(span, "too many nested expressions"), false));
     }
-    match result {
-        Ok(body) if mode == Mode::Interactive && is_unfinished(text, &body) => {
-            let end = text.len().saturating_sub(1);
-            Err(Faults::new(Fault::syntax(lex::one(end), "unexpected EOF while parsing"), true))
-        }
-        Ok(body) => Ok(Module { body, span: Span::new(0, text.len() as u32) }),
-        Err(ParseError::User { error }) => Err(diagnose::checked(text, lexed.open, error)),
-        Err(error) => Err(diagnose::rejected(text, &lexed.tokens, lexed.open, error)),
-    }
+    result.map_err(|error| match error {
+        ParseError::User { error } => diagnose::checked(text, lexed.open, error),
+        error => diagnose::rejected(text, &lexed.tokens, lexed.open, error),
+    })
+}
+
+/// A fault of the grammar before the place where the lexer stopped. The lexer's goes first, except that an
+/// unexpected indent is the likelier cause of what follows it, and wrong indentation a likely consequence.
+fn earlier(text: &str, lexed: &mut Lexed, fault: &Fault) -> Option<Faults> {
+    let stop = fault.span.start;
+    lexed.open = None;
+    lexed.tokens.extend([Tok::Newline, Tok::End].map(|tok| Token { tok, start: stop, end: stop }));
+    let faults = build(text, lexed).err()?;
+    let first = faults.first();
+    let layout = fault.kind != Kind::Syntax;
+    let wins = first.message == "unexpected indent" || layout;
+    let before = &text[..(stop as usize).min(text.len())];
+    let line = if layout { before.rfind(['\n', '\r']).map_or(0, |end| end as u32) } else { stop };
+    (wins && first.span.start <= line).then(|| Faults::new(first.clone(), false))
 }
 
 /// Whether the last statement may go on: it has blocks, and no blank line stands behind it.

@@ -29,6 +29,7 @@ impl Kind {
 pub struct Fault {
     pub kind: Kind,
     pub message: String,
+    /// At least one byte long; it may cover the end of a line, or lie just behind the last byte of the text.
     pub span: Span,
     /// Advice that is no part of the exception's message.
     pub hint: Option<String>,

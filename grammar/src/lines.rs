@@ -57,12 +57,8 @@ impl LineIndex {
     }
 }
 
-/// How many cells of a terminal `text` takes (East Asian wide characters take two); a tab counts as one.
+/// How many cells of a terminal `text` takes: East Asian wide characters take two, a tab counts as one.
 pub fn display_width(text: &str) -> usize {
-    text.width() + text.bytes().filter(|&byte| byte == b'\t').count().saturating_sub(tab_cells(text))
-}
-
-/// What the width table already counts for the tabs in `text`.
-fn tab_cells(text: &str) -> usize {
-    text.bytes().filter(|&byte| byte == b'\t').count() * "\t".width()
+    let tabs = text.bytes().filter(|&byte| byte == b'\t').count();
+    text.split('\t').map(UnicodeWidthStr::width).sum::<usize>() + tabs
 }

@@ -233,11 +233,28 @@ fn named(text: &[u8], start: usize, out: &mut Vec<u8>, span: Span) -> Result<usi
         return Err(malformed(close));
     }
     let name = std::str::from_utf8(&text[start + 3..close]).unwrap_or("");
-    match unicode_names2::character(name) {
+    match character(name) {
         Some(char) => push_char(out, char as u32),
         None => return Err(bad_escape(start, close, "unknown Unicode character name", span)),
     }
     Ok(close + 1)
+}
+
+/// The character of a name. The table matches loosely; Python wants every blank and hyphen.
+fn character(name: &str) -> Option<char> {
+    let edge = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let bytes = name.as_bytes();
+    if edge(bytes.first()) || edge(bytes.last()) || bytes.contains(&b'_') {
+        return None;
+    }
+    let char = unicode_names2::character(name)?;
+    let Some(full) = unicode_names2::name(char) else { return Some(char) };
+    let full = full.to_string();
+    let letters = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_uppercase()).collect()
+    };
+    // What differs in its letters, too, is an alias.
+    (full.eq_ignore_ascii_case(name) || letters(&full) != letters(name)).then_some(char)
 }
 
 #[cold]

@@ -1,5 +1,6 @@
 //! Tree to code: scopes, the register compiler, the instruction table, listings. Plain data, no heap values.
 
+pub mod anchors;
 pub mod asm;
 mod compile;
 pub mod data;

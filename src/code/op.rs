@@ -97,8 +97,8 @@ macro_rules! ops {
         pub const ALL: &[Op] = &[ $( Op::$name ),* ];
 
         /// Calls `$m!` with the names of all instructions, so that handler tables cannot miss one.
-        #[macro_export]
         macro_rules! for_all_ops { ($m:ident) => { $m! { $($name)* } }; }
+        pub(crate) use for_all_ops;
     };
 }
 
@@ -301,9 +301,10 @@ ops! {
     // ---- the rest
     PrintExpr      [R No No]        []          "Show R[a] as the interactive prompt does.";
     // ---- stubs of the machine, never emitted by the compiler
+    ReturnGen      [R No No]        []          "Return R[a] from a generator (loading puts it in place of Return).";
+    ReturnGenNone  [No No No]       []          "Return None from a generator.";
     Halt           [No No No]       []          "End of a run entered from native code.";
     InitDone       [No No No]       []          "Return address of __init__ called by instantiation.";
-    Stub           [No Uint No]     []          "Return address used by native continuations; b names which.";
 }
 
 /// Number of instructions.
@@ -341,6 +342,8 @@ impl Op {
                 | Op::JumpFar
                 | Op::Return
                 | Op::ReturnNone
+                | Op::ReturnGen
+                | Op::ReturnGenNone
                 | Op::Raise
                 | Op::RaiseFrom
                 | Op::RaiseAgain

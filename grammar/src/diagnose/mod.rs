@@ -109,13 +109,37 @@ pub fn rejected(
         .or_else(|| field::diagnose(&place))
         .or_else(|| statement::diagnose(&place))
         .or_else(|| expression(&place))
-        .or_else(|| misspelt(&place))
-        .unwrap_or_else(|| place.invalid());
+        .or_else(|| open.is_none().then(|| misspelt(&place)).flatten());
+    if let Some(open) = open
+        && runs_out(&place, open, fault.as_ref())
+    {
+        return Faults::new(unclosed(text, open), false);
+    }
+    let fault = fault.unwrap_or_else(|| place.invalid());
     Faults::new(fault, at_end && matches!(tok, Tok::End | Tok::Dedent))
 }
 
+/// Whether an open bracket is the cause: it is what the parser could not take, or the fault that was found reaches
+/// to the end of the text.
+fn runs_out(place: &Place, open: Token, fault: Option<&Fault>) -> bool {
+    match fault {
+        None => {
+            let inside = place.walk.expressions(place.at + 1).and_then(|end| place.tokens.get(end));
+            let at_end = inside.is_some_and(|token| token.start as usize >= place.text.len());
+            place.tokens[place.at] == open && place.prev().ends_expr() && at_end
+        }
+        Some(fault) => {
+            let next = place.tokens.iter().find(|token| token.start >= fault.span.end);
+            fault.message.starts_with("invalid syntax")
+                && next.is_none_or(|next| next.start as usize >= place.text.len())
+        }
+    }
+}
+
+/// Whether a line ends between an open bracket and the place of a fault behind it.
 fn is_later(text: &str, open: Token, start: u32) -> bool {
-    text.as_bytes()[open.start as usize..(start as usize).min(text.len())].contains(&b'\n')
+    let between = text.as_bytes().get(open.start as usize..(start as usize).min(text.len()));
+    between.is_some_and(|between| between.iter().any(|byte| matches!(byte, b'\n' | b'\r')))
 }
 
 fn unclosed(text: &str, open: Token) -> Fault {
@@ -135,23 +159,31 @@ fn expression(place: &Place) -> Option<Fault> {
         .or_else(|| place.bracket.and_then(|bracket| in_bracket(place, bracket)))
         .or_else(|| conditional(place))
         .or_else(|| assignment(place))
+        .or_else(|| cut_string(place))
         .or_else(|| missing_comma(place))
         .or_else(|| operators(place))
 }
 
 /// `print x`.
 fn legacy_call(place: &Place) -> Option<Fault> {
-    let before = place.at - 1;
-    if !(place.prev() == Tok::Name && place.cur().starts_expr()) || matches!(place.cur(), Tok::Not) {
+    let is_call = |at: usize| {
+        let named = place.tok(at) == Tok::Name && matches!(place.word(at), "print" | "exec");
+        let bound = matches!(place.tok(at.wrapping_sub(1)), Tok::Dot | Tok::From | Tok::Import | Tok::As);
+        let operator = matches!(
+            place.tok(at + 1),
+            Tok::Not | Tok::LParen | Tok::LBracket | Tok::Plus | Tok::Minus | Tok::WithOpen
+        );
+        let follows = place.tok(at + 1).starts_expr() && !operator;
+        named && !bound && follows
+    };
+    if matches!(place.tok(place.walk.line_first(place.at)), Tok::From | Tok::Import) {
         return None;
     }
-    let name = place.word(before);
-    if !matches!(name, "print" | "exec") || place.tok(before.wrapping_sub(1)) == Tok::Dot {
-        return None;
-    }
-    let end = place.walk.expressions(place.at)?;
+    let start = [place.at - 1, place.at].into_iter().find(|&at| is_call(at))?;
+    let name = place.word(start);
+    let end = place.walk.expressions(start + 1)?;
     let message = format!("Missing parentheses in call to '{name}'. Did you mean {name}(...)?");
-    Some(Fault::syntax(place.range(before, end), message))
+    Some(Fault::syntax(place.range(start, end), message))
 }
 
 /// `ur"text"`: the letters before a string do not go together.
@@ -180,7 +212,10 @@ fn in_bracket(place: &Place, bracket: usize) -> Option<Fault> {
             if prev == Tok::Eq && ends {
                 return Some(Fault::syntax(place.span(at - 1), "expected default value expression"));
             }
-            if cur == Tok::LParen && matches!(prev, Tok::Comma | Tok::LParen) {
+            let mut names = place.tokens[at + 1..].iter().map(|token| token.tok);
+            let names = names.find(|tok| !matches!(tok, Tok::Name | Tok::Comma)) == Some(Tok::RParen);
+            let begins = matches!(prev, Tok::LParen | Tok::Comma) && place.tok(at + 1) == Tok::Name;
+            if cur == Tok::LParen && names && begins {
                 let end = place.walk.expression(at, Level::Operand)?;
                 return Some(Fault::syntax(
                     place.range(at, end),
@@ -188,14 +223,8 @@ fn in_bracket(place: &Place, bracket: usize) -> Option<Fault> {
                 ));
             }
         }
-        Tok::LParen => {
-            if prev == Tok::Eq && ends && place.tok(at.wrapping_sub(2)) == Tok::Name {
-                return Some(Fault::syntax(place.range(at - 2, at), "expected argument value expression"));
-            }
-            let is_call = place.tok(bracket - 1).ends_expr();
-            if prev == Tok::Star && ends && is_call && matches!(place.tok(at - 2), Tok::Comma | Tok::LParen) {
-                return Some(Fault::syntax(place.span(at), "Invalid star expression"));
-            }
+        Tok::LParen if prev == Tok::Eq && ends && place.tok(at.wrapping_sub(2)) == Tok::Name => {
+            return Some(Fault::syntax(place.range(at - 2, at), "expected argument value expression"));
         }
         Tok::LBrace => {
             if let Some(fault) = in_braces(place, bracket) {
@@ -203,6 +232,11 @@ fn in_bracket(place: &Place, bracket: usize) -> Option<Fault> {
             }
         }
         _ => {}
+    }
+    let alone = matches!(place.tok(at.wrapping_sub(2)), Tok::Comma | Tok::LParen);
+    let is_call = place.tok(bracket) == Tok::LParen && place.tok(bracket - 1).ends_expr();
+    if prev == Tok::Star && alone && is_call && !cur.starts_expr() && !is_def {
+        return Some(Fault::syntax(place.span(at), "Invalid star expression"));
     }
     let displays = matches!(place.tok(bracket), Tok::LBracket | Tok::LBrace);
     if displays && cur == Tok::For && place.tok(bracket - 1) != Tok::Name {
@@ -212,7 +246,7 @@ fn in_bracket(place: &Place, bracket: usize) -> Option<Fault> {
             return Some(Fault::syntax(place.range(bracket + 1, at), message));
         }
     }
-    if place.expects(Tok::In) && cur != Tok::In && place.walk.slot(bracket, at).1 && prev.ends_expr() {
+    if place.expects(Tok::In) && cur != Tok::In && place.walk.slot(bracket, at).1 {
         let targets = place.tokens[bracket..at].iter().rposition(|token| token.tok == Tok::For)?;
         if !place.tokens[bracket + targets..at].iter().any(|token| token.tok == Tok::In) {
             return Some(Fault::syntax(place.span(at), "'in' expected after for-loop variables"));
@@ -225,7 +259,8 @@ fn in_bracket(place: &Place, bracket: usize) -> Option<Fault> {
 fn is_parameters(place: &Place, bracket: usize) -> bool {
     let first = place.walk.line_first(bracket);
     let def = if place.tok(first) == Tok::Async { first + 1 } else { first };
-    place.tok(def) == Tok::Def && bracket == def + 2
+    let generic = place.tok(def + 2) == Tok::LBracket && place.tok(bracket - 1) == Tok::RBracket;
+    place.tok(def) == Tok::Def && place.tok(bracket) == Tok::LParen && (bracket == def + 2 || generic)
 }
 
 /// Dicts.
@@ -258,21 +293,8 @@ fn in_braces(place: &Place, bracket: usize) -> Option<Fault> {
 /// `a if b`, `pass if a else b`.
 fn conditional(place: &Place) -> Option<Fault> {
     let (cur, prev, at) = (place.cur(), place.prev(), place.at);
-    let simple = |tok| {
-        matches!(
-            tok,
-            Tok::Pass
-                | Tok::Break
-                | Tok::Continue
-                | Tok::Return
-                | Tok::Raise
-                | Tok::Del
-                | Tok::Assert
-                | Tok::Import
-        )
-    };
     let base = place.bracket.unwrap_or(place.walk.line_first(at) - 1);
-    if prev == Tok::Else && simple(cur) && at - 1 > base + 1 {
+    if prev == Tok::Else && at - 1 > base + 1 {
         let message = "expected expression after 'else', but statement is given";
         return Some(Fault::syntax(place.span(at), message));
     }
@@ -283,12 +305,14 @@ fn conditional(place: &Place) -> Option<Fault> {
             return Some(Fault::syntax(place.span(at), message));
         }
     }
-    if place.expects(Tok::Else) && prev.ends_expr() && cur != Tok::Colon {
-        let (slot, _) = place.walk.slot(base, at);
-        let body = place.walk.expression(slot, Level::Disjunction)?;
-        if place.tok(body) == Tok::If && body < at {
-            return Some(Fault::syntax(place.range(slot, at), "expected 'else' after 'if' expression"));
-        }
+    let (slot, clause) = place.walk.slot(base, at);
+    if clause || place.tok(place.walk.line_first(at)) == Tok::Case {
+        return None;
+    }
+    let body = place.walk.expression(slot, Level::Disjunction).filter(|&body| place.tok(body) == Tok::If)?;
+    let test = place.walk.expression(body + 1, Level::Disjunction)?;
+    if test <= at && !matches!(place.tok(test), Tok::Else | Tok::Colon) {
+        return Some(Fault::syntax(place.range(slot, test), "expected 'else' after 'if' expression"));
     }
     None
 }
@@ -303,7 +327,8 @@ fn assignment(place: &Place) -> Option<Fault> {
     let base = place.bracket.unwrap_or(line - 1);
     let (slot, clause) = place.walk.slot(base, at);
     let heads = matches!(place.tok(line), Tok::If | Tok::Elif | Tok::While);
-    if clause || place.walk.expression(slot, Level::Operand)? != at || !(place.bracket.is_some() || heads) {
+    let named = (place.bracket.is_some() || heads) && place.tok(slot - 1) != Tok::Eq;
+    if clause || !named || place.walk.expression(slot, Level::Operand)? != at {
         return None;
     }
     let end = place.walk.expression(at + 1, Level::Operand)?;
@@ -319,11 +344,27 @@ fn assignment(place: &Place) -> Option<Fault> {
     Some(Fault::syntax(place.range(slot, at), message))
 }
 
+/// A string that ends at quotes which were to be part of it.
+fn cut_string(place: &Place) -> Option<Fault> {
+    if place.prev() != Tok::Str || place.cur() == Tok::FStart {
+        return None;
+    }
+    let mut end = place.walk.expression(place.at, Level::Expression)?;
+    while place.tok(end) != Tok::Str {
+        end = place.walk.expression(end, Level::Expression)?;
+    }
+    let message = "invalid syntax. Is this intended to be part of the string?";
+    Some(Fault::syntax(place.range(place.at, end), message))
+}
+
 /// Two expressions side by side within brackets.
 fn missing_comma(place: &Place) -> Option<Fault> {
-    let at = place.at;
-    let bracket = place.bracket?;
-    if !place.prev().ends_expr() || !(place.cur().starts_expr() || place.cur() == Tok::Lambda) {
+    // An empty index is rather an empty list.
+    let empty = place.prev() == Tok::LBracket && place.cur() == Tok::RBracket;
+    let at = if empty { place.at - 1 } else { place.at };
+    let bracket = if empty { place.walk.enclosing(at) } else { place.bracket }?;
+    let starts = place.tok(at).starts_expr() || place.tok(at) == Tok::Lambda;
+    if !place.tok(at - 1).ends_expr() || !starts {
         return None;
     }
     let is_prefix = place.prev() == Tok::Name && matches!(place.cur(), Tok::Str | Tok::FStart);
@@ -336,10 +377,13 @@ fn missing_comma(place: &Place) -> Option<Fault> {
     let head = place.tok(place.walk.line_first(at));
     let names = is_parameters(place, bracket) || matches!(place.tok(bracket - 1), Tok::Import);
     let is_case = head == Tok::Case && place.walk.line_first(at) < bracket;
-    if names && !matches!(place.tok(slot - 1), Tok::Eq | Tok::Colon) || is_case {
+    let before = place.tok(slot - 1);
+    let unpacks = before == Tok::StarStar && place.tok(bracket) == Tok::LBrace;
+    if names && !matches!(before, Tok::Eq | Tok::Colon) || is_case || unpacks || before == Tok::Lambda {
         return None;
     }
-    if clause || place.walk.expression(slot, Level::Disjunction)? != at {
+    let first = place.walk.expression(slot, Level::Disjunction)?;
+    if clause || first != if empty { at + 2 } else { at } {
         return None;
     }
     let end = place.walk.expression(at, Level::Expression)?;

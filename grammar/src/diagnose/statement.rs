@@ -46,7 +46,7 @@ pub fn describe(place: &Place, from: usize, to: usize) -> Option<&'static str> {
             Tok::Name => Some("name"),
             Tok::Number | Tok::Str => Some("literal"),
             Tok::Ellipsis => Some("ellipsis"),
-            _ => None,
+            tok => tok.spelling(),
         };
     }
     let mut depth = 0usize;
@@ -159,7 +159,11 @@ fn import(place: &Place, first: usize) -> Option<Fault> {
         let message = "trailing comma not allowed without surrounding parentheses";
         return Some(Fault::syntax(place.span(at), message));
     }
-    if place.tok(first) == Tok::Import && cur == Tok::From {
+    if place.tok(first) == Tok::Import
+        && cur == Tok::From
+        && prev == Tok::Name
+        && place.tok(at + 1) == Tok::Name
+    {
         let end = place.walk.expression(at + 1, Level::Operand).unwrap_or(at + 1);
         let span = Span::new(place.tokens[first].start, place.tokens[end - 1].end);
         return Some(Fault::syntax(span, "Did you mean to use 'from ... import ...' instead?"));

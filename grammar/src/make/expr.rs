@@ -74,8 +74,17 @@ pub fn attribute(cx: &Cx, l: u32, value: Expr, name: Ident, r: u32) -> Expr {
 
 /// `func(args)`.
 pub fn call(cx: &Cx, l: u32, func: Expr, open: u32, args: (Vec<Arg>, bool), r: u32) -> Made<Expr> {
-    check_args(&args.0, args.1)?;
-    let args = Box::new(Args { items: args.0, span: Span::new(open, r) });
+    let (mut items, comma) = args;
+    check_args(&items, comma)?;
+    let span = Span::new(open, r);
+    if let [only] = &mut items[..]
+        && is_bare_generator(only)
+    {
+        // It owns the parentheses of the call.
+        only.value.span = span;
+        only.span = span;
+    }
+    let args = Box::new(Args { items, span });
     Ok(cx.node(l, ExprKind::Call { func: Box::new(func), args }, r))
 }
 

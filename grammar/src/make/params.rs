@@ -1,6 +1,6 @@
 //! Parameters of functions and lambdas, and type parameters.
 
-use super::{Cx, Made, refuse};
+use super::{Made, refuse};
 use crate::tree::*;
 
 /// One piece of a parameter list.
@@ -27,7 +27,7 @@ pub fn star_default(l: u32, r: u32, what: &str) -> Made<ParamPiece> {
 }
 
 /// Sorts the pieces into a parameter list and checks their order.
-pub fn params(_: &Cx, pieces: Vec<ParamPiece>) -> Made<Params> {
+pub fn params(pieces: Vec<ParamPiece>) -> Made<Params> {
     let mut params = Params::default();
     let mut slash = false;
     let mut star: Option<Span> = None;

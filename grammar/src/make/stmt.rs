@@ -133,7 +133,7 @@ pub fn delete(targets: Expr) -> Made<StmtKind> {
 }
 
 /// `assert test, message`.
-pub fn assert(_: &Cx, test: Expr, message: Option<Expr>) -> StmtKind {
+pub fn assert(test: Expr, message: Option<Expr>) -> StmtKind {
     StmtKind::Assert { test, message }
 }
 
@@ -143,13 +143,9 @@ pub fn alias(l: u32, name: Ident, alias: Option<Ident>, r: u32) -> Alias {
 }
 
 /// `from dots module import names`.
-pub fn import_from(level: u32, module: Option<Ident>, names: ImportNames) -> Made<StmtKind> {
+pub fn import_from(level: u32, module: Option<Ident>, import: Span, names: ImportNames) -> Made<StmtKind> {
     if level == 0 && module.is_none() {
-        let span = match &names {
-            ImportNames::Star(span) => *span,
-            ImportNames::List(names) => names[0].span,
-        };
-        return refuse(span, "invalid syntax");
+        return refuse(import, "invalid syntax");
     }
     Ok(StmtKind::ImportFrom { level, module, names })
 }

@@ -3,6 +3,7 @@
 use super::{Cx, Made, fail, refuse};
 use crate::literal::{self, Literal};
 use crate::tree::*;
+use std::borrow::Cow;
 
 /// One of several strings side by side.
 pub enum Piece {
@@ -145,14 +146,45 @@ pub fn push_field(
         };
     }
     if let Some(equals) = tail.equals {
-        let rest = cx.slice(equals, r);
-        let blanks = rest.len() - rest.trim_start().len();
-        let shown = cx.slice(l + 1, equals + blanks as u32);
-        append(&mut parts, literal::decode(shown, true, value.span).or_else(fail)?);
+        let end = equals + blanks(cx.slice(equals, r)) as u32;
+        let shown = without_comments(cx.slice(l + 1, end));
+        append(&mut parts, literal::decode(&shown, true, value.span).or_else(fail)?);
         if conversion.is_none() && tail.spec.is_none() {
             conversion = Some('r');
         }
     }
     parts.push(FPart::Field(Box::new(FField { value, conversion, spec: tail.spec, span: Span::new(l, r) })));
     Ok(parts)
+}
+
+/// How many bytes of blanks, line ends and comments `text` begins with.
+fn blanks(text: &str) -> usize {
+    let mut rest = text.trim_start();
+    while rest.starts_with('#') {
+        rest = rest.find('\n').map_or("", |end| rest[end..].trim_start());
+    }
+    text.len() - rest.len()
+}
+
+/// The text of an expression that shows itself, less its comments.
+fn without_comments(text: &str) -> Cow<'_, str> {
+    if !text.contains('#') {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    let (mut quote, mut escaped, mut comment) = (None, false, false);
+    for char in text.chars() {
+        comment = comment && char != '\n' || quote.is_none() && char == '#';
+        if comment {
+            continue;
+        }
+        match quote {
+            Some(open) if char == open && !escaped => quote = None,
+            None if matches!(char, '"' | '\'') => quote = Some(char),
+            _ => {}
+        }
+        escaped = char == '\\' && !escaped;
+        shown.push(char);
+    }
+    shown.into()
 }

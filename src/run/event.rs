@@ -1,0 +1,137 @@
+//! The whole vocabulary between the machine and its observers: what happened at the door, to the GIL, to locks,
+//! threads and the collector. Invariant: the machine states events and knows no observer; when nobody listens an
+//! event costs one static check.
+
+use super::thread::{State, Thread};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Instant;
+
+/// Why a thread gave up the GIL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Reason {
+    /// The instruction count ran out.
+    Limit,
+    /// Another thread asked and the interval was over.
+    Request,
+    /// The thread was about to block.
+    #[default]
+    Blocking,
+    /// `time.sleep(0)`.
+    Yield,
+    /// The thread ended.
+    End,
+}
+
+/// One fact. Lines are source lines of the script; 0 where unknown.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum What {
+    /// The thread began to run; `by` is the number of the thread that started it.
+    Start { by: u32 },
+    /// It ended.
+    End,
+    /// It began to wait for the GIL.
+    GilWait,
+    /// It was woken although the GIL was taken (py2).
+    FalseWake,
+    /// It acquired the GIL.
+    GilAcquire,
+    /// It gave up the GIL. `native` is the native call in progress during the longest stretch, or null.
+    GilRelease { reason: Reason },
+    /// It changed state (see [`State`]); `object` identifies what it waits for.
+    Enter { state: State, object: u64 },
+    /// It is running again.
+    Leave,
+    /// It acquired lock `object`.
+    Acquire { object: u64 },
+    /// It released lock `object`.
+    Release { object: u64 },
+    /// A queue's depth after a put or get.
+    Depth { object: u64, depth: u32 },
+    /// It woke thread `other` (unlock, notify, put).
+    Wake { other: u32 },
+    /// The world stood still for `ns`.
+    Collection { ns: u64 },
+    /// A native call took `ns` while the GIL was held; `def` is its `native::Def` address.
+    Native { def: usize, ns: u64 },
+}
+
+/// A fact with its moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    /// Nanoseconds since the program began.
+    pub at: u64,
+    /// Number of the thread.
+    pub thread: u32,
+    /// Source line in the script's file, 0 if none.
+    pub line: u32,
+    /// Instructions this thread had run (0 when they are not counted).
+    pub ran: u64,
+    /// What.
+    pub what: What,
+}
+
+/// A thread's record of events, bounded.
+#[derive(Default)]
+pub struct Log {
+    /// Events in order.
+    pub events: Vec<Event>,
+    /// Events that did not fit.
+    pub dropped: u64,
+}
+
+/// Most events kept for one thread.
+pub const LIMIT: usize = 1 << 20;
+
+static LISTENING: AtomicBool = AtomicBool::new(false);
+static BEGIN: OnceLock<Instant> = OnceLock::new();
+static ENDED: Mutex<Vec<(u32, Log)>> = Mutex::new(Vec::new());
+
+/// Nanoseconds since the program began.
+pub fn now() -> u64 {
+    BEGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// Turns recording on, before the first script thread runs.
+pub fn listen() {
+    now();
+    LISTENING.store(true, Ordering::Relaxed);
+}
+
+/// Whether anybody listens.
+#[inline(always)]
+pub fn listening() -> bool {
+    LISTENING.load(Ordering::Relaxed)
+}
+
+/// States a fact about the current thread.
+#[inline(always)]
+pub fn emit(th: &mut Thread, what: What) {
+    if listening() {
+        record(th, what);
+    }
+}
+
+#[cold]
+fn record(th: &mut Thread, what: What) {
+    let line = super::frame::script_line(th);
+    let ran = th.instructions();
+    let event = Event { at: now(), thread: th.shared.number, line, ran, what };
+    let log = th.log.get_or_insert_default();
+    if log.events.len() < LIMIT { log.events.push(event) } else { log.dropped += 1 }
+}
+
+/// Hands in the log of a thread that ends, or of any thread while the world is stopped.
+pub fn hand_in(th: &mut Thread) {
+    if let Some(log) = th.log.take() {
+        ENDED.lock().unwrap().push((th.shared.number, *log));
+    }
+}
+
+/// All logs handed in so far, by thread number.
+pub fn collect() -> Vec<(u32, Log)> {
+    let mut all = std::mem::take(&mut *ENDED.lock().unwrap());
+    all.sort_by_key(|(n, _)| *n);
+    all
+}

@@ -1,0 +1,128 @@
+//! Windows on the value stack and the walk over them.
+//!
+//! `base[-3]` callee, `base[-2]` saved pc, `base[-1]` saved base, `base[0..]` registers. A generator's window has its
+//! generator in `base[-4]`. Below a window entered from native code stand the saved top, the saved pc and the saved base
+//! of the interrupted frame; its own `base[-1]` is then the window's start, where `Halt` finds the result. The window of the `InitDone` stub has the new instance in the callee's place.
+
+use super::dispatch;
+use super::thread::Thread;
+use crate::code::data::{self, flag};
+use crate::heap::Value;
+use crate::heap::object::{Code, Function};
+
+/// The code of a script function.
+#[inline]
+pub fn code_of(f: &Function) -> &'static data::Code {
+    let p = f.code.get().get::<Code>().data.get() as *const data::Code;
+    // SAFETY: the code object owns the Arc that this address came from, and the function keeps it alive.
+    unsafe { &*p }
+}
+
+/// The function running in the window, unless it is a stub's.
+#[inline]
+pub fn function(base: *mut Value) -> Option<&'static Function> {
+    // SAFETY: three link words stand below every window.
+    unsafe { *base.sub(3) }.cast::<Function>()
+}
+
+/// First word above the window.
+#[inline]
+pub fn window_end(base: *mut Value) -> *mut Value {
+    let n = match function(base) {
+        Some(f) => f.shape.get() >> 32,
+        None => 4,
+    };
+    // SAFETY: windows lie inside the value stack.
+    unsafe { base.add(n) }
+}
+
+/// Whether the window belongs to a generator.
+#[inline]
+pub fn is_generator(f: &Function) -> bool {
+    code_of(f).flags & (flag::GENERATOR | flag::COROUTINE | flag::ASYNC_GENERATOR) != 0
+}
+
+/// One script frame met on the walk, innermost first.
+#[derive(Clone, Copy)]
+pub struct At {
+    /// Its function.
+    pub func: &'static Function,
+    /// Its window.
+    pub base: *mut Value,
+    /// Word of the instruction in progress.
+    pub word: u32,
+}
+
+/// Walks the script frames of a thread that is stopped or current.
+pub struct Walk {
+    base: *mut Value,
+    pc: *const u64,
+}
+
+/// Frames of `th`, innermost first.
+pub fn walk(th: &Thread) -> Walk {
+    Walk { base: th.base, pc: th.pc }
+}
+
+/// Where the caller of the window goes on: its base, and a pc inside the calling instruction; `None` at the bottom.
+pub fn caller(base: *mut Value) -> Option<(*const u64, *mut Value)> {
+    // SAFETY: link words of a live window.
+    unsafe {
+        let saved = (*base.sub(2)).0 as *const u64;
+        let up = (*base.sub(1)).0 as *mut Value;
+        if saved == dispatch::halt() {
+            let below = if function(base).is_some_and(is_generator) { 5 } else { 4 };
+            let up = (*base.sub(below)).0 as *mut Value;
+            let pc = (*base.sub(below + 1)).0 as *const u64;
+            return if up.is_null() { None } else { Some((pc, up)) };
+        }
+        use crate::code::op::Op;
+        let resumed = matches!(Op::of(*saved), Op::ForIter | Op::Send) && function(base).is_some_and(is_generator);
+        Some((if resumed || saved == dispatch::init_done() { saved } else { saved.sub(1) }, up))
+    }
+}
+
+impl Iterator for Walk {
+    type Item = At;
+
+    fn next(&mut self) -> Option<At> {
+        loop {
+            if self.base.is_null() {
+                return None;
+            }
+            let (base, pc) = (self.base, self.pc);
+            match caller(base) {
+                Some((pc, up)) => (self.pc, self.base) = (pc, up),
+                None => self.base = std::ptr::null_mut(),
+            }
+            if let Some(func) = function(base) {
+                let word = (pc as usize).wrapping_sub(func.entry.get()) / 8;
+                let len = code_of(func).words.len();
+                return Some(At { func, base, word: if word < len { word as u32 } else { 0 } });
+            }
+        }
+    }
+}
+
+impl At {
+    /// Source line of the instruction in progress.
+    pub fn line(&self) -> u32 {
+        code_of(self.func).position(self.word).line
+    }
+}
+
+/// Line of the innermost frame that is not library code, 0 if there is none.
+pub fn script_line(th: &Thread) -> u32 {
+    walk(th).find(|a| code_of(a.func).flags & flag::LIBRARY == 0).map_or(0, |a| a.line())
+}
+
+/// Calls `f` with every word of the value stack that may hold a value.
+pub fn scan(th: &Thread, f: &mut dyn FnMut(u64)) {
+    let end = th.free().min(th.stack_end);
+    let mut p = th.stack;
+    while p < end {
+        // SAFETY: between the stack's start and its first free word.
+        f(unsafe { *p }.0);
+        p = p.wrapping_add(1);
+    }
+}

@@ -1,0 +1,395 @@
+//! Generators: a function's window kept in a cell between resumptions.
+//!
+//! Invariants: a generator is claimed by one compare-and-swap of its state before its registers are copied to the
+//! stack and released after they are copied back, so two threads can never run one window. What becomes of a yielded
+//! value is decided by the instruction that resumed it (`ForIter`, `Send`) or by `Halt` for native resumers.
+
+use super::thread::{R, Raised, Thread};
+use super::{call, dispatch, frame};
+use crate::code::data::{self, flag};
+use crate::code::op::{Op, operands};
+use crate::heap::cell::COUNTED;
+use crate::heap::known::C;
+use crate::heap::object::*;
+use crate::heap::{Kind, Value};
+
+/// `Generator::state`.
+pub mod state {
+    /// Not started.
+    pub const CREATED: i64 = 0;
+    /// At a yield.
+    pub const SUSPENDED: i64 = 1;
+    /// Claimed by a thread.
+    pub const RUNNING: i64 = 2;
+    /// Ended.
+    pub const ENDED: i64 = 3;
+}
+
+/// Value words of a Generator before its registers.
+const FIXED: usize = 7;
+
+/// What a resumption gave.
+pub enum Resumed {
+    /// It yielded.
+    Yielded(Value),
+    /// It returned.
+    Returned(Value),
+}
+
+/// A generator, coroutine or async generator of `f` with its parameters bound at `base`.
+pub fn make(th: &mut Thread, f: Value, code: &'static data::Code, base: *mut Value) -> R {
+    let n = code.nregs as usize;
+    let class = if code.flags & flag::COROUTINE != 0 {
+        C::coroutine
+    } else if code.flags & flag::ASYNC_GENERATOR != 0 {
+        C::async_generator
+    } else {
+        C::generator
+    };
+    let end = base.wrapping_add(code.nparams());
+    if th.free() < end {
+        th.top = end;
+    }
+    let (v, g) = th.heap.new::<Generator>(class.shape(), COUNTED, n * 8)?;
+    let func = f.get::<Function>();
+    g.func.set(f);
+    g.handled.set(Value::NONE);
+    g.name.set(func.name.get());
+    g.qualname.set(func.qualname.get());
+    g.state.set(Value::int(state::CREATED));
+    g.pc.set(func.entry.get());
+    g.extra.set(Value::NONE);
+    for i in 0..n {
+        // SAFETY: i is below nregs; parameters stand at base.
+        unsafe { g.reg(i).set(if i < code.nparams() { *base.add(i) } else { Value::NONE }) };
+    }
+    g.count.set(FIXED + n);
+    Ok(v)
+}
+
+/// Claims `gen` and lays its window out above `end`; the frame returns to `ret` in window `up`. `None`: it had ended.
+///
+/// # Safety
+/// `end` is the first free word of the thread's stack; `ret` is a `ForIter`, `Send` or `Halt` instruction.
+pub unsafe fn prepare(
+    th: &mut Thread,
+    generator: Value,
+    end: *mut Value,
+    ret: *const u64,
+    up: *mut Value,
+    sent: Value,
+) -> R<Option<(*const u64, *mut Value)>> {
+    let g = generator.get::<Generator>();
+    let code = frame::code_of(g.func.get().get::<Function>());
+    call::room(th, end, code.nregs as usize + 8)?;
+    let was = loop {
+        let s = g.state.get();
+        match s.as_int() {
+            state::ENDED => return Ok(None),
+            state::RUNNING => {
+                let what = match code.flags {
+                    f if f & flag::COROUTINE != 0 => "coroutine",
+                    f if f & flag::ASYNC_GENERATOR != 0 => "asynchronous generator",
+                    _ => "generator",
+                };
+                return Err(th.value_error(format!("{what} already executing")));
+            }
+            _ => {
+                if g.state.cas(s, Value::int(state::RUNNING)) {
+                    break s.as_int();
+                }
+            }
+        }
+    };
+    if was == state::CREATED && !sent.is_none() && !sent.is_unbound() {
+        g.state.set(Value::int(state::CREATED));
+        let what = if code.flags & flag::COROUTINE != 0 { "coroutine" } else { "generator" };
+        return Err(th.type_error(format!("can't send non-None value to a just-started {what}")));
+    }
+    // SAFETY: there is room; the registers are ours by the claim.
+    unsafe {
+        let base = end.add(4);
+        *end = generator;
+        *end.add(1) = g.func.get();
+        *end.add(2) = Value(ret as u64);
+        *end.add(3) = Value(up as u64);
+        for i in 0..code.nregs as usize {
+            *base.add(i) = g.reg(i).get();
+        }
+        let inner = g.handled.get();
+        g.handled.set(th.handled);
+        if !inner.is_none() {
+            th.handled = inner;
+        }
+        let mut pc = g.pc.get() as *const u64;
+        if was == state::SUSPENDED && !sent.is_unbound() {
+            *base.add(operands(*pc).0 as usize) = sent;
+            pc = pc.add(1);
+        }
+        Ok(Some((pc, base)))
+    }
+}
+
+/// Saves the window at `base` into its generator, suspended at the yield instruction `pc`.
+///
+/// # Safety
+/// `base` is a running generator's window.
+pub unsafe fn suspend(th: &mut Thread, base: *mut Value, pc: *const u64) {
+    // SAFETY: a generator's window has its generator below it, claimed by this thread.
+    unsafe {
+        let g = (*base.sub(4)).get::<Generator>();
+        let n = g.count.get() - FIXED;
+        for i in 0..n {
+            g.reg(i).set(*base.add(i));
+        }
+        g.pc.set(pc as usize);
+        let outer = g.handled.get();
+        g.handled.set(if th.handled == outer { Value::NONE } else { th.handled });
+        th.handled = outer;
+        g.state.set(Value::int(state::SUSPENDED));
+    }
+}
+
+/// Marks the generator of the window as ended.
+///
+/// # Safety
+/// As `suspend`.
+pub unsafe fn finish(th: &mut Thread, base: *mut Value) {
+    // SAFETY: as in `suspend`.
+    unsafe {
+        let g = (*base.sub(4)).get::<Generator>();
+        th.handled = g.handled.get();
+        g.handled.set(Value::NONE);
+        for i in 0..g.count.get() - FIXED {
+            g.reg(i).set(Value::NONE);
+        }
+        g.state.set(Value::int(state::ENDED));
+    }
+}
+
+/// An exception leaves the generator's window: it has ended; StopIteration becomes RuntimeError (PEP 479).
+pub fn ended_by_exception(th: &mut Thread, base: *mut Value) {
+    let func = frame::function(base);
+    // SAFETY: the caller saw that the window belongs to a generator.
+    unsafe { finish(th, base) };
+    let code = func.map(|f| frame::code_of(f));
+    let what = match code.map_or(0, |c| c.flags) {
+        f if f & flag::COROUTINE != 0 => "coroutine",
+        f if f & flag::ASYNC_GENERATOR != 0 => "async generator",
+        _ => "generator",
+    };
+    for class in [C::StopIteration, C::StopAsyncIteration] {
+        if class == C::StopAsyncIteration && what != "async generator" {
+            continue;
+        }
+        if th.raised_is(class) {
+            let cause = th.take_raised();
+            let name = th.class_name(class.v());
+            let Raised = th.runtime_error(format!("{what} raised {name}"));
+            if let Some(e) = th.raised.cast::<Exception>() {
+                e.cause.set(cause);
+                e.context.set(cause);
+                e.suppress.set(Value::TRUE);
+            }
+            return;
+        }
+    }
+}
+
+/// Resumes from native code: `next`, `send`.
+pub fn resume(th: &mut Thread, generator: Value, sent: Value) -> R<Resumed> {
+    run(th, generator, sent, None)
+}
+
+fn run(th: &mut Thread, generator: Value, sent: Value, raise: Option<Value>) -> R<Resumed> {
+    if th.native_full() {
+        return Err(th.recursion_error("maximum recursion depth exceeded"));
+    }
+    let p = th.free();
+    call::room(th, p, 16)?;
+    let (pc, base, top) = (th.pc, th.base, th.top);
+    // SAFETY: `p` is the first free word and there is room.
+    unsafe {
+        *p = Value(top as u64);
+        *p.add(1) = Value(pc as u64);
+        *p.add(2) = Value(base as u64);
+        th.top = p.add(3);
+        // `Halt` finds the result in the word where the function stands.
+        let w = p.add(4);
+        let sent = if raise.is_some() { Value::UNBOUND } else { sent };
+        let Some((at, frame)) = prepare(th, generator, p.add(3), dispatch::halt(), w, sent).inspect_err(|_| {
+            th.top = top;
+        })?
+        else {
+            th.top = top;
+            return Ok(Resumed::Returned(Value::NONE));
+        };
+        let r = match raise {
+            None => th.run_frame(at, frame),
+            Some(exc) => {
+                th.pc = at;
+                th.base = frame;
+                th.top = std::ptr::null_mut();
+                let Raised = th.raise_value(exc);
+                match super::unwind::find(th) {
+                    Some((at, frame)) => th.run_frame(at, frame),
+                    None => Err(Raised),
+                }
+            }
+        };
+        let yielded = th.yielded;
+        th.pc = pc;
+        th.base = base;
+        th.top = top;
+        let v = r?;
+        Ok(if yielded { Resumed::Yielded(v) } else { Resumed::Returned(v) })
+    }
+}
+
+/// The delegate of a generator suspended in `yield from`, with the register that takes its result.
+fn delegate(g: &Generator) -> Option<(Value, usize, isize)> {
+    if g.state.get().as_int() != state::SUSPENDED {
+        return None;
+    }
+    // SAFETY: pc is the yield instruction of live code; its operands lie in the window.
+    unsafe {
+        let word = *(g.pc.get() as *const u64);
+        if Op::of(word) != Op::YieldFrom {
+            return None;
+        }
+        let (a, b, c) = operands(word);
+        Some((g.reg(b as usize).get(), a as usize, c as i16 as isize))
+    }
+}
+
+/// What a generator in `yield from` waits for, for `gi_yieldfrom`.
+pub fn yielding_from(generator: Value) -> Value {
+    delegate(generator.get::<Generator>()).map_or(Value::NONE, |d| d.0)
+}
+
+/// `generator.throw(exc)` with an exception object.
+pub fn throw(th: &mut Thread, generator: Value, exc: Value) -> R<Resumed> {
+    let g = generator.get::<Generator>();
+    if let Some((inner, reg, jump)) = delegate(g) {
+        let exit = super::class::is_subclass(th.class_of(exc), C::GeneratorExit.v());
+        let outcome = if exit {
+            close_delegate(th, inner).map(|()| None)
+        } else {
+            throw_into(th, inner, exc)
+        };
+        return match outcome {
+            // GeneratorExit: the delegate is closed, the exception goes to the outer generator.
+            Ok(None) => run(th, generator, Value::NONE, Some(exc)),
+            Ok(Some(Resumed::Yielded(v))) => Ok(Resumed::Yielded(v)),
+            Ok(Some(Resumed::Returned(v))) => {
+                // The delegate is done: go on behind the `yield from` with its value.
+                // SAFETY: the register lies in the window; the jump was verified.
+                unsafe {
+                    g.reg(reg).set(v);
+                    let after = (g.pc.get() as *const u64).add(1).offset(jump);
+                    resume_at(th, generator, after)
+                }
+            }
+            Err(Raised) => {
+                let e = th.take_raised();
+                run(th, generator, Value::NONE, Some(e))
+            }
+        };
+    }
+    match g.state.get().as_int() {
+        state::ENDED => Err(th.raise_value(exc)),
+        state::CREATED => {
+            g.state.set(Value::int(state::ENDED));
+            Err(th.raise_value(exc))
+        }
+        _ => run(th, generator, Value::NONE, Some(exc)),
+    }
+}
+
+/// Resumes at `pc` without sending.
+unsafe fn resume_at(th: &mut Thread, generator: Value, pc: *const u64) -> R<Resumed> {
+    generator.get::<Generator>().pc.set(pc as usize);
+    run(th, generator, Value::UNBOUND, None)
+}
+
+/// Throws into what a `yield from` drives; `None` only for plain iterators without `throw` (raise in the outer one).
+fn throw_into(th: &mut Thread, inner: Value, exc: Value) -> R<Option<Resumed>> {
+    if inner.is_kind(Kind::Generator) {
+        return throw(th, inner, exc).map(Some);
+    }
+    match th.getattr_opt(inner, crate::heap::known::N::throw.v())? {
+        None => Err(th.raise_value(exc)),
+        Some(f) => {
+            let r = th.call(f, &[exc]);
+            stop_value(th, r).map(Some)
+        }
+    }
+}
+
+/// A call of `send` or `throw`: StopIteration means it returned.
+pub fn stop_value(th: &mut Thread, r: R) -> R<Resumed> {
+    match r {
+        Ok(v) => Ok(Resumed::Yielded(v)),
+        Err(Raised) if th.raised_is(C::StopIteration) => {
+            let e = th.take_raised();
+            let v = e.cast::<Exception>().map_or(Value::NONE, |e| e.x0.get());
+            Ok(Resumed::Returned(if v.is_unbound() { Value::NONE } else { v }))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn close_delegate(th: &mut Thread, inner: Value) -> R<()> {
+    if inner.is_kind(Kind::Generator) {
+        return close(th, inner).map(drop);
+    }
+    match th.getattr_opt(inner, crate::heap::known::N::close.v())? {
+        Some(f) => th.call(f, &[]).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// `generator.close()`: its return value, or None.
+pub fn close(th: &mut Thread, generator: Value) -> R {
+    let g = generator.get::<Generator>();
+    match g.state.get().as_int() {
+        state::ENDED => return Ok(Value::NONE),
+        state::CREATED => {
+            g.state.set(Value::int(state::ENDED));
+            return Ok(Value::NONE);
+        }
+        _ => {}
+    }
+    let exit = th.exception(C::GeneratorExit, &[])?;
+    match throw(th, generator, exit) {
+        Ok(Resumed::Yielded(_)) => Err(th.runtime_error("generator ignored GeneratorExit")),
+        Ok(Resumed::Returned(v)) => Ok(v),
+        Err(_) if th.raised_is(C::GeneratorExit) || th.raised_is(C::StopIteration) => {
+            th.take_raised();
+            Ok(Value::NONE)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Sends `v` to the object that a `yield from` or `await` drives.
+pub fn send(th: &mut Thread, to: Value, v: Value) -> R<Resumed> {
+    if to.is_kind(Kind::Generator) {
+        return resume(th, to, v);
+    }
+    if v.is_none() {
+        return match super::class::slots(th.class_of(to)).next {
+            Some(next) => match next(th, to)? {
+                Some(v) => Ok(Resumed::Yielded(v)),
+                // The value of StopIteration was dropped by `next`; natives with results are driven by `send`.
+                None => Ok(Resumed::Returned(Value::NONE)),
+            },
+            None => {
+                let r = th.call_method(to, crate::heap::known::N::__next__, &[]);
+                stop_value(th, r)
+            }
+        };
+    }
+    let r = th.call_method(to, crate::heap::known::N::send, &[v]);
+    stop_value(th, r)
+}

@@ -1,0 +1,36 @@
+//! The machine: code to effects. Handlers, frames, threads, the GIL, the door, unwinding, classes, import.
+//! It states events and knows no observer; module lists and type definitions are handed to it at start-up.
+
+pub mod arith;
+pub mod attr;
+pub mod call;
+pub mod class;
+pub mod dispatch;
+pub mod door;
+pub mod error;
+pub mod event;
+pub mod exit;
+pub mod frame;
+pub mod generator;
+pub mod gil;
+pub mod import;
+pub mod inherit;
+pub mod iterate;
+pub mod load;
+pub mod native;
+pub mod ops;
+pub mod park;
+pub mod poll;
+pub mod protocol;
+pub mod show;
+pub mod signal;
+pub mod slots;
+pub mod start;
+pub mod thread;
+pub mod threads;
+pub mod unwind;
+pub mod wait;
+
+pub use native::{Args, Def, def};
+pub use slots::{Bin, ClassDef, Cmp, GetSet, ModuleDef, PLAIN, Side, TypeSlots, Un, get, getset};
+pub use thread::{R, Raised, Thread};

@@ -1,0 +1,311 @@
+//! Builtin functions: one row and one Rust function each. The row's signature text gives arity, keywords,
+//! error texts and `help()`. Invariant: a native sees its arguments bound, an absent optional one as unbound.
+
+use super::thread::{R, Thread};
+use crate::heap::object::{Native, Str, Tuple};
+use crate::heap::value::Value;
+use std::sync::OnceLock;
+
+/// Arguments of a native: they stand in the call window, `this` first for methods.
+#[derive(Clone, Copy)]
+pub struct Args {
+    /// First argument; three words below it stands the callee.
+    pub at: *const Value,
+    /// How many were passed (self included); optional ones that were not are unbound up to the maximum.
+    pub n: usize,
+}
+
+impl std::ops::Index<usize> for Args {
+    type Output = Value;
+    #[inline(always)]
+    fn index(&self, i: usize) -> &Value {
+        // SAFETY: the binder filled every position up to the row's maximum; variadic natives stay below `n`.
+        unsafe { &*self.at.add(i) }
+    }
+}
+
+impl Args {
+    /// The arguments passed.
+    #[inline]
+    pub fn all(&self) -> &[Value] {
+        // SAFETY: `n` arguments stand in the window, which lives as long as the native runs.
+        unsafe { std::slice::from_raw_parts(self.at, self.n) }
+    }
+
+    /// The arguments from the `i`th on.
+    #[inline]
+    pub fn rest(&self, i: usize) -> &[Value] {
+        &self.all()[i.min(self.n)..]
+    }
+
+    /// The native object that was called.
+    #[inline]
+    pub fn callee(&self) -> &'static Native {
+        // SAFETY: the callee stands at the window's start.
+        unsafe { *self.at.sub(3) }.get::<Native>()
+    }
+}
+
+/// A native's code.
+pub type Func = fn(&mut Thread, Args) -> R;
+
+/// One builtin function, method or class method.
+pub struct Def {
+    /// Name as scripts see it.
+    pub name: &'static str,
+    /// Parameters as `inspect` writes them: `"($self, index=-1, /)"`. `*args` and `**kwargs` arrive as a tuple and
+    /// a dict. Defaults are shown only; an absent argument is unbound.
+    pub sig: &'static str,
+    /// The code.
+    pub func: Func,
+    /// First lines of `help()`.
+    pub doc: &'static str,
+    /// Parsed signature.
+    pub parsed: OnceLock<Sig>,
+}
+
+/// A row: `def("append", "($self, object, /)", list_append, "Append object to the end of the list.")`.
+pub const fn def(name: &'static str, sig: &'static str, func: Func, doc: &'static str) -> Def {
+    Def { name, sig, func, doc, parsed: OnceLock::new() }
+}
+
+/// Kind of a parameter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Param {
+    /// Before `/`.
+    Positional,
+    /// Either way.
+    Either,
+    /// After `*`.
+    Keyword,
+    /// `*args`.
+    Star,
+    /// `**kwargs`.
+    StarStar,
+}
+
+/// A parsed signature.
+#[derive(Debug)]
+pub struct Sig {
+    /// Parameters in order: name, kind, whether a default is there.
+    pub params: Vec<(String, Param, bool)>,
+    /// Fewest positional arguments (self included).
+    pub min: usize,
+    /// Most positional arguments.
+    pub max: usize,
+    /// No keyword-only, `*` or `**` parameter: exactly `min..=max` positional arguments may be passed in place.
+    pub plain: bool,
+    /// Whether the first parameter is `$self` or `$type`.
+    pub method: bool,
+}
+
+impl Def {
+    /// The parsed signature.
+    #[inline]
+    pub fn sig(&'static self) -> &'static Sig {
+        self.parsed.get_or_init(|| parse(self.sig))
+    }
+}
+
+fn parse(text: &str) -> Sig {
+    let inner = text.trim().trim_start_matches('(').trim_end_matches(')');
+    let (mut params, mut kind, mut method) = (Vec::new(), Param::Either, false);
+    let mut depth = 0;
+    let parts = inner.split(move |c: char| {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    for part in parts {
+        let part = part.trim();
+        if part.is_empty() {
+            continue;
+        }
+        if part == "/" {
+            for p in &mut params {
+                let (_, k, _): &mut (String, Param, bool) = p;
+                if *k == Param::Either {
+                    *k = Param::Positional;
+                }
+            }
+        } else if part == "*" {
+            kind = Param::Keyword;
+        } else if let Some(name) = part.strip_prefix("**") {
+            params.push((name.to_string(), Param::StarStar, true));
+        } else if let Some(name) = part.strip_prefix('*') {
+            params.push((name.to_string(), Param::Star, true));
+            kind = Param::Keyword;
+        } else {
+            let (name, default) = match part.split_once('=') {
+                Some((n, _)) => (n.trim(), true),
+                None => (part, false),
+            };
+            let name = match name.strip_prefix('$') {
+                Some(n) => {
+                    method = true;
+                    n
+                }
+                None => name,
+            };
+            params.push((name.to_string(), kind, default));
+        }
+    }
+    let positional = |p: &&(String, Param, bool)| matches!(p.1, Param::Positional | Param::Either);
+    let max = params.iter().filter(positional).count();
+    let min = params.iter().filter(positional).take_while(|p| !p.2).count();
+    let plain = params.len() == max;
+    Sig { params, min, max, plain, method }
+}
+
+impl Thread {
+    /// A native function object for `def`; `this` unbound unless it is a bound builtin method, `owner` the class of
+    /// a method descriptor, the module's name or None.
+    pub fn native(&mut self, def: &'static Def, this: Value, owner: Value) -> R {
+        use crate::heap::known::C;
+        let class = if this.is_unbound() && owner.is_kind(crate::heap::Kind::Class) {
+            C::method_descriptor
+        } else {
+            C::builtin
+        };
+        let (v, n) = self.heap.new::<Native>(class.shape(), crate::heap::cell::ALL, 0)?;
+        n.def.set(std::ptr::from_ref(def) as usize);
+        n.this.set(this);
+        n.owner.set(owner);
+        Ok(v)
+    }
+
+    /// Binds the `n` arguments at `w + 3` (the last `kw.len()` of them named by the tuple `kw`) to the parameters of
+    /// `def` in place, so that each parameter has its position. Raises TypeError with CPython's texts.
+    pub(super) fn bind_native(&mut self, def: &'static Def, w: *mut Value, n: usize, kw: Option<&Tuple>) -> R<usize> {
+        let sig = def.sig();
+        // SAFETY: the window has room for every parameter: `call::room` was asked for beforehand.
+        let arg = |i: usize| unsafe { &mut *w.add(3 + i) };
+        let nkw = kw.map_or(0, |k| k.len());
+        let npos = n - nkw;
+        if sig.plain && nkw == 0 {
+            if npos < sig.min || npos > sig.max {
+                return Err(self.arity_error(def, npos));
+            }
+            for i in npos..sig.max {
+                *arg(i) = Value::UNBOUND;
+            }
+            return Ok(npos);
+        }
+        let star = sig.params.iter().position(|p| p.1 == Param::Star);
+        if npos > sig.max && star.is_none() {
+            return Err(self.arity_error(def, npos));
+        }
+        let total = sig.params.len();
+        // The passed values move above the place where the bound ones go.
+        let given: Vec<usize> = (0..n).collect();
+        let high = total.max(n);
+        for i in given.iter().rev() {
+            *arg(high + i) = *arg(*i);
+        }
+        self.top = arg(high + n);
+        let extra = match star {
+            Some(_) if npos > sig.max => {
+                let items: &[Value] =
+                    // SAFETY: the moved positional arguments stand there.
+                    unsafe { std::slice::from_raw_parts(w.add(3 + high + sig.max), npos - sig.max) };
+                self.tuple(items)?
+            }
+            _ => crate::heap::known::S::empty_tuple.v(),
+        };
+        let mut seen = 0;
+        let mut dict = Value::UNBOUND;
+        for (i, (_, kind, _)) in sig.params.iter().enumerate() {
+            *arg(i) = match kind {
+                Param::Positional | Param::Either if seen < npos.min(sig.max) => {
+                    seen += 1;
+                    *arg(high + seen - 1)
+                }
+                Param::Star => extra,
+                Param::StarStar => {
+                    dict = self.heap.new_dict()?;
+                    dict
+                }
+                _ => Value::UNBOUND,
+            };
+        }
+        for k in 0..nkw {
+            let (key, value) = (kw.unwrap().at(k), *arg(high + npos + k));
+            let text = std::str::from_utf8(key.get::<Str>().bytes()).unwrap_or("");
+            match sig.params.iter().position(|p| p.0 == text && matches!(p.1, Param::Either | Param::Keyword)) {
+                Some(i) if arg(i).is_unbound() => *arg(i) = value,
+                Some(i) => {
+                    return Err(self.type_error(format!(
+                        "argument for {}() given by name ('{text}') and position ({})",
+                        def.name,
+                        i + !sig.method as usize
+                    )));
+                }
+                None if !dict.is_unbound() => self.dict_insert(dict, key, value)?,
+                None if sig.params.iter().all(|p| p.1 == Param::Positional) => {
+                    return Err(self.type_error(format!("{}() takes no keyword arguments", self.native_label(def, w))));
+                }
+                None => {
+                    return Err(self.type_error(format!("{}() got an unexpected keyword argument '{text}'", def.name)));
+                }
+            }
+        }
+        for (i, (name, kind, default)) in sig.params.iter().enumerate() {
+            if !default && arg(i).is_unbound() && !matches!(kind, Param::Star | Param::StarStar) {
+                if *kind == Param::Positional {
+                    return Err(self.arity_error(def, npos));
+                }
+                return Err(self.type_error(format!(
+                    "{}() missing required argument '{name}' (pos {})",
+                    def.name,
+                    i + !sig.method as usize
+                )));
+            }
+        }
+        Ok(total)
+    }
+
+    /// `list.append` for a method descriptor's row, else the plain name.
+    fn native_label(&self, def: &Def, w: *mut Value) -> String {
+        // SAFETY: the callee stands at the window's start.
+        let callee = unsafe { *w };
+        match callee.cast::<Native>() {
+            Some(n) if n.owner.get().is_kind(crate::heap::Kind::Class) => {
+                format!("{}.{}", self.class_name(n.owner.get()), def.name)
+            }
+            _ => def.name.to_string(),
+        }
+    }
+
+    #[cold]
+    fn arity_error(&mut self, def: &'static Def, n: usize) -> super::thread::Raised {
+        let sig = def.sig();
+        let own = sig.method as usize;
+        let (min, max, n) = (sig.min - own.min(sig.min), sig.max - own.min(sig.max), n - own.min(n));
+        let plural = |k: usize| if k == 1 { "" } else { "s" };
+        let name = def.name;
+        let text = if !sig.plain || sig.params.iter().any(|p| p.1 == Param::Either && p.0 != "self") {
+            if n > max {
+                let bound = if min == max { "exactly" } else { "at most" };
+                let kind = if sig.params.iter().any(|p| p.1 == Param::Keyword) { "positional " } else { "" };
+                format!("{name}() takes {bound} {max} {kind}argument{} ({n} given)", plural(max))
+            } else {
+                let (param, _, _) = &sig.params[own + n];
+                format!("{name}() missing required argument '{param}' (pos {})", n + 1)
+            }
+        } else if max == 0 {
+            format!("{}() takes no arguments ({n} given)", name)
+        } else if min == 1 && max == 1 {
+            format!("{name}() takes exactly one argument ({n} given)")
+        } else if min == max {
+            format!("{name} expected {min} argument{}, got {n}", plural(min))
+        } else if n < min {
+            format!("{name} expected at least {min} argument{}, got {n}", plural(min))
+        } else {
+            format!("{name} expected at most {max} argument{}, got {n}", plural(max))
+        };
+        self.type_error(text)
+    }
+}

@@ -1,0 +1,325 @@
+//! Attributes: the inline caches' hits, and the way to `run::attr` on a miss.
+
+use crate::heap::known::C as Known;
+use crate::heap::object::*;
+use crate::heap::{Kind, Slot, Value, shape, space};
+use crate::run::attr::{self, kind};
+use crate::run::class;
+use crate::run::thread::{R, Raised, Thread};
+use crate::{effect, helper, next, op, raise, sibling};
+use std::sync::atomic::Ordering;
+
+/// Slot at a byte offset of an object.
+#[inline(always)]
+unsafe fn at(o: Value, offset: u32) -> &'static Slot {
+    // SAFETY: the offset was recorded for the object's shape, which the caller has just checked (LAW 5, 6).
+    unsafe { &*(o.addr::<u8>().add(offset as usize) as *const Slot) }
+}
+
+/// Slot `i` of an object's extension, if it has one that long.
+#[inline(always)]
+fn far(o: Value, i: u32) -> Option<&'static Slot> {
+    let ext = o.get::<Instance>().ext.get().cast::<Extension>()?;
+    ext.slots.get().cast::<Array>()?.slot(i as usize)
+}
+
+op! { LoadAttr(s) {
+    let o = s.r(s.b());
+    if o.is_ptr() {
+        let ic = s.cache(2).load(Ordering::Relaxed);
+        if (ic >> 32) as u32 == o.header().shape() {
+            let v = at(o, ic as u32).get();
+            if !v.is_unbound() {
+                s.set(s.a(), v);
+                next!(s, 3)
+            }
+        }
+        sibling!(load_attr_kinds::<{ C }, { L }>, s);
+    }
+    sibling!(load_attr::<{ C }, { L }>, s)
+} }
+
+op! {
+    #[inline(never)]
+    load_attr_kinds(s) {
+        let o = s.r(s.b());
+        let ic = s.cache(2).load(Ordering::Relaxed);
+        let (hi, lo) = ((ic >> 32) as u32, ic as u32);
+        let k = hi >> 26;
+        match k {
+            kind::OF_CLASS => {
+                if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == hi & 0x3ff_ffff {
+                    let v = space::from_index(lo).get::<Cell>().value.get();
+                    if !v.is_unbound() {
+                        s.set(s.a(), v);
+                        next!(s, 3)
+                    }
+                }
+            }
+            kind::MODULE => {
+                if o.is_kind(Kind::Module) {
+                    let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
+                    if t.id.get().as_int() as u32 == hi & 0x3ff_ffff {
+                        let v = crate::heap::dict::value_at(t, lo as usize);
+                        if !v.is_unbound() {
+                            s.set(s.a(), v);
+                            next!(s, 3)
+                        }
+                    }
+                }
+            }
+            kind::FAR | kind::CLASS if hi & 0x3ff_ffff == o.header().shape() => {
+                let v = if k == kind::FAR {
+                    far(o, lo).map_or(Value::UNBOUND, Slot::get)
+                } else {
+                    space::from_index(lo).get::<Cell>().value.get()
+                };
+                if !v.is_unbound() {
+                    s.set(s.a(), v);
+                    next!(s, 3)
+                }
+            }
+            kind::PROPERTY if hi & 0x3ff_ffff == o.header().shape() => {
+                let p = space::from_index(lo).get::<Cell>().value.get();
+                if p.is_kind(Kind::Property) {
+                    helper!(s, 3, |th| {
+                        let get = p.get::<Property>().get.get();
+                        if get.is_none() { th.getattr(o, s.lit(1)) } else { th.call(get, &[o]) }
+                    });
+                }
+            }
+            _ => {}
+        }
+        sibling!(load_attr::<{ C }, { L }>, s)
+    }
+}
+
+op! {
+    #[cold]
+    #[inline(never)]
+    load_attr(s) {
+        helper!(s, 3, |th| {
+            match attr::load(th, s.r(s.b()), s.lit(1)) {
+                Ok((v, cache)) => {
+                    if cache != 0 {
+                        s.cache(2).store(cache, Ordering::Relaxed);
+                    }
+                    Ok(v)
+                }
+                Err(e) => Err(e),
+            }
+        })
+    }
+}
+
+op! { StoreAttr(s) {
+    let o = s.r(s.b());
+    if o.is_ptr() {
+        let ic = s.cache(2).load(Ordering::Relaxed);
+        if !L {
+            let id = o.header().shape();
+            if (ic >> 32) as u32 == id {
+                at(o, ic as u32).set(s.r(s.a()));
+                next!(s, 3)
+            }
+            if (ic >> 32) as u32 == id | kind::ADD << 26 {
+                let to = shape::shape(ic as u32);
+                at(o, (to.first as u32 + to.count as u32 - 1) * 8).set(s.r(s.a()));
+                o.header().shape.store(ic as u32, Ordering::Release);
+                next!(s, 3)
+            }
+        } else {
+            let h = o.header();
+            if (ic >> 32) as u32 == h.shape() && h.lock.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                let hit = (ic >> 32) as u32 == h.shape();
+                if hit {
+                    at(o, ic as u32).set(s.r(s.a()));
+                }
+                if h.lock.compare_exchange(1, 0, Ordering::Release, Ordering::Relaxed).is_err() {
+                    s.save().heap.unlock(h);
+                }
+                if hit {
+                    next!(s, 3)
+                }
+            }
+        }
+    }
+    sibling!(store_attr::<{ C }, { L }>, s)
+} }
+
+op! {
+    #[inline(never)]
+    store_attr(s) {
+        effect!(s, 3, |th| {
+            match attr::store(th, s.r(s.b()), s.lit(1), s.r(s.a())) {
+                Ok(cache) => {
+                    if cache != 0 {
+                        s.cache(2).store(cache, Ordering::Relaxed);
+                    }
+                    Ok(())
+                }
+                Err(e) => Err(e),
+            }
+        })
+    }
+}
+
+op! { DeleteAttr(s) {
+    effect!(s, 2, |th| th.setattr(s.r(s.b()), s.lit(1), Value::UNBOUND))
+} }
+
+op! { LoadMethod(s) {
+    let o = s.r(s.b());
+    if o.is_ptr() {
+        let ic = s.cache(2).load(Ordering::Relaxed);
+        if (ic >> 32) as u32 == o.header().shape() | kind::METHOD << 26 {
+            let f = space::from_index(ic as u32).get::<Cell>().value.get();
+            if !f.is_unbound() {
+                let a = s.a();
+                s.set(a, f);
+                s.set(a + 3, o);
+                next!(s, 3)
+            }
+        }
+        sibling!(load_method_kinds::<{ C }, { L }>, s);
+    }
+    sibling!(load_method::<{ C }, { L }>, s)
+} }
+
+op! {
+    #[inline(never)]
+    load_method_kinds(s) {
+        let o = s.r(s.b());
+        let ic = s.cache(2).load(Ordering::Relaxed);
+        let (hi, lo) = ((ic >> 32) as u32, ic as u32);
+        let key = hi & 0x3ff_ffff;
+        let v = match hi >> 26 {
+            kind::SLOT if key == o.header().shape() => at(o, lo).get(),
+            kind::FAR if key == o.header().shape() => far(o, lo).map_or(Value::UNBOUND, Slot::get),
+            kind::CLASS if key == o.header().shape() => space::from_index(lo).get::<Cell>().value.get(),
+            kind::OF_CLASS if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == key => {
+                space::from_index(lo).get::<Cell>().value.get()
+            }
+            kind::MODULE if o.is_kind(Kind::Module) => {
+                let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
+                if t.id.get().as_int() as u32 == key {
+                    crate::heap::dict::value_at(t, lo as usize)
+                } else {
+                    Value::UNBOUND
+                }
+            }
+            _ => Value::UNBOUND,
+        };
+        if !v.is_unbound() {
+            let a = s.a();
+            s.set(a, v);
+            s.set(a + 3, Value::UNBOUND);
+            next!(s, 3)
+        }
+        sibling!(load_method::<{ C }, { L }>, s)
+    }
+}
+
+op! {
+    #[cold]
+    #[inline(never)]
+    load_method(s) {
+        let r = {
+            let th = s.save();
+            attr::load_method(th, s.r(s.b()), s.lit(1))
+        };
+        let s = s.reload();
+        match r {
+            Ok(m) => {
+                if m.cache != 0 {
+                    s.cache(2).store(m.cache, Ordering::Relaxed);
+                }
+                let a = s.a();
+                s.set(a, m.callee);
+                s.set(a + 3, m.this);
+                next!(s, 3)
+            }
+            Err(_) => raise!(s),
+        }
+    }
+}
+
+op! { LoadSpecial(s) {
+    let r = {
+        let th = s.save();
+        special(th, s.r(s.b()), s.c())
+    };
+    let s = s.reload();
+    match r {
+        Ok((f, this)) => {
+            let a = s.a();
+            s.set(a, f);
+            s.set(a + 3, this);
+            next!(s, 1)
+        }
+        Err(_) => raise!(s),
+    }
+} }
+
+fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
+    use crate::heap::known::N;
+    let name = [N::__enter__, N::__exit__, N::__aenter__, N::__aexit__][which];
+    let Some(f) = class::lookup(class::class_of(o), name.v()) else {
+        let kind = if which < 2 { "context manager" } else { "asynchronous context manager" };
+        let part = if which % 2 == 0 { String::new() } else { format!(" (missed {} method)", name.text()) };
+        let text = format!("'{}' object does not support the {kind} protocol{part}", th.type_name(o));
+        return Err(th.type_error(text));
+    };
+    if attr::descriptor_kind(f) == attr::Desc::Function {
+        return Ok((f, o));
+    }
+    Ok((attr::bind(th, f, o)?, Value::UNBOUND))
+}
+
+/// `super(cls, this).name` for a zero-argument super whose name gave the builtin class.
+fn super_attr(th: &mut Thread, sup: Value, cls: Value, this: Value, name: Value) -> R<(Value, Value)> {
+    if sup == Known::super_.v() && cls.is_kind(Kind::Class) {
+        let start = if this.is_kind(Kind::Class) && class::is_subclass(this, cls) { this } else { class::class_of(this) };
+        if class::is_subclass(start, cls) && name != crate::heap::known::N::__class__.v() {
+            if let Some(v) = class::lookup_after(start, cls, name) {
+                if attr::descriptor_kind(v) == attr::Desc::Function {
+                    return Ok(if start == this { (v, Value::UNBOUND) } else { (v, this) });
+                }
+                let at = if start == this { Value::NONE } else { this };
+                return Ok((attr::get_descriptor(th, v, at, start)?, Value::UNBOUND));
+            }
+            let text = format!("'super' object has no attribute '{}'", th.text_of(name)?);
+            return Err(th.attribute_error(this, name, &text));
+        }
+    }
+    let proxy = th.call(sup, &[cls, this])?;
+    Ok((th.getattr(proxy, name)?, Value::UNBOUND))
+}
+
+op! { LoadSuper(s) {
+    helper!(s, 2, |th| {
+        match super_attr(th, s.r(s.a()), s.r(s.b()), s.r(s.c()), s.lit(1)) {
+            Ok((f, this)) if this.is_unbound() => Ok(f),
+            Ok((f, this)) => th.method(f, this).map_err(Raised::from),
+            Err(e) => Err(e),
+        }
+    })
+} }
+
+op! { LoadSuperMethod(s) {
+    let r = {
+        let th = s.save();
+        super_attr(th, s.r(s.a()), s.r(s.b()), s.r(s.c()), s.lit(1))
+    };
+    let s = s.reload();
+    match r {
+        Ok((f, this)) => {
+            let a = s.a();
+            s.set(a, f);
+            s.set(a + 3, this);
+            next!(s, 3)
+        }
+        Err(_) => raise!(s),
+    }
+} }
+

@@ -1,0 +1,240 @@
+//! Calls, returns, functions.
+
+use crate::heap::object::*;
+use crate::heap::{Kind, Value};
+use crate::run::call::{self, Entered};
+use crate::run::thread::{R, Raised, Thread};
+use crate::run::{frame, load};
+use crate::{go, helper, op, poll, raise, sibling};
+
+/// Enters the callee of window `a` with `n` arguments and goes on behind `len` words when it gave a value.
+macro_rules! enter {
+    ($s:ident, $w:expr, $n:expr, $kw:expr, $len:expr) => {{
+        let w = $w;
+        let r = {
+            let th = $s.save();
+            call::enter(th, w, $n, $kw, $s.pc.add($len))
+        };
+        let mut s = $s.reload();
+        match r {
+            Ok(Entered::Frame(pc, base)) => {
+                s.pc = pc;
+                s.base = base;
+                poll!(s);
+                go!(s)
+            }
+            Ok(Entered::Value(v)) => {
+                *w = v;
+                s.pc = s.pc.add($len);
+                poll!(s);
+                go!(s)
+            }
+            Err(_) => raise!(s),
+        }
+    }};
+}
+
+op! { Call(s) {
+    let w = s.base.add(s.a());
+    let f = *w;
+    if f.is_kind(Kind::Function) {
+        let f = f.get::<Function>();
+        let shape = f.shape.get();
+        let base = w.add(3);
+        if (shape as u32 >> 3) as usize == s.b() && base.add(shape >> 32) < (*s.th).soft_limit {
+            *w.add(1) = Value(s.pc.add(1) as u64);
+            *w.add(2) = Value(s.base as u64);
+            let mut s = s;
+            s.pc = f.entry.get() as *const u64;
+            s.base = base;
+            poll!(s);
+            go!(s)
+        }
+    }
+    sibling!(call_slow::<{ C }, { L }>, s)
+} }
+
+op! {
+    #[inline(never)]
+    call_slow(s) { enter!(s, s.base.add(s.a()), s.b(), None, 1) }
+}
+
+op! { CallKw(s) { enter!(s, s.base.add(s.a()), s.b(), Some(s.lit(1).get::<Tuple>()), 2) } }
+
+op! { CallMethod(s) {
+    let w = s.base.add(s.a());
+    let f = *w;
+    if f.is_kind(Kind::Function) && !(*w.add(3)).is_unbound() {
+        let f = f.get::<Function>();
+        let shape = f.shape.get();
+        let base = w.add(3);
+        if (shape as u32 >> 3) as usize == s.b() + 1 && base.add(shape >> 32) < (*s.th).soft_limit {
+            *w.add(1) = Value(s.pc.add(1) as u64);
+            *w.add(2) = Value(s.base as u64);
+            let mut s = s;
+            s.pc = f.entry.get() as *const u64;
+            s.base = base;
+            poll!(s);
+            go!(s)
+        }
+    }
+    sibling!(call_method_slow::<{ C }, { L }>, s)
+} }
+
+/// Closes the gap of a method window whose callee takes no self; gives the number of arguments.
+#[inline(always)]
+unsafe fn close_gap(w: *mut Value, n: usize) -> usize {
+    // SAFETY: the window holds self's place and `n` arguments.
+    unsafe {
+        if (*w.add(3)).is_unbound() {
+            std::ptr::copy(w.add(4), w.add(3), n);
+            n
+        } else {
+            n + 1
+        }
+    }
+}
+
+op! {
+    #[inline(never)]
+    call_method_slow(s) {
+        let w = s.base.add(s.a());
+        let n = close_gap(w, s.b());
+        enter!(s, w, n, None, 1)
+    }
+}
+
+op! { CallMethodKw(s) {
+    let w = s.base.add(s.a());
+    let n = close_gap(w, s.b());
+    enter!(s, w, n, Some(s.lit(1).get::<Tuple>()), 2)
+} }
+
+op! { CallEx(s) {
+    let w = s.base.add(s.a());
+    let r = {
+        let th = s.save();
+        spread(th, w)
+    };
+    let s = s.reload();
+    match r {
+        Ok((n, names)) => {
+            let kw = if names.is_unbound() { None } else { Some(names.get::<Tuple>()) };
+            if kw.is_some() {
+                // The names must outlive the binding: the link word of the window keeps them.
+                *w.add(1) = names;
+            }
+            enter!(s, w, n, kw, 1)
+        }
+        Err(_) => raise!(s),
+    }
+} }
+
+/// Spreads the tuple and dict of a CallEx window over it; gives the argument count and the names.
+unsafe fn spread(th: &mut Thread, w: *mut Value) -> R<(usize, Value)> {
+    // SAFETY: room is asked for before anything is written above the window's five words.
+    unsafe {
+        let args = *w.add(3);
+        let kwargs = *w.add(4);
+        let t = args.get::<Tuple>();
+        let mark = th.keep(args);
+        th.keep(kwargs);
+        let mut names = Value::UNBOUND;
+        let mut pairs = Value::UNBOUND;
+        let mut k = 0;
+        if let Some(d) = kwargs.cast::<Dict>()
+            && d.used.get() > 0
+        {
+            pairs = th.dict_pairs(kwargs)?;
+            th.keep(pairs);
+            k = pairs.get::<Tuple>().len() / 2;
+            names = th.tuple_with(k)?;
+            for i in 0..k {
+                let name = pairs.get::<Tuple>().at(2 * i);
+                if !matches!(name.base().kind(), Kind::Str | Kind::Rope) {
+                    th.drop_kept(mark);
+                    return Err(th.type_error("keywords must be strings"));
+                }
+                let name = crate::heap::intern::intern_value(&mut th.heap, name.base())?;
+                names.get::<Tuple>().item(i).set(name);
+            }
+        }
+        call::room(th, w.add(3), t.len() + k + 8)?;
+        for (i, v) in t.iter().enumerate() {
+            *w.add(3 + i) = v;
+        }
+        for i in 0..k {
+            *w.add(3 + t.len() + i) = pairs.get::<Tuple>().at(2 * i + 1);
+        }
+        th.drop_kept(mark);
+        th.top = w.add(3 + t.len() + k).max(frame::window_end(th.base));
+        Ok((t.len() + k, names))
+    }
+}
+
+op! { Return(s) {
+    let v = s.r(s.a());
+    let mut s = s;
+    s.pc = (*s.base.sub(2)).0 as *const u64;
+    let up = (*s.base.sub(1)).0 as *mut Value;
+    *s.base.sub(3) = v;
+    s.base = up;
+    go!(s)
+} }
+
+op! { ReturnNone(s) {
+    let mut s = s;
+    s.pc = (*s.base.sub(2)).0 as *const u64;
+    let up = (*s.base.sub(1)).0 as *mut Value;
+    *s.base.sub(3) = Value::NONE;
+    s.base = up;
+    go!(s)
+} }
+
+op! { InitDone(s) {
+    // R[0] is what `__init__` returned; the instance stands in this window's callee word.
+    if !s.r(0).is_none() {
+        sibling!(bad_init::<{ C }, { L }>, s);
+    }
+    let mut s = s;
+    s.pc = (*s.base.sub(2)).0 as *const u64;
+    s.base = (*s.base.sub(1)).0 as *mut Value;
+    crate::dispatch!(s)
+} }
+
+op! {
+    #[cold]
+    #[inline(never)]
+    bad_init(s) {
+        let r = {
+            let th = s.save();
+            call::bad_init(th, s.r(0))
+        };
+        let Raised = r;
+        let s = s.reload();
+        raise!(s)
+    }
+}
+
+op! { MakeFunction(s) { helper!(s, 2, |th| {
+    let (b, n) = (s.b(), s.c());
+    let closure = if n == 0 { Ok(Value::NONE) } else { th.array(n) };
+    match closure {
+        Ok(closure) => {
+            for i in 0..n {
+                closure.get::<Array>().item(i).set(s.r(b + 3 + i));
+            }
+            let f = (*s.base.sub(3)).get::<Function>();
+            load::function(th, s.lit(1), load::Parts {
+                globals: f.globals.get(),
+                builtins: f.builtins.get(),
+                closure,
+                defaults: s.r(b),
+                kwdefaults: s.r(b + 1),
+                annotations: s.r(b + 2),
+            })
+        }
+        Err(e) => Err(Raised::from(e)),
+    }
+}) } }
+

@@ -1,0 +1,126 @@
+//! Script polls and counted expiry: the only places between instructions where a thread may give up the GIL,
+//! change its table, run finalisers or signal handlers, or be raised into (LAW 8).
+
+use super::gil;
+use super::thread::{R, Raised, Thread, pending};
+use crate::heap::Value;
+use crate::{dispatch, op, raise};
+use std::sync::atomic::Ordering;
+
+op! {
+    /// The count is out: the switch of the counted modes, then the instruction at pc.
+    #[cold]
+    #[inline(never)]
+    expired(s) {
+        s.left = 0;
+        let r = {
+            let th = s.save();
+            th.ran += th.quantum;
+            let left = gil::count_expired(th);
+            th.left = left;
+            th.quantum = left;
+            // The count only switches; what else is pending waits for a call or backward jump, but a stop of
+            // the world must not.
+            if (*th.pending).load(Ordering::Relaxed) & pending::COLLECT != 0 {
+                th.heap.park();
+            }
+        };
+        let () = r;
+        let s = s.reload();
+        dispatch!(s)
+    }
+}
+
+op! {
+    /// Something is pending before the instruction at pc, which a call or backward jump has reached.
+    #[cold]
+    #[inline(never)]
+    polled(s) {
+        let r = {
+            let th = s.save();
+            script_poll(th)
+        };
+        let s = s.reload();
+        match r {
+            Ok(()) => crate::go!(s),
+            Err(_) => raise!(s),
+        }
+    }
+}
+
+/// A script poll.
+pub fn script_poll(th: &mut Thread) -> R<()> {
+    // SAFETY: the pending word lives as long as the thread's shared part, which the record holds.
+    let bits = unsafe { (*th.pending).load(Ordering::Acquire) };
+    if bits & (pending::COLLECT | pending::EXIT) != 0 {
+        th.heap.park();
+    }
+    if bits & pending::TABLE != 0 {
+        th.shared.clear(pending::TABLE);
+    }
+    if bits & pending::GIL != 0 {
+        gil::poll(th);
+    }
+    if bits & pending::FINALIZE != 0 {
+        th.shared.clear(pending::FINALIZE);
+        run_finalizers(th);
+    }
+    if bits & pending::SIGNAL != 0 {
+        super::signal::run_pending(th)?;
+    }
+    if bits & pending::ASYNC != 0 {
+        th.shared.clear(pending::ASYNC);
+        let exc = std::mem::replace(&mut th.async_exc, Value::UNBOUND);
+        if !exc.is_unbound() {
+            return Err(th.raise_value(exc));
+        }
+    }
+    Ok(())
+}
+
+/// A collector stop inside a long native loop: parks if the world is to stop, nothing else.
+#[inline]
+pub fn collector_stop(th: &mut Thread) {
+    // SAFETY: as in `script_poll`.
+    if unsafe { (*th.pending).load(Ordering::Relaxed) } & pending::COLLECT != 0 {
+        th.heap.park();
+    }
+}
+
+/// A long native loop lets signals end it: call every few thousand steps.
+#[inline]
+pub fn native_poll(th: &mut Thread) -> R<()> {
+    collector_stop(th);
+    // SAFETY: as in `script_poll`.
+    if unsafe { (*th.pending).load(Ordering::Relaxed) } & pending::SIGNAL != 0 {
+        super::signal::run_pending(th)?;
+    }
+    Ok(())
+}
+
+/// Runs the finalisers and weak reference callbacks that are ready; their exceptions are reported, not raised.
+pub fn run_finalizers(th: &mut Thread) {
+    let (raised, handled) = (th.raised, th.handled);
+    let mark = th.keep(raised);
+    th.keep(handled);
+    while let Some(ready) = th.heap.take_ready() {
+        if let Err(Raised) = finalize(th, ready) {
+            super::error::unraisable(th, ready);
+        }
+    }
+    th.drop_kept(mark);
+    th.raised = raised;
+    th.handled = handled;
+}
+
+fn finalize(th: &mut Thread, v: Value) -> R<()> {
+    use crate::heap::object::Weak;
+    if let Some(w) = v.cast::<Weak>() {
+        let callback = w.callback.get();
+        return if callback.is_none() { Ok(()) } else { th.call(callback, &[v]).map(drop) };
+    }
+    match super::class::slots(th.class_of(v)).del {
+        Some(del) => del(th, v),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,287 @@
+//! What the machine asks of a class: one table of function pointers per class, filled by `types` for builtin
+//! classes and by `run::class` for script ones. Invariant: a table never changes its address; re-computing a script
+//! class's entries happens with the world stopped.
+
+use super::thread::{R, Thread};
+use crate::heap::Value;
+use crate::heap::known::N;
+
+/// A binary operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Bin {
+    Add,
+    Sub,
+    Mul,
+    TrueDiv,
+    FloorDiv,
+    Mod,
+    Pow,
+    MatMul,
+    LShift,
+    RShift,
+    And,
+    Or,
+    Xor,
+    DivMod,
+}
+
+/// A comparison.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Cmp {
+    Lt,
+    Le,
+    Eq,
+    Ne,
+    Gt,
+    Ge,
+}
+
+/// A unary operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Un {
+    Neg,
+    Pos,
+    Invert,
+    Abs,
+}
+
+/// Which operand's class is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The left one: `a.__op__(b)`.
+    Left,
+    /// The right one: `b.__rop__(a)`.
+    Right,
+}
+
+/// The slots of a class. Any may be absent; a present one works for every instance of the class.
+#[derive(Clone, Copy, Default)]
+pub struct TypeSlots {
+    /// `repr(o)`.
+    pub repr: Option<fn(&mut Thread, Value) -> R>,
+    /// `str(o)`; absent: repr.
+    pub str: Option<fn(&mut Thread, Value) -> R>,
+    /// `hash(o)`; absent: unhashable.
+    pub hash: Option<fn(&mut Thread, Value) -> R<i64>>,
+    /// `o(...)`: the arguments stand bound as `(self, args tuple, kwargs dict or unbound)`.
+    pub call: Option<fn(&mut Thread, Value, Value, Value) -> R>,
+    /// `iter(o)`.
+    pub iter: Option<fn(&mut Thread, Value) -> R>,
+    /// `next(o)`; `None` when exhausted.
+    pub next: Option<fn(&mut Thread, Value) -> R<Option<Value>>>,
+    /// `o.name`; raises AttributeError.
+    pub getattr: Option<fn(&mut Thread, Value, Value) -> R>,
+    /// `o.name = v`, or `del o.name` when `v` is unbound.
+    pub setattr: Option<fn(&mut Thread, Value, Value, Value) -> R<()>>,
+    /// `a op b` seen from `a`; may give NotImplemented.
+    pub compare: Option<fn(&mut Thread, Cmp, Value, Value) -> R>,
+    /// Truth; absent: by `len`, else true.
+    pub bool: Option<fn(&mut Thread, Value) -> R<bool>>,
+    /// `len(o)`.
+    pub len: Option<fn(&mut Thread, Value) -> R<usize>>,
+    /// `o[k]`.
+    pub getitem: Option<fn(&mut Thread, Value, Value) -> R>,
+    /// `o[k] = v`, or `del o[k]` when `v` is unbound.
+    pub setitem: Option<fn(&mut Thread, Value, Value, Value) -> R<()>>,
+    /// `k in o`; absent: by iteration.
+    pub contains: Option<fn(&mut Thread, Value, Value) -> R<bool>>,
+    /// `a op b`; either operand is of this class; may give NotImplemented.
+    pub binary: Option<fn(&mut Thread, Bin, Value, Value, Side) -> R>,
+    /// `a op= b`; may give NotImplemented (then `binary`).
+    pub inplace: Option<fn(&mut Thread, Bin, Value, Value) -> R>,
+    /// `-o`, `+o`, `~o`, `abs(o)`; NotImplemented where there is none.
+    pub unary: Option<fn(&mut Thread, Un, Value) -> R>,
+    /// `operator.index(o)`: an int.
+    pub index: Option<fn(&mut Thread, Value) -> R>,
+    /// `int(o)` by `__int__`.
+    pub int: Option<fn(&mut Thread, Value) -> R>,
+    /// `float(o)` by `__float__`.
+    pub float: Option<fn(&mut Thread, Value) -> R>,
+    /// Descriptor: `__get__(o, instance or None, class)`.
+    pub get: Option<fn(&mut Thread, Value, Value, Value) -> R>,
+    /// Descriptor: `__set__`, or `__delete__` when `v` is unbound. Present: a data descriptor.
+    pub set: Option<fn(&mut Thread, Value, Value, Value) -> R<()>>,
+    /// `cls(...)`: `__new__(cls, args, kwargs or unbound)`.
+    pub new: Option<fn(&mut Thread, Value, Value, Value) -> R>,
+    /// `__init__(self, args, kwargs or unbound)`.
+    pub init: Option<fn(&mut Thread, Value, Value, Value) -> R<()>>,
+    /// `__del__`.
+    pub del: Option<fn(&mut Thread, Value) -> R<()>>,
+}
+
+/// A class in Rust: `types` and `native` state it, `run::class` makes it.
+pub struct ClassDef {
+    /// `__name__`; a dotted name gives `__module__` too.
+    pub name: &'static str,
+    /// `__doc__`.
+    pub doc: &'static str,
+    /// Base class; `None` is object.
+    pub base: Option<crate::heap::known::C>,
+    /// Sets the slots that differ from the base's.
+    pub slots: fn(&mut TypeSlots),
+    /// Methods.
+    pub methods: &'static [super::native::Def],
+    /// Class methods.
+    pub class_methods: &'static [super::native::Def],
+    /// Static methods (`__new__` is made from the `new` slot).
+    pub static_methods: &'static [super::native::Def],
+    /// Attributes computed by a getter, with an optional setter (value unbound: delete).
+    pub getset: &'static [GetSet],
+    /// Whether scripts may derive from it.
+    pub basetype: bool,
+    /// Kind of plain instances.
+    pub kind: crate::heap::Kind,
+}
+
+/// A computed attribute of a builtin class.
+pub struct GetSet {
+    /// Name.
+    pub name: &'static str,
+    /// Getter.
+    pub get: fn(&mut Thread, Value) -> R,
+    /// Setter; value unbound: delete.
+    pub set: Option<fn(&mut Thread, Value, Value) -> R<()>>,
+    /// `__doc__`.
+    pub doc: &'static str,
+}
+
+/// A row without a setter.
+pub const fn get(name: &'static str, get: fn(&mut Thread, Value) -> R, doc: &'static str) -> GetSet {
+    GetSet { name, get, set: None, doc }
+}
+
+/// A row with a setter.
+pub const fn getset(
+    name: &'static str,
+    get: fn(&mut Thread, Value) -> R,
+    set: fn(&mut Thread, Value, Value) -> R<()>,
+    doc: &'static str,
+) -> GetSet {
+    GetSet { name, get, set: Some(set), doc }
+}
+
+/// A class with nothing but a name: the start of a definition.
+pub const PLAIN: ClassDef = ClassDef {
+    name: "",
+    doc: "",
+    base: None,
+    slots: |_| {},
+    methods: &[],
+    class_methods: &[],
+    static_methods: &[],
+    getset: &[],
+    basetype: false,
+    kind: crate::heap::Kind::Instance,
+};
+
+/// A native module: a name, functions and a filler for the rest. Listed by `shell`.
+pub struct ModuleDef {
+    /// Name.
+    pub name: &'static str,
+    /// `__doc__`.
+    pub doc: &'static str,
+    /// Functions.
+    pub functions: &'static [super::native::Def],
+    /// Adds constants and classes to the module's dict.
+    pub fill: fn(&mut Thread, Value) -> R<()>,
+}
+
+impl Bin {
+    /// Names of the method, the reflected and the in-place one.
+    pub fn names(self) -> (N, N, Option<N>) {
+        use N::*;
+        match self {
+            Bin::Add => (__add__, __radd__, Some(__iadd__)),
+            Bin::Sub => (__sub__, __rsub__, Some(__isub__)),
+            Bin::Mul => (__mul__, __rmul__, Some(__imul__)),
+            Bin::TrueDiv => (__truediv__, __rtruediv__, Some(__itruediv__)),
+            Bin::FloorDiv => (__floordiv__, __rfloordiv__, Some(__ifloordiv__)),
+            Bin::Mod => (__mod__, __rmod__, Some(__imod__)),
+            Bin::Pow => (__pow__, __rpow__, Some(__ipow__)),
+            Bin::MatMul => (__matmul__, __rmatmul__, Some(__imatmul__)),
+            Bin::LShift => (__lshift__, __rlshift__, Some(__ilshift__)),
+            Bin::RShift => (__rshift__, __rrshift__, Some(__irshift__)),
+            Bin::And => (__and__, __rand__, Some(__iand__)),
+            Bin::Or => (__or__, __ror__, Some(__ior__)),
+            Bin::Xor => (__xor__, __rxor__, Some(__ixor__)),
+            Bin::DivMod => (__divmod__, __rdivmod__, None),
+        }
+    }
+
+    /// The operator as errors show it.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Bin::Add => "+",
+            Bin::Sub => "-",
+            Bin::Mul => "*",
+            Bin::TrueDiv => "/",
+            Bin::FloorDiv => "//",
+            Bin::Mod => "%",
+            Bin::Pow => "** or pow()",
+            Bin::MatMul => "@",
+            Bin::LShift => "<<",
+            Bin::RShift => ">>",
+            Bin::And => "&",
+            Bin::Or => "|",
+            Bin::Xor => "^",
+            Bin::DivMod => "divmod()",
+        }
+    }
+}
+
+impl Cmp {
+    /// The method's name.
+    pub fn name(self) -> N {
+        match self {
+            Cmp::Lt => N::__lt__,
+            Cmp::Le => N::__le__,
+            Cmp::Eq => N::__eq__,
+            Cmp::Ne => N::__ne__,
+            Cmp::Gt => N::__gt__,
+            Cmp::Ge => N::__ge__,
+        }
+    }
+
+    /// The operator as errors show it.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Cmp::Lt => "<",
+            Cmp::Le => "<=",
+            Cmp::Eq => "==",
+            Cmp::Ne => "!=",
+            Cmp::Gt => ">",
+            Cmp::Ge => ">=",
+        }
+    }
+
+    /// The comparison with the operands exchanged.
+    pub fn swapped(self) -> Cmp {
+        match self {
+            Cmp::Lt => Cmp::Gt,
+            Cmp::Le => Cmp::Ge,
+            Cmp::Gt => Cmp::Lt,
+            Cmp::Ge => Cmp::Le,
+            same => same,
+        }
+    }
+
+    /// The result for an ordering.
+    #[inline]
+    pub fn of(self, o: std::cmp::Ordering) -> bool {
+        match self {
+            Cmp::Lt => o.is_lt(),
+            Cmp::Le => o.is_le(),
+            Cmp::Eq => o.is_eq(),
+            Cmp::Ne => o.is_ne(),
+            Cmp::Gt => o.is_gt(),
+            Cmp::Ge => o.is_ge(),
+        }
+    }
+}
+
