@@ -26,7 +26,9 @@ pub fn set_recursion_limit(n: usize) {
 /// What the program is made of beside the machine.
 pub struct Parts {
     /// Definitions of the fixed classes.
-    pub classes: &'static [(C, &'static ClassDef)],
+    pub classes: Vec<(C, &'static ClassDef)>,
+    /// What remains to be said of the classes once all are there.
+    pub finish: fn(&mut Thread) -> R<()>,
     /// The module `builtins`.
     pub builtins: &'static ModuleDef,
     /// Its function `__build_class__`.
@@ -45,7 +47,7 @@ pub fn start(mode: gil::Mode, parts: Parts) -> R<&'static mut Thread> {
     singles(th)?;
     crate::heap::intern::start(&mut th.heap)?;
     for (c, def) in parts.classes {
-        class::define(th, Some(*c), def)?;
+        class::define(th, Some(c), def)?;
     }
     for c in CLASSES {
         assert!(c.v().is_kind(Kind::Class), "the class {} has no definition", c.text());
@@ -89,6 +91,7 @@ pub fn start(mode: gil::Mode, parts: Parts) -> R<&'static mut Thread> {
     S::build_class.fill(build);
     th.dict_insert(dict, N::__build_class__.v(), build)?;
     th.dict_insert(modules, N::builtins.v(), b)?;
+    (parts.finish)(th)?;
     Ok(th)
 }
 
@@ -161,6 +164,7 @@ fn drop_code(cell: &crate::heap::cell::Header) {
     let v = Value::ptr(cell);
     let c = v.get::<Code>();
     class::forget_code(v);
+    super::frame::drop_liveness(c);
     let data = c.data.get() as *const crate::code::data::Code;
     if !data.is_null() {
         // SAFETY: `load` leaked exactly this Arc into the cell.
