@@ -42,9 +42,7 @@ pub fn start(mode: gil::Mode, parts: Parts) -> R<&'static mut Thread> {
     gil::begin(mode);
     shapes()?;
     let th = threads::main();
-    crate::heap::roots::add(|f| crate::heap::intern::roots(&mut *f));
     crate::heap::weak::set_drop_hook(Kind::Code, drop_code);
-    singles(th)?;
     crate::heap::intern::start(&mut th.heap)?;
     for (c, def) in parts.classes {
         class::define(th, Some(c), def)?;
@@ -108,18 +106,6 @@ fn shapes() -> R<()> {
         let id = shape::root(Value::UNBOUND, first, 0, exception).ok_or(crate::heap::Full)?;
         assert_eq!(id, c.shape(), "shape ids of the fixed classes are their numbers");
     }
-    Ok(())
-}
-
-fn singles(th: &mut Thread) -> R<()> {
-    let t = th.tuple_with(0)?;
-    S::empty_tuple.fill(t);
-    let a = th.array(0)?;
-    S::empty_array.fill(a);
-    let s = th.str("")?;
-    S::empty_str.fill(s);
-    let b = th.bytes(b"")?;
-    S::empty_bytes.fill(b);
     Ok(())
 }
 
