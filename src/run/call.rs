@@ -1,6 +1,9 @@
 //! Calls. A callee stands in a window with its arguments; entering it either makes a frame for the dispatch loop or
 //! gives a value. Invariant: a script function called from script code never uses the native stack.
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::dispatch;
 use super::frame;
 use super::thread::{R, Raised, Thread};
@@ -160,7 +163,7 @@ pub unsafe fn native_call(
 ) -> R {
     // SAFETY: the address was stored from a `&'static Def`.
     let def = unsafe { &*(native.def.get() as *const super::native::Def) };
-    let sig = def.sig();
+    let sig = super::native::signature(native);
     let base = th.base;
     // SAFETY: room for the parameters is asked for; the window's words are ours.
     unsafe {

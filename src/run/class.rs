@@ -4,6 +4,9 @@
 //! or removing a name, changing a value's descriptor kind, `__bases__` or a hook clears all inline caches with the
 //! world stopped, if any cache relies on that class (`flag::FROZEN` on the class).
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::native::Def;
 use super::slots::{ClassDef, GetSet, TypeSlots};
 use super::thread::{R, Thread};
@@ -468,7 +471,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
                 if text.bytes() == b"__dict__" {
                     has_dict = true;
                 }
-                if crate::heap::dict::get_str(nsd, s).is_some() {
+                if th.dict_get(ns, s)?.is_some() {
                     let text = format!(
                         "{} in __slots__ conflicts with class variable",
                         th.repr_text(s)?

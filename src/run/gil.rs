@@ -12,7 +12,7 @@ use super::thread::{Shared, State, Thread, pending};
 use super::threads;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::SeqCst, Ordering::*};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::SeqCst, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -317,7 +317,7 @@ fn wait(me: &Arc<Shared>, mut q: MutexGuard<'static, Queue>, trip: &mut Trip) {
             q = queue();
         }
         let mode = mode();
-        if seat.turn.load(SeqCst) == turn::GRANTED || mode == Mode::Off {
+        if mode == Mode::Off || WORD.load(SeqCst) & !WAITERS == name(me) | HELD {
             seat.turn.store(turn::NONE, SeqCst);
             break;
         }
@@ -461,6 +461,7 @@ fn let_go(th: &mut Thread, reason: Reason) -> bool {
 
 /// Waits for the GIL as a stopped thread.
 fn back(th: &mut Thread, me: &Arc<Shared>) {
+    me.door.outside.store(true, SeqCst);
     loop {
         let trip = th.heap.blocking(|| take(me));
         stated_acquire(th, trip);
@@ -468,7 +469,8 @@ fn back(th: &mut Thread, me: &Arc<Shared>) {
             break;
         }
     }
-    if me.pending.load(Relaxed) & pending::GIL != 0 && STRAYS.load(SeqCst) == 0 {
+    me.door.outside.store(false, SeqCst);
+    if me.pending.load(Relaxed) & pending::GIL != 0 && !me.door.stray.load(SeqCst) {
         me.clear(pending::GIL);
     }
 }
@@ -579,7 +581,6 @@ pub(super) fn outside<T>(th: &mut Thread, reason: Reason, f: impl FnOnce(&Arc<Sh
 pub(super) fn enter(th: &mut Thread) {
     let me = th.shared.clone();
     back(th, &me);
-    th.shared.door.outside.store(false, SeqCst);
     th.quantum = quantum(mode(), th);
     th.left = th.quantum;
 }
@@ -635,6 +636,13 @@ fn stated_acquire(th: &mut Thread, trip: Trip) {
     event::emit(th, What::GilAcquire);
 }
 
+impl Thread {
+    /// Instructions that this thread has run, as of its last helper; 0 where they are not counted.
+    pub fn instructions(&self) -> u64 {
+        if mode().counted() { self.ran + self.quantum.saturating_sub(self.left) } else { 0 }
+    }
+}
+
 /// States a fact of an earlier moment.
 fn note(th: &mut Thread, at: u64, line: u32, what: What) {
     let (thread, ran) = (th.shared.number, th.instructions());
@@ -667,6 +675,7 @@ pub fn change(th: &mut Thread, new: Mode) {
             me.door.stray.store(false, SeqCst);
             let mut strays = 0;
             threads::each(|other| {
+                other.shared.door.turn.store(turn::NONE, SeqCst);
                 if other.shared.number != me.number && !other.shared.door.outside.load(SeqCst) {
                     other.shared.door.stray.store(true, SeqCst);
                     other.shared.ask(pending::GIL);

@@ -19,6 +19,7 @@ pub mod iterate;
 pub mod load;
 pub mod native;
 pub mod ops;
+pub mod park;
 pub mod poll;
 pub mod protocol;
 pub mod show;
@@ -31,5 +32,5 @@ pub mod unwind;
 pub mod wait;
 
 pub use native::{Args, Def, def};
-pub use slots::{Bin, ClassDef, Cmp, ModuleDef, PLAIN, Side, TypeSlots, Un, get, getset};
+pub use slots::{Bin, ClassDef, Cmp, GetSet, ModuleDef, PLAIN, Side, TypeSlots, Un, get, getset};
 pub use thread::{R, Raised, Thread};
