@@ -4,3 +4,4 @@ pub mod local;
 pub mod lock;
 pub mod signal;
 pub mod thread;
+pub mod weakref;

@@ -279,8 +279,9 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
     }
     for m in d.class_methods {
         let f = th.native(m, Value::UNBOUND, Value::NONE)?;
-        let (cm, p) = th.heap.new::<Property>(C::classmethod.shape(), ALL, 0)?;
+        let (cm, p) = th.heap.new::<Property>(C::classmethod_descriptor.shape(), ALL, 0)?;
         fill_property(p, f);
+        p.set.set(v);
         put_str(th, v, m.name, cm)?;
     }
     for m in d.static_methods {
@@ -370,7 +371,7 @@ fn set_mro(th: &mut Thread, class: Value) -> R<()> {
 }
 
 /// C3 (Python 2.3's method resolution order).
-fn linearise(th: &mut Thread, class: Value, bases: &'static Tuple) -> R {
+pub(super) fn linearise(th: &mut Thread, class: Value, bases: &'static Tuple) -> R {
     let seq = |k: usize| -> &'static Tuple {
         if k < bases.len() { bases.at(k).get::<Class>().mro.get().get::<Tuple>() } else { bases }
     };

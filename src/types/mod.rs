@@ -65,6 +65,11 @@ pub static CLASSES: &[(C, &ClassDef)] = &[
     (C::namespace, &namespace::DEF),
     (C::generic_alias, &alias::DEF),
     (C::union, &union::DEF),
+    (C::coroutine_wrapper, &generator::WRAPPER),
+    (C::async_generator_asend, &generator::ASEND),
+    (C::async_generator_athrow, &generator::ATHROW),
+    (C::proxy, &weakref::PROXY),
+    (C::callable_proxy, &weakref::CALLABLE_PROXY),
 ];
 
 /// All rows in the order of `C`: bases before what derives from them.
