@@ -51,7 +51,13 @@ impl Mutator {
     pub fn owns_payload(&mut self, v: Value, external: usize) {
         let mut s = state();
         s.owners.push((v, external));
+        s.fresh_owners += 1;
         s.used = s.used.saturating_add(external);
+    }
+
+    /// How many owners were registered since the last collection: descriptors may be waiting to be closed.
+    pub fn fresh_owners(&self) -> usize {
+        state().fresh_owners
     }
 
     /// Charges memory outside the heap that is tied to no cell (less if negative).

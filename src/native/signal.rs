@@ -176,7 +176,7 @@ fn setitimer(th: &mut Thread, a: Args) -> R {
     let new = libc::itimerval { it_value: timeval(seconds), it_interval: timeval(every) };
     let mut old = new;
     // SAFETY: two valid timer values.
-    if unsafe { libc::setitimer(which as libc::c_int, &new, &mut old) } != 0 {
+    if unsafe { libc::setitimer(which as _, &new, &mut old) } != 0 {
         return Err(last_error(th));
     }
     pair(th, old)
@@ -186,7 +186,7 @@ fn getitimer(th: &mut Thread, a: Args) -> R {
     let which = super::thread::integer(th, a[0])?;
     let mut now = libc::itimerval { it_value: timeval(0.0), it_interval: timeval(0.0) };
     // SAFETY: a valid timer value to write to.
-    if unsafe { libc::getitimer(which as libc::c_int, &mut now) } != 0 {
+    if unsafe { libc::getitimer(which as _, &mut now) } != 0 {
         return Err(last_error(th));
     }
     pair(th, now)

@@ -160,7 +160,7 @@ pub unsafe fn native_call(
 ) -> R {
     // SAFETY: the address was stored from a `&'static Def`.
     let def = unsafe { &*(native.def.get() as *const super::native::Def) };
-    let sig = def.sig();
+    let sig = super::native::signature(native);
     let base = th.base;
     // SAFETY: room for the parameters is asked for; the window's words are ours.
     unsafe {

@@ -468,7 +468,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
                 if text.bytes() == b"__dict__" {
                     has_dict = true;
                 }
-                if crate::heap::dict::get_str(nsd, s).is_some() {
+                if th.dict_get(ns, s)?.is_some() {
                     let text = format!(
                         "{} in __slots__ conflicts with class variable",
                         th.repr_text(s)?

@@ -33,5 +33,5 @@ pub mod unwind;
 pub mod wait;
 
 pub use native::{Args, Def, def};
-pub use slots::{Bin, ClassDef, Cmp, ModuleDef, PLAIN, Side, TypeSlots, Un, get, getset};
+pub use slots::{Bin, ClassDef, Cmp, GetSet, ModuleDef, PLAIN, Side, TypeSlots, Un, get, getset};
 pub use thread::{R, Raised, Thread};

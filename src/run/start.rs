@@ -157,7 +157,7 @@ fn in_builtins(c: C) -> bool {
 }
 
 /// A code object died: its plain data and liveness table go with it.
-fn drop_code(cell: *mut u64) {
+fn drop_code(cell: &crate::heap::cell::Header) {
     let v = Value::ptr(cell);
     let c = v.get::<Code>();
     class::forget_code(v);

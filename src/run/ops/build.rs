@@ -180,7 +180,8 @@ op! { Convert(s) { helper!(s, 1, |th| {
 }) } }
 
 fn ascii(th: &mut Thread, v: Value) -> R {
-    match th.builtin(crate::heap::intern::intern_str(&mut th.heap, "ascii")?) {
+    let name = th.intern("ascii")?;
+    match th.builtin(name) {
         Some(f) => th.call(f, &[v]),
         None => th.repr(v),
     }
