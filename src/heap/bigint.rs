@@ -479,6 +479,11 @@ pub fn parse(m: &mut Mutator, digits: &[u8], radix: u32, negative: bool) -> Int 
     Ok(make(m, &IBig::from_parts(sign, size))?)
 }
 
+/// The int of hexadecimal digits.
+pub fn from_hex(m: &mut Mutator, digits: &str) -> Int {
+    parse(m, digits.as_bytes(), 16, false)
+}
+
 /// `mantissa * 2^exp`, correctly rounded (half to even); nothing if it is beyond all doubles. The lowest bit may
 /// stand for any rest below it, if there are at least 55 bits.
 fn scale(mantissa: u128, exp: i64) -> Option<f64> {

@@ -2,6 +2,9 @@
 //! stand in a dict of that thread's `locals`, under a number that is never reused; they go when the thread or the
 //! object goes.
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use crate::heap::cell::{Header, Kind};
 use crate::heap::known::{C, N};
 use crate::heap::object::{Class, Dict, Layout, Tuple, Weak};

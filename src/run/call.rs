@@ -1,6 +1,9 @@
 //! Calls. A callee stands in a window with its arguments; entering it either makes a frame for the dispatch loop or
 //! gives a value. Invariant: a script function called from script code never uses the native stack.
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::dispatch;
 use super::frame;
 use super::thread::{R, Raised, Thread};

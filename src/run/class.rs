@@ -4,6 +4,9 @@
 //! or removing a name, changing a value's descriptor kind, `__bases__` or a hook clears all inline caches with the
 //! world stopped, if any cache relies on that class (`flag::FROZEN` on the class).
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::native::Def;
 use super::slots::{ClassDef, GetSet, TypeSlots};
 use super::thread::{R, Thread};

@@ -17,7 +17,7 @@ pub fn constant(th: &mut Thread, c: &Const) -> R {
         Const::Bool(b) => Value::bool(*b),
         Const::Ellipsis => Value::ELLIPSIS,
         Const::Int(i) => th.int(*i)?,
-        Const::Big(digits) => match crate::heap::bigint::parse(&mut th.heap, digits.as_bytes(), 16, false) {
+        Const::Big(digits) => match crate::heap::bigint::from_hex(&mut th.heap, digits) {
             Ok(v) => v,
             Err(_) => return Err(th.overflow_error("integer literal is too large")),
         },

@@ -13,7 +13,7 @@ op! {
     #[inline(never)]
     expired(s) {
         s.left = 0;
-        let r = {
+        {
             let th = s.save();
             th.ran += th.quantum;
             let left = gil::count_expired(th);
@@ -24,8 +24,7 @@ op! {
             if (*th.pending).load(Ordering::Relaxed) & pending::COLLECT != 0 {
                 th.heap.park();
             }
-        };
-        let () = r;
+        }
         let s = s.reload();
         dispatch!(s)
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::*};
 
 fn key(m: &mut Mutator, i: u64) -> (i64, Value) {
-    if i % 2 == 0 {
+    if i.is_multiple_of(2) {
         (i as i64, Value::int(i as i64))
     } else {
         let v = m.str(&format!("key {i}")).unwrap();

@@ -38,7 +38,8 @@ fn list_agrees_with_model() {
                     assert_eq!(popped, (i < n).then(|| model.remove(i)));
                 }
                 8 => {
-                    assert_eq!(list::set(m, l, i, x), i < n);
+                    let signed = if step % 2 == 0 || i >= n { i as isize } else { i as isize - n as isize };
+                    assert_eq!(list::set(m, l, signed, x), i < n);
                     if i < n {
                         model[i] = step;
                     }

@@ -27,6 +27,7 @@ fn build_set(th: &mut Thread, items: &[Value]) -> R {
 }
 
 fn set_add(th: &mut Thread, v: Value, x: Value) -> R<()> {
+    let x = th.key(x)?;
     let h = th.hash(x)?;
     crate::heap::set::insert(th, v.get::<Set>(), crate::heap::dict::fold(h), x, |th, k| th.eq(k, x)).map(drop)
 }

@@ -126,7 +126,7 @@ op! {
         let done = {
             let th = s.save();
             let (l, i) = (s.r(s.b()).get::<List>(), s.r(s.c()).as_int());
-            i >= 0 && list::set(&mut th.heap, l, i as usize, s.r(s.a()))
+            list::set(&mut th.heap, l, i as isize, s.r(s.a()))
         };
         if done {
             next!(s, 1)
