@@ -512,10 +512,7 @@ fn note(th: &mut Thread, at: u64, line: u32, what: What) {
 /// Changes the mode while threads run. They take up the new one at their next poll or on their way out of the door.
 pub fn change(th: &mut Thread, new: Mode) {
     let me = th.shared.clone();
-    if new == Mode::Off && threads::alive() > 1 {
-        th.heap.set_shared(true);
-    }
-    th.heap.stop_world(|| {
+    stopped(th, || {
         let mut q = queue();
         let old = mode();
         super::mode::set(new);
@@ -543,12 +540,7 @@ pub fn change(th: &mut Thread, new: Mode) {
                 w.door.notify(wake::TURN);
             }
         }
-        drop(q);
-        tables();
     });
-    if !locked() {
-        th.heap.set_shared(false);
-    }
 }
 
 /// A stray thread is about to queue up for the GIL; the last one ends locked mutation.
@@ -565,13 +557,21 @@ pub fn locked() -> bool {
 
 /// Brings handlers and object locks of all threads in line with the mode and the number of threads.
 pub(super) fn retable(th: &mut Thread) {
-    let on = locked();
-    if on {
-        th.heap.set_shared(true);
-    }
-    th.heap.stop_world(tables);
-    if !on {
-        th.heap.set_shared(false);
+    stopped(th, || {});
+}
+
+/// Stops the world, does `f`, then brings handlers and object locks in line. All in one stop, so that neither the
+/// mode nor the number of threads can change in between.
+fn stopped(th: &mut Thread, f: impl FnOnce()) {
+    let heap: *mut crate::heap::Mutator = &mut th.heap;
+    // SAFETY: the mutator is part of the caller's record; inside the stop `set_shared` only finds that this thread
+    // is the stopper and sets plain fields.
+    unsafe {
+        (*heap).stop_world(|| {
+            f();
+            tables();
+            (*heap).set_shared(locked());
+        });
     }
 }
 
