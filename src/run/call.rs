@@ -174,7 +174,9 @@ pub unsafe fn native_call(
         }
         let own = if base.is_null() { th.stack } else { frame::window_end(base) };
         th.top = own.max(w.add(3 + bound.max(sig.params.len())));
+        let outer = std::mem::replace(&mut th.native, std::ptr::from_ref(def));
         let r = (def.func)(th, super::native::Args { at: w.add(3), n: bound });
+        th.native = outer;
         th.top = std::ptr::null_mut();
         r
     }

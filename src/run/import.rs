@@ -485,7 +485,9 @@ pub fn compile_text(
         Ok(t) => t,
         Err(faults) => return Err(super::show::syntax_error(th, text, file, &faults)),
     };
-    let flags = Flags { library, ..Flags::default() };
+    let here = 0u8;
+    let left = (&raw const here as usize).saturating_sub(th.native_limit);
+    let flags = Flags { library, stack: (left / 2).min(Flags::default().stack), ..Flags::default() };
     match compile(&tree, text, file, mode, flags) {
         Ok(c) => Ok(c),
         Err(wrong) => Err(super::show::wrong_code(th, text, file, &wrong)),

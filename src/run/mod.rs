@@ -19,6 +19,7 @@ pub mod import;
 pub mod inherit;
 pub mod iterate;
 pub mod load;
+pub mod mode;
 pub mod native;
 pub mod ops;
 pub mod park;
