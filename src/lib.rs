@@ -6,3 +6,4 @@ pub mod code;
 pub mod heap;
 pub mod run;
 pub mod native;
+pub mod types;

@@ -10,8 +10,10 @@ pub fn anchors(segment: &str) -> Option<(usize, usize)> {
     let StmtKind::Expr(e) = &tree.body.first()?.kind else { return None };
     let bytes = segment.as_bytes();
     match &e.kind {
-        ExprKind::Binary { left, right, .. } => {
-            let mut at = left.span.end as usize;
+        ExprKind::Binary { first, rest } => {
+            let (step, before) = rest.split_last()?;
+            let right = &step.right;
+            let mut at = before.last().map_or(first.span.end, |s| s.right.span.end) as usize;
             while matches!(bytes.get(at), Some(b' ' | b')' | b'\\' | b'\t')) {
                 at += 1;
             }

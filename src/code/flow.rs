@@ -107,6 +107,10 @@ pub fn settle(asm: &mut Asm, bound_at_entry: impl Fn(Reg) -> bool, sees_locals: 
                     work.push(to);
                 }
             }
+            // An exhausted iterator binds nothing.
+            if ins.op == Op::ForIter {
+                state = before;
+            }
             i += 1;
             if ins.op.ends_block() {
                 break;

@@ -164,6 +164,13 @@ impl Liveness {
         let Step { word, handler, .. } = self.steps[step];
         let w = code.words[word as usize];
         registers(w, |_| {}, |reg| set.remove(reg));
+        // An exhausted iterator writes nothing.
+        if let (Op::ForIter, Some(next)) = (Op::of(w), self.steps[step].next)
+            && let Some(&block) = self.at_word.get(&next)
+            && self.entry[block].contains(operands(w).0)
+        {
+            set.insert(operands(w).0);
+        }
         registers(w, |reg| set.insert(reg), |_| {});
         if let Some((target, reg)) = handler
             && let Some(&block) = self.at_word.get(&target)

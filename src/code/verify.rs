@@ -49,7 +49,7 @@ pub fn verify(code: &Code) -> Result<(), String> {
 
 /// Operands of one instruction.
 fn instruction(code: &Code, word: usize, op: Op) -> Result<(), String> {
-    if matches!(op, Op::Halt | Op::InitDone | Op::Stub) {
+    if matches!(op, Op::Halt | Op::InitDone | Op::ReturnGen | Op::ReturnGenNone) {
         return Err("is the machine's own".to_string());
     }
     if word + op.len() > code.words.len() {

@@ -85,16 +85,30 @@ fn get_slowly(m: &mut Mutator, l: &List, i: usize) -> Option<Value> {
     found
 }
 
-/// Sets item `i`; false if there is none.
-#[inline]
-pub fn set(m: &mut Mutator, l: &List, i: usize, v: Value) -> bool {
+/// Item `i`, counted from the end if below 0, by the length of one moment.
+pub fn get_signed(m: &mut Mutator, l: &List, i: isize) -> Option<Value> {
     m.lock(&l.h);
-    let there = i < l.len();
-    if there {
+    let found = place(i, l.len()).and_then(|i| at(l.array(), i).bound());
+    m.unlock(&l.h);
+    found
+}
+
+#[inline(always)]
+fn place(i: isize, n: usize) -> Option<usize> {
+    let i = if i < 0 { n.checked_add_signed(i)? } else { i as usize };
+    (i < n).then_some(i)
+}
+
+/// Sets item `i`, counted from the end if below 0; false if there is none.
+#[inline]
+pub fn set(m: &mut Mutator, l: &List, i: isize, v: Value) -> bool {
+    m.lock(&l.h);
+    let there = place(i, l.len());
+    if let Some(i) = there {
         put(l.array(), i, v);
     }
     m.unlock(&l.h);
-    there
+    there.is_some()
 }
 
 /// Runs `change` under the lock with an array of at least as many slots as the new length that `wanted` gives (from
@@ -268,8 +282,9 @@ pub fn remove_range(m: &mut Mutator, l: &List, from: usize, to: usize) {
 pub fn remove_stepped(m: &mut Mutator, l: &List, start: usize, step: usize, n: usize) {
     m.lock(&l.h);
     let (a, len) = (l.array(), l.len());
-    let (mut to, mut gone) = (start.min(len), 0);
-    for i in to..len {
+    let first = start.min(len);
+    let (mut to, mut gone) = (first, 0);
+    for i in first..len {
         if gone < n && i == start + gone * step {
             gone += 1;
         } else {
@@ -378,7 +393,7 @@ pub fn set_stepped(m: &mut Mutator, l: &List, start: usize, step: isize, from: S
 
 /// Room for `cap` items altogether.
 pub fn reserve(m: &mut Mutator, l: &List, cap: usize) -> Make<()> {
-    with_room(m, l, false, |n| n.max(cap), |l, fresh, n| publish(l, fresh, n))
+    with_room(m, l, false, |n| n.max(cap), publish)
 }
 
 /// Reverses the items in place.

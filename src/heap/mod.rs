@@ -1,6 +1,7 @@
 //! Words, cells, memory. Runs no user code. Invariant (LAW 2): a heap reference lives in a heap cell, a listed
 //! root, a script register or a local variable of a running native, nowhere else.
 
+pub mod bigint;
 pub mod block;
 pub mod cell;
 pub mod check;

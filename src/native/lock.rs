@@ -19,12 +19,12 @@ static LOCK: ClassDef = ClassDef {
         s.new = Some(lock_new);
         s.repr = Some(lock_repr);
     },
-    methods: LOCK_METHODS,
+    methods: &LOCK_METHODS,
     kind: crate::heap::Kind::Record,
     ..PLAIN
 };
 
-static LOCK_METHODS: &[Def] = &[
+static LOCK_METHODS: [Def; 9] = [
     def(
         "acquire",
         "($self, blocking=True, timeout=-1)",
@@ -33,7 +33,12 @@ static LOCK_METHODS: &[Def] = &[
     ),
     def("release", "($self, /)", lock_release, "Release the lock, so that another thread can acquire it."),
     def("locked", "($self, /)", locked, "Whether the lock is held."),
-    def("acquire_lock", "($self, blocking=True, timeout=-1)", lock_acquire, "An obsolete synonym of acquire()."),
+    def(
+        "acquire_lock",
+        "($self, blocking=True, timeout=-1)",
+        lock_acquire,
+        "An obsolete synonym of acquire().",
+    ),
     def("release_lock", "($self, /)", lock_release, "An obsolete synonym of release()."),
     def("locked_lock", "($self, /)", locked, "An obsolete synonym of locked()."),
     def("__enter__", "($self, /)", lock_enter, "Lock the lock."),
@@ -48,13 +53,13 @@ static RLOCK: ClassDef = ClassDef {
         s.new = Some(rlock_new);
         s.repr = Some(rlock_repr);
     },
-    methods: RLOCK_METHODS,
+    methods: &RLOCK_METHODS,
     basetype: true,
     kind: crate::heap::Kind::Record,
     ..PLAIN
 };
 
-static RLOCK_METHODS: &[Def] = &[
+static RLOCK_METHODS: [Def; 10] = [
     def(
         "acquire",
         "($self, blocking=True, timeout=-1)",
@@ -67,8 +72,18 @@ static RLOCK_METHODS: &[Def] = &[
     def("__exit__", "($self, /, *exc_info)", rlock_exit, "Release the lock once."),
     def("_is_owned", "($self, /)", is_owned, "Whether the calling thread holds it."),
     def("_recursion_count", "($self, /)", recursion_count, "How often the calling thread holds it."),
-    def("_release_save", "($self, /)", release_save, "Release it altogether; gives what _acquire_restore wants."),
-    def("_acquire_restore", "($self, state, /)", acquire_restore, "Acquire it as often as it was held before."),
+    def(
+        "_release_save",
+        "($self, /)",
+        release_save,
+        "Release it altogether; gives what _acquire_restore wants.",
+    ),
+    def(
+        "_acquire_restore",
+        "($self, state, /)",
+        acquire_restore,
+        "Acquire it as often as it was held before.",
+    ),
     def("_at_fork_reinit", "($self, /)", reinit, "Forget who holds it."),
 ];
 

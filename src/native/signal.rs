@@ -9,21 +9,36 @@ use crate::run::{Args, Def, ModuleDef, R, Thread, def, signal, threads};
 pub static MODULE: ModuleDef = ModuleDef {
     name: "signal",
     doc: "Handlers for the signals that the operating system sends to the process.",
-    functions: FUNCTIONS,
+    functions: &FUNCTIONS,
     fill,
 };
 
-static FUNCTIONS: &[Def] = &[
-    def("signal", "(signalnum, handler, /)", set, "Set the action for the given signal; returns the previous one."),
+static FUNCTIONS: [Def; 10] = [
+    def(
+        "signal",
+        "(signalnum, handler, /)",
+        set,
+        "Set the action for the given signal; returns the previous one.",
+    ),
     def("getsignal", "(signalnum, /)", get, "The current action for the given signal."),
     def("raise_signal", "(signalnum, /)", raise_signal, "Send a signal to the executing process."),
     def("pause", "()", pause, "Wait until a signal arrives."),
     def("alarm", "(seconds, /)", alarm, "Arrange for SIGALRM to arrive after the given number of seconds."),
-    def("setitimer", "(which, seconds, interval=0.0, /)", setitimer, "Set an interval timer; returns its old values."),
+    def(
+        "setitimer",
+        "(which, seconds, interval=0.0, /)",
+        setitimer,
+        "Set an interval timer; returns its old values.",
+    ),
     def("getitimer", "(which, /)", getitimer, "The current values of an interval timer."),
     def("strsignal", "(signalnum, /)", strsignal, "The system's description of a signal."),
     def("valid_signals", "()", valid_signals, "The set of signal numbers that the platform has."),
-    def("siginterrupt", "(signalnum, flag, /)", siginterrupt, "Accepted for compatibility: an interrupted call is always resumed after the handler."),
+    def(
+        "siginterrupt",
+        "(signalnum, flag, /)",
+        siginterrupt,
+        "Accepted for compatibility: an interrupted call is always resumed after the handler.",
+    ),
 ];
 
 const NUMBERS: &[(&str, i32)] = &[
@@ -56,9 +71,9 @@ const NUMBERS: &[(&str, i32)] = &[
     ("SIGWINCH", libc::SIGWINCH),
     ("SIGIO", libc::SIGIO),
     ("SIGSYS", libc::SIGSYS),
-    ("ITIMER_REAL", libc::ITIMER_REAL as i32),
-    ("ITIMER_VIRTUAL", libc::ITIMER_VIRTUAL as i32),
-    ("ITIMER_PROF", libc::ITIMER_PROF as i32),
+    ("ITIMER_REAL", libc::ITIMER_REAL),
+    ("ITIMER_VIRTUAL", libc::ITIMER_VIRTUAL),
+    ("ITIMER_PROF", libc::ITIMER_PROF),
     ("SIG_DFL", 0),
     ("SIG_IGN", 1),
     ("NSIG", signal::COUNT as i32),
@@ -161,7 +176,7 @@ fn setitimer(th: &mut Thread, a: Args) -> R {
     let new = libc::itimerval { it_value: timeval(seconds), it_interval: timeval(every) };
     let mut old = new;
     // SAFETY: two valid timer values.
-    if unsafe { libc::setitimer(which as libc::__itimer_which_t, &new, &mut old) } != 0 {
+    if unsafe { libc::setitimer(which as _, &new, &mut old) } != 0 {
         return Err(last_error(th));
     }
     pair(th, old)
@@ -171,7 +186,7 @@ fn getitimer(th: &mut Thread, a: Args) -> R {
     let which = super::thread::integer(th, a[0])?;
     let mut now = libc::itimerval { it_value: timeval(0.0), it_interval: timeval(0.0) };
     // SAFETY: a valid timer value to write to.
-    if unsafe { libc::getitimer(which as libc::__itimer_which_t, &mut now) } != 0 {
+    if unsafe { libc::getitimer(which as _, &mut now) } != 0 {
         return Err(last_error(th));
     }
     pair(th, now)

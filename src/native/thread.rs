@@ -6,21 +6,20 @@ use crate::heap::cell::{Header, Kind};
 use crate::heap::known::C;
 use crate::heap::object::{Class, Dict, Float, Layout, Str, Tuple};
 use crate::heap::{Slot, Value};
+use crate::run::slots::GetSet;
 use crate::run::threads::{self, Handle};
-use crate::run::{
-    Args, ClassDef, Def, GetSet, ModuleDef, PLAIN, R, Thread, class, def, door, get, show, signal,
-};
+use crate::run::{Args, ClassDef, Def, ModuleDef, PLAIN, R, Thread, class, def, door, get, show, signal};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The module.
 pub static MODULE: ModuleDef = ModuleDef {
     name: "_thread",
     doc: "This module provides primitive operations to write multi-threaded programs.",
-    functions: FUNCTIONS,
+    functions: &FUNCTIONS,
     fill,
 };
 
-static FUNCTIONS: &[Def] = &[
+static FUNCTIONS: [Def; 18] = [
     def("allocate_lock", "()", lock::allocate, "Create a new lock object."),
     def("allocate", "()", lock::allocate, "An obsolete synonym of allocate_lock()."),
     def(
@@ -29,7 +28,12 @@ static FUNCTIONS: &[Def] = &[
         start_new,
         "Start a new thread and return its identifier.",
     ),
-    def("start_new", "(function, args, kwargs={}, /)", start_new, "An obsolete synonym of start_new_thread()."),
+    def(
+        "start_new",
+        "(function, args, kwargs={}, /)",
+        start_new,
+        "An obsolete synonym of start_new_thread().",
+    ),
     def(
         "start_joinable_thread",
         "(function, handle=None, daemon=True)",
@@ -37,7 +41,12 @@ static FUNCTIONS: &[Def] = &[
         "Start a new thread and return a handle by which it can be joined.",
     ),
     def("get_ident", "()", get_ident, "A number that identifies the current thread."),
-    def("get_native_id", "()", get_native_id, "The number that the operating system gave the current thread."),
+    def(
+        "get_native_id",
+        "()",
+        get_native_id,
+        "The number that the operating system gave the current thread.",
+    ),
     def("_get_main_thread_ident", "()", main_ident, "The main thread's identifier."),
     def("_is_main_interpreter", "()", yes, "Whether this is the main interpreter."),
     def("daemon_threads_allowed", "()", yes, "Whether daemon threads may be started."),
@@ -58,13 +67,13 @@ static HANDLE: ClassDef = ClassDef {
         s.new = Some(handle_new);
         s.repr = Some(handle_repr);
     },
-    methods: HANDLE_METHODS,
+    methods: &HANDLE_METHODS,
     getset: HANDLE_FIELDS,
     kind: Kind::Record,
     ..PLAIN
 };
 
-static HANDLE_METHODS: &[Def] = &[
+static HANDLE_METHODS: [Def; 3] = [
     def("join", "($self, timeout=None)", handle_join, "Wait until the thread has ended."),
     def("is_done", "($self)", handle_done, "Whether the thread has ended."),
     def("_set_done", "($self)", handle_set_done, "Say that the thread has ended."),

@@ -3,6 +3,9 @@
 //! A cache word is `(key | kind << 26) << 32 | payload` (LAW 6): the checked half holds the shape id (or table or
 //! class id) *and* the kind. No poll lies between the lookup and the fill it justifies.
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::class::{self, class_of, lookup, lookup_cell, slots};
 use super::thread::{R, Thread};
 use crate::heap::known::{C, N};

@@ -4,6 +4,9 @@
 //! or removing a name, changing a value's descriptor kind, `__bases__` or a hook clears all inline caches with the
 //! world stopped, if any cache relies on that class (`flag::FROZEN` on the class).
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::native::Def;
 use super::slots::{ClassDef, GetSet, TypeSlots};
 use super::thread::{R, Thread};
@@ -276,8 +279,9 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
     }
     for m in d.class_methods {
         let f = th.native(m, Value::UNBOUND, Value::NONE)?;
-        let (cm, p) = th.heap.new::<Property>(C::classmethod.shape(), ALL, 0)?;
+        let (cm, p) = th.heap.new::<Property>(C::classmethod_descriptor.shape(), ALL, 0)?;
         fill_property(p, f);
+        p.set.set(v);
         put_str(th, v, m.name, cm)?;
     }
     for m in d.static_methods {
@@ -367,7 +371,7 @@ fn set_mro(th: &mut Thread, class: Value) -> R<()> {
 }
 
 /// C3 (Python 2.3's method resolution order).
-fn linearise(th: &mut Thread, class: Value, bases: &'static Tuple) -> R {
+pub(super) fn linearise(th: &mut Thread, class: Value, bases: &'static Tuple) -> R {
     let seq = |k: usize| -> &'static Tuple {
         if k < bases.len() { bases.at(k).get::<Class>().mro.get().get::<Tuple>() } else { bases }
     };
@@ -468,7 +472,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
                 if text.bytes() == b"__dict__" {
                     has_dict = true;
                 }
-                if crate::heap::dict::get_str(nsd, s).is_some() {
+                if th.dict_get(ns, s)?.is_some() {
                     let text = format!(
                         "{} in __slots__ conflicts with class variable",
                         th.repr_text(s)?

@@ -219,7 +219,8 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
             seat.clear(wake::LOOK);
         };
         // A waker may have been faster: then what was waited for has come true and must not be lost.
-        let woken = if queued && woken != Woken::Ready && !wait::leave(object, me) { Woken::Ready } else { woken };
+        let woken =
+            if queued && woken != Woken::Ready && !wait::leave(object, me) { Woken::Ready } else { woken };
         unstick(me);
         seat.kind.store(0, SeqCst);
         woken

@@ -7,116 +7,24 @@
 //! as stopped, so the collector never waits for it. The mode changes only while the world is stopped.
 
 use super::event::{self, Reason, What};
+use super::mode::ENDLESS;
+pub use super::mode::{
+    Mode, TICKS, begin, check_interval, interval, mode, quantum, set_check_interval, set_interval,
+};
 use super::park::{Seat, turn, wake};
 use super::thread::{Shared, State, Thread, pending};
 use super::threads;
 use std::collections::VecDeque;
-use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::SeqCst, Ordering::*};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How the GIL switches.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mode {
-    /// CPython 3.10 and later: a waiter asks after the switch interval; honoured at calls and backward jumps.
-    Py310,
-    /// CPython 3.2 to 3.9: the same, honoured at any instruction.
-    Py32,
-    /// CPython 2: after the check interval the GIL is released and at once wanted again.
-    Py2,
-    /// After that many instructions the longest waiter is next.
-    Ticks(u32),
-    /// No GIL.
-    Off,
-}
-
-/// Instructions of a turn in ticks mode unless given: a prime, so that turns do not resonate with short loops.
-pub const TICKS: u32 = 97;
-/// Instructions between two looks at the pending word in py32 mode, before jitter.
-const LOOK: u64 = 24;
-/// A count that does not run out.
-const ENDLESS: u64 = i64::MAX as u64;
-
-impl Mode {
-    /// The mode of a text as the command line takes it.
-    pub fn parse(text: &str) -> Option<Mode> {
-        match text {
-            "py310" => Some(Mode::Py310),
-            "py32" => Some(Mode::Py32),
-            "py2" => Some(Mode::Py2),
-            "ticks" => Some(Mode::Ticks(TICKS)),
-            "off" => Some(Mode::Off),
-            _ => match text.strip_prefix("ticks:") {
-                Some(n) => n.parse().ok().filter(|n| *n > 0).map(Mode::Ticks),
-                None => Mode::of_version(text),
-            },
-        }
-    }
-
-    /// The mode of a CPython version: `3.8`, `2.7.18`, `3.13t`.
-    fn of_version(text: &str) -> Option<Mode> {
-        let (text, free) = match text.strip_suffix('t') {
-            Some(t) => (t, true),
-            None => (text, false),
-        };
-        let mut parts = text.split('.').map(|p| p.parse::<u32>().ok());
-        let (major, minor) = (parts.next()??, parts.next().unwrap_or(Some(0))?);
-        if !parts.all(|p| p.is_some()) {
-            return None;
-        }
-        match (major, minor, free) {
-            (3, 13.., true) => Some(Mode::Off),
-            (_, _, true) => None,
-            (2, _, _) | (3, 0..=1, _) => Some(Mode::Py2),
-            (3, 2..=9, _) => Some(Mode::Py32),
-            (3, ..) => Some(Mode::Py310),
-            _ => None,
-        }
-    }
-
-    /// Whether instructions are counted.
-    pub fn counted(self) -> bool {
-        matches!(self, Mode::Py32 | Mode::Py2 | Mode::Ticks(_))
-    }
-
-    /// Whether whoever wakes a thread puts it into the GIL's queue.
-    fn ordered(self) -> bool {
-        !matches!(self, Mode::Py2 | Mode::Off)
-    }
-
-    fn code(self) -> u64 {
-        match self {
-            Mode::Py310 => 0,
-            Mode::Py32 => 1,
-            Mode::Py2 => 2,
-            Mode::Off => 3,
-            Mode::Ticks(n) => 4 | (n as u64) << 8,
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Mode::Py310 => f.write_str("py310"),
-            Mode::Py32 => f.write_str("py32"),
-            Mode::Py2 => f.write_str("py2"),
-            Mode::Ticks(n) => write!(f, "ticks:{n}"),
-            Mode::Off => f.write_str("off"),
-        }
-    }
-}
+use std::time::Instant;
 
 const HELD: u64 = 1;
 const WAITERS: u64 = 2;
 
-static MODE: AtomicU64 = AtomicU64::new(0);
 /// `(number + 1) << 8 | HELD | WAITERS`.
 static WORD: AtomicU64 = AtomicU64::new(0);
 static QUEUE: Mutex<Queue> = Mutex::new(Queue { waiting: VecDeque::new(), switches: 0 });
-static INTERVAL_NS: AtomicU64 = AtomicU64::new(5_000_000);
-static CHECK: AtomicI64 = AtomicI64::new(100);
 /// Threads that run without a GIL that has come into being.
 static STRAYS: AtomicUsize = AtomicUsize::new(0);
 /// Number + 1 of the thread that ends the process, 0 before: nobody else gets the GIL any more.
@@ -170,60 +78,6 @@ pub fn longest() -> (Option<Stretch>, Option<Stretch>) {
     *LONGEST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The mode.
-#[inline]
-pub fn mode() -> Mode {
-    match MODE.load(Relaxed) {
-        0 => Mode::Py310,
-        1 => Mode::Py32,
-        2 => Mode::Py2,
-        3 => Mode::Off,
-        n => Mode::Ticks((n >> 8) as u32),
-    }
-}
-
-/// Sets the mode before the first script thread runs.
-pub fn begin(mode: Mode) {
-    MODE.store(mode.code(), SeqCst);
-}
-
-/// `sys.getswitchinterval`.
-pub fn interval() -> Duration {
-    Duration::from_nanos(INTERVAL_NS.load(Relaxed))
-}
-
-/// `sys.setswitchinterval`; at least a microsecond.
-pub fn set_interval(d: Duration) {
-    INTERVAL_NS.store((d.as_nanos() as u64).max(1000), Relaxed);
-}
-
-/// `sys.getcheckinterval`.
-pub fn check_interval() -> i64 {
-    CHECK.load(Relaxed)
-}
-
-/// `sys.setcheckinterval`: 0 or less means every instruction. In ticks mode it is the length of a turn.
-pub fn set_check_interval(n: i64) {
-    CHECK.store(n, Relaxed);
-    if let Mode::Ticks(_) = mode() {
-        MODE.store(Mode::Ticks(n.clamp(1, u32::MAX as i64) as u32).code(), SeqCst);
-    }
-}
-
-/// What a count begins with.
-pub fn quantum(mode: Mode, th: &mut Thread) -> u64 {
-    match mode {
-        Mode::Ticks(n) => n as u64,
-        Mode::Py2 => CHECK.load(Relaxed).max(1) as u64,
-        // The interval ends at a moment that has nothing to do with the program's loops.
-        Mode::Py32 => {
-            let x = th.ran.wrapping_add(th.shared.number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            LOOK + (x >> 59)
-        }
-        Mode::Py310 | Mode::Off => ENDLESS,
-    }
-}
-
 fn queue() -> MutexGuard<'static, Queue> {
     QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -235,7 +89,7 @@ fn name(me: &Shared) -> u64 {
 /// Whether the thread holds the GIL, or there is none.
 #[inline]
 pub fn holds(me: &Shared) -> bool {
-    MODE.load(SeqCst) == Mode::Off.code() || WORD.load(SeqCst) & !WAITERS == name(me) | HELD
+    mode() == Mode::Off || WORD.load(SeqCst) & !WAITERS == name(me) | HELD
 }
 
 /// Number of the thread that holds the GIL.
@@ -287,11 +141,10 @@ pub(super) struct Trip {
 /// Waits until the GIL is this thread's. To be called as stopped.
 pub(super) fn take(me: &Arc<Shared>) -> Trip {
     let mut trip = Trip::default();
-    let code = MODE.load(SeqCst);
     if CLOSED.load(SeqCst) != 0 {
         closed(me);
     }
-    if code == Mode::Off.code() {
+    if mode() == Mode::Off {
         if me.door.turn.load(SeqCst) != turn::NONE {
             let _q = queue();
             me.door.turn.store(turn::NONE, SeqCst);
@@ -317,14 +170,16 @@ fn wait(me: &Arc<Shared>, mut q: MutexGuard<'static, Queue>, trip: &mut Trip) {
             q = queue();
         }
         let mode = mode();
-        if seat.turn.load(SeqCst) == turn::GRANTED || mode == Mode::Off {
+        if mode == Mode::Off || WORD.load(SeqCst) & !WAITERS == name(me) | HELD {
             seat.turn.store(turn::NONE, SeqCst);
             break;
         }
         // With the flag up nobody takes the GIL by compare-and-swap behind our back.
         q.join(me);
         let free = WORD.load(SeqCst) & HELD == 0;
-        if free && (!matches!(mode, Mode::Ticks(_)) || q.waiting.front().is_some_and(|w| w.number == me.number)) {
+        if free
+            && (!matches!(mode, Mode::Ticks(_)) || q.waiting.front().is_some_and(|w| w.number == me.number))
+        {
             q.take(me);
             break;
         }
@@ -461,6 +316,7 @@ fn let_go(th: &mut Thread, reason: Reason) -> bool {
 
 /// Waits for the GIL as a stopped thread.
 fn back(th: &mut Thread, me: &Arc<Shared>) {
+    me.door.outside.store(true, SeqCst);
     loop {
         let trip = th.heap.blocking(|| take(me));
         stated_acquire(th, trip);
@@ -468,7 +324,8 @@ fn back(th: &mut Thread, me: &Arc<Shared>) {
             break;
         }
     }
-    if me.pending.load(Relaxed) & pending::GIL != 0 && STRAYS.load(SeqCst) == 0 {
+    me.door.outside.store(false, SeqCst);
+    if me.pending.load(Relaxed) & pending::GIL != 0 && !me.door.stray.load(SeqCst) {
         me.clear(pending::GIL);
     }
 }
@@ -579,7 +436,6 @@ pub(super) fn outside<T>(th: &mut Thread, reason: Reason, f: impl FnOnce(&Arc<Sh
 pub(super) fn enter(th: &mut Thread) {
     let me = th.shared.clone();
     back(th, &me);
-    th.shared.door.outside.store(false, SeqCst);
     th.quantum = quantum(mode(), th);
     th.left = th.quantum;
 }
@@ -635,6 +491,13 @@ fn stated_acquire(th: &mut Thread, trip: Trip) {
     event::emit(th, What::GilAcquire);
 }
 
+impl Thread {
+    /// Instructions that this thread has run, as of its last helper; 0 where they are not counted.
+    pub fn instructions(&self) -> u64 {
+        if mode().counted() { self.ran + self.quantum.saturating_sub(self.left) } else { 0 }
+    }
+}
+
 /// States a fact of an earlier moment.
 fn note(th: &mut Thread, at: u64, line: u32, what: What) {
     let (thread, ran) = (th.shared.number, th.instructions());
@@ -649,13 +512,10 @@ fn note(th: &mut Thread, at: u64, line: u32, what: What) {
 /// Changes the mode while threads run. They take up the new one at their next poll or on their way out of the door.
 pub fn change(th: &mut Thread, new: Mode) {
     let me = th.shared.clone();
-    if new == Mode::Off && threads::alive() > 1 {
-        th.heap.set_shared(true);
-    }
-    th.heap.stop_world(|| {
+    stopped(th, || {
         let mut q = queue();
         let old = mode();
-        MODE.store(new.code(), SeqCst);
+        super::mode::set(new);
         if new == Mode::Off {
             for w in q.waiting.drain(..) {
                 w.door.turn.store(turn::GRANTED, SeqCst);
@@ -667,6 +527,7 @@ pub fn change(th: &mut Thread, new: Mode) {
             me.door.stray.store(false, SeqCst);
             let mut strays = 0;
             threads::each(|other| {
+                other.shared.door.turn.store(turn::NONE, SeqCst);
                 if other.shared.number != me.number && !other.shared.door.outside.load(SeqCst) {
                     other.shared.door.stray.store(true, SeqCst);
                     other.shared.ask(pending::GIL);
@@ -679,12 +540,7 @@ pub fn change(th: &mut Thread, new: Mode) {
                 w.door.notify(wake::TURN);
             }
         }
-        drop(q);
-        tables();
     });
-    if !locked() {
-        th.heap.set_shared(false);
-    }
 }
 
 /// A stray thread is about to queue up for the GIL; the last one ends locked mutation.
@@ -701,13 +557,21 @@ pub fn locked() -> bool {
 
 /// Brings handlers and object locks of all threads in line with the mode and the number of threads.
 pub(super) fn retable(th: &mut Thread) {
-    let on = locked();
-    if on {
-        th.heap.set_shared(true);
-    }
-    th.heap.stop_world(tables);
-    if !on {
-        th.heap.set_shared(false);
+    stopped(th, || {});
+}
+
+/// Stops the world, does `f`, then brings handlers and object locks in line. All in one stop, so that neither the
+/// mode nor the number of threads can change in between.
+fn stopped(th: &mut Thread, f: impl FnOnce()) {
+    let heap: *mut crate::heap::Mutator = &mut th.heap;
+    // SAFETY: the mutator is part of the caller's record; inside the stop `set_shared` only finds that this thread
+    // is the stopper and sets plain fields.
+    unsafe {
+        (*heap).stop_world(|| {
+            f();
+            tables();
+            (*heap).set_shared(locked());
+        });
     }
 }
 
@@ -761,34 +625,4 @@ pub(super) fn after_fork(me: &Shared) {
 /// The runtime's own lock here, held across a fork.
 pub(super) fn hold_for_fork() -> impl Sized {
     queue()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn modes_are_read_and_shown() {
-        for (text, mode) in [
-            ("py310", Mode::Py310),
-            ("py32", Mode::Py32),
-            ("py2", Mode::Py2),
-            ("ticks", Mode::Ticks(97)),
-            ("ticks:5", Mode::Ticks(5)),
-            ("off", Mode::Off),
-            ("3.8", Mode::Py32),
-            ("2.7", Mode::Py2),
-            ("2.7.18", Mode::Py2),
-            ("3.12", Mode::Py310),
-            ("3.14", Mode::Py310),
-            ("3.14t", Mode::Off),
-            ("3.13t", Mode::Off),
-        ] {
-            assert_eq!(Mode::parse(text), Some(mode), "{text}");
-            assert_eq!(Mode::parse(&mode.to_string()), Some(mode));
-        }
-        for text in ["", "ticks:0", "ticks:", "ticks:x", "3.12t", "py3", "3.x", "4.0", "t"] {
-            assert_eq!(Mode::parse(text), None, "{text}");
-        }
-    }
 }

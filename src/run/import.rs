@@ -6,7 +6,7 @@ use super::native::Def;
 use super::slots::ModuleDef;
 use super::thread::{R, Raised, Thread};
 use super::{attr, class, door, load};
-use crate::code::compile::{self, Flags, Mode};
+use crate::code::{Flags, Mode, compile};
 use crate::heap::cell::ALL;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
@@ -485,8 +485,10 @@ pub fn compile_text(
         Ok(t) => t,
         Err(faults) => return Err(super::show::syntax_error(th, text, file, &faults)),
     };
-    let flags = Flags { library, ..Flags::default() };
-    match compile::compile(&tree, text, file, mode, flags) {
+    let here = 0u8;
+    let left = (&raw const here as usize).saturating_sub(th.native_limit);
+    let flags = Flags { library, stack: (left / 2).min(Flags::default().stack), ..Flags::default() };
+    match compile(&tree, text, file, mode, flags) {
         Ok(c) => Ok(c),
         Err(wrong) => Err(super::show::wrong_code(th, text, file, &wrong)),
     }

@@ -1,7 +1,7 @@
 //! Iteration and pattern helpers that handlers share. Invariant: an iterator flagged `PRIVATE` is known to one loop
 //! only, so its steps are not claimed atomically.
 
-use super::class::{class_of, is_instance, lookup, slots};
+use super::class::{class_of, lookup, slots};
 use super::thread::{R, Thread};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
@@ -203,48 +203,6 @@ pub fn awaitable(th: &mut Thread, v: Value) -> R {
 /// A value of an async generator, marked as such for its driver.
 pub fn async_wrap(th: &mut Thread, v: Value) -> R {
     th.new_cell(v).map_err(Into::into)
-}
-
-/// `except*`: what of `exc` matches, and the rest (None where empty).
-pub fn match_group(th: &mut Thread, exc: Value, what: Value) -> R<(Value, Value)> {
-    if !is_instance(exc, C::BaseExceptionGroup) {
-        if super::unwind::matches(th, exc, what)? {
-            let text = th.str("")?;
-            let one = th.tuple(&[exc])?;
-            let group = th.call(C::BaseExceptionGroup.v(), &[text, one])?;
-            return Ok((group, Value::NONE));
-        }
-        return Ok((Value::NONE, exc));
-    }
-    let split = th.intern("split")?;
-    let f = th.getattr(exc, split)?;
-    let pair = th.call(f, &[what])?;
-    let t = pair.get::<Tuple>();
-    Ok((t.at(0), t.at(1)))
-}
-
-/// `except*`: what is raised in the end, or None.
-pub fn merge_group(th: &mut Thread, raised: Value, original: Value) -> R {
-    let l = raised.get::<List>();
-    let items = crate::heap::list::snapshot(&mut th.heap, l)?;
-    let mut n = 0;
-    for v in items.get::<Tuple>().iter() {
-        n += !v.is_none() as usize;
-    }
-    if n == 0 {
-        return Ok(Value::NONE);
-    }
-    let kept = th.list_with(n)?;
-    for v in items.get::<Tuple>().iter() {
-        if !v.is_none() {
-            crate::heap::list::push(&mut th.heap, kept.get::<List>(), v)?;
-        }
-    }
-    if n == 1 {
-        return Ok(crate::heap::list::peek(kept.get::<List>(), 0).unwrap_or(original));
-    }
-    let text = th.str("")?;
-    th.call(C::BaseExceptionGroup.v(), &[text, kept])
 }
 
 /// Whether the class of `v` states an iterator or item protocol.

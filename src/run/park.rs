@@ -43,6 +43,8 @@ pub struct Seat {
     pub(super) stray: AtomicBool,
     /// The lock that it waited for was handed to it.
     pub(super) handed: AtomicBool,
+    /// It was woken in vain: the next release hands it the lock.
+    pub(super) starved: AtomicBool,
     /// In a system call that only a signal can end.
     pub(super) opaque: AtomicBool,
     /// Code of the door's `Kind`, 0 while it does not wait.
@@ -78,6 +80,7 @@ impl Seat {
             outside: AtomicBool::new(false),
             stray: AtomicBool::new(false),
             handed: AtomicBool::new(false),
+            starved: AtomicBool::new(false),
             opaque: AtomicBool::new(false),
             kind: AtomicU8::new(0),
             object: AtomicU64::new(0),

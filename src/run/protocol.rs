@@ -213,8 +213,15 @@ impl Thread {
 
     // ------------------------------------------------------------------------------------------------------------ dict
 
+    /// A key as tables hold it: text is flat there.
+    #[inline]
+    pub fn key(&mut self, k: Value) -> R {
+        if k.is_kind(Kind::Rope) { Ok(crate::heap::text::flat_value(&mut self.heap, k)?) } else { Ok(k) }
+    }
+
     /// `d.get(k)` on a real dict; runs `__hash__` and `__eq__`.
     pub fn dict_get(&mut self, d: Value, k: Value) -> R<Option<Value>> {
+        let k = self.key(k)?;
         let h = self.hash(k)?;
         dict::find(self, d.get::<Dict>(), dict::fold(h), k, |th, stored| th.eq(stored, k))
     }
@@ -227,12 +234,14 @@ impl Thread {
 
     /// `d[k] = v` on a real dict; runs `__hash__` and `__eq__`.
     pub fn dict_insert(&mut self, d: Value, k: Value, v: Value) -> R<()> {
+        let k = self.key(k)?;
         let h = self.hash(k)?;
         dict::insert(self, d.get::<Dict>(), dict::fold(h), k, v, |th, stored| th.eq(stored, k)).map(drop)
     }
 
     /// Removes the entry; gives its value.
     pub fn dict_remove(&mut self, d: Value, k: Value) -> R<Option<Value>> {
+        let k = self.key(k)?;
         let h = self.hash(k)?;
         dict::remove(self, d.get::<Dict>(), dict::fold(h), k, |th, stored| th.eq(stored, k))
     }

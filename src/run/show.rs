@@ -330,6 +330,9 @@ fn suggestion(th: &mut Thread, exc: Value) -> Option<String> {
     let name = e.x0.get();
     if is_instance(exc, C::AttributeError) && name.is_kind(Kind::Str) && !e.x1.get().is_unbound() {
         let wrong = th.text_of(name).ok()?;
+        if let Some(hint) = shadowed_module(e.x1.get(), &wrong) {
+            return Some(hint);
+        }
         let names = attribute_names(th, e.x1.get());
         let hint = nearest(&wrong, names.iter().map(String::as_str).filter(|n| wrong.starts_with('_') || !n.starts_with('_')))?;
         return Some(format!(". Did you mean: '{hint}'?"));
@@ -363,6 +366,17 @@ fn suggestion(th: &mut Thread, exc: Value) -> Option<String> {
         if import::is_library_module(&wrong) {
             return Some(format!(". Did you forget to import '{wrong}'?"));
         }
+    }
+    None
+}
+
+/// `queue.Queue` where `queue` is the built-in: the import is missing; `queue()` after `import queue`: it hid it.
+fn shadowed_module(o: Value, wrong: &str) -> Option<String> {
+    let n = o.cast::<Native>()?;
+    // SAFETY: the address was stored from a `&'static Def`.
+    let name = unsafe { (*(n.def.get() as *const super::Def)).name };
+    if name == "queue" && matches!(wrong, "Queue" | "LifoQueue" | "PriorityQueue" | "SimpleQueue" | "Empty" | "Full" | "ShutDown") {
+        return Some(format!(". Did you forget 'import {name}'?"));
     }
     None
 }

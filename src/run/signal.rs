@@ -116,7 +116,7 @@ pub fn begin(th: &mut Thread) -> R<()> {
 }
 
 fn settle(main: &Shared) {
-    PENDING.store(main.pending as *const AtomicU32 as *mut AtomicU32, SeqCst);
+    PENDING.store(std::ptr::from_ref(main.pending).cast_mut(), SeqCst);
     // SAFETY: no pointers.
     unsafe {
         MAIN.store(libc::pthread_self() as u64, SeqCst);

@@ -26,11 +26,15 @@ pub fn set_recursion_limit(n: usize) {
 /// What the program is made of beside the machine.
 pub struct Parts {
     /// Definitions of the fixed classes.
-    pub classes: &'static [(C, &'static ClassDef)],
+    pub classes: Vec<(C, &'static ClassDef)>,
+    /// What remains to be said of the classes once all are there.
+    pub finish: fn(&mut Thread) -> R<()>,
     /// The module `builtins`.
     pub builtins: &'static ModuleDef,
     /// Its function `__build_class__`.
     pub build_class: &'static Def,
+    /// Further builtin functions.
+    pub more: &'static [Def],
     /// Modules.
     pub library: import::Library,
 }
@@ -40,12 +44,10 @@ pub fn start(mode: gil::Mode, parts: Parts) -> R<&'static mut Thread> {
     gil::begin(mode);
     shapes()?;
     let th = threads::main();
-    crate::heap::roots::add(|f| crate::heap::intern::roots(&mut *f));
     crate::heap::weak::set_drop_hook(Kind::Code, drop_code);
-    singles(th)?;
     crate::heap::intern::start(&mut th.heap)?;
     for (c, def) in parts.classes {
-        class::define(th, Some(*c), def)?;
+        class::define(th, Some(c), def)?;
     }
     for c in CLASSES {
         assert!(c.v().is_kind(Kind::Class), "the class {} has no definition", c.text());
@@ -85,10 +87,14 @@ pub fn start(mode: gil::Mode, parts: Parts) -> R<&'static mut Thread> {
         th.dict_insert(dict, name, c.v())?;
     }
     let owner = b.get::<Module>().name.get();
+    for f in parts.more {
+        import::add_function(th, dict, f, owner)?;
+    }
     let build = th.native(parts.build_class, Value::UNBOUND, owner)?;
     S::build_class.fill(build);
     th.dict_insert(dict, N::__build_class__.v(), build)?;
     th.dict_insert(modules, N::builtins.v(), b)?;
+    (parts.finish)(th)?;
     Ok(th)
 }
 
@@ -105,18 +111,6 @@ fn shapes() -> R<()> {
         let id = shape::root(Value::UNBOUND, first, 0, exception).ok_or(crate::heap::Full)?;
         assert_eq!(id, c.shape(), "shape ids of the fixed classes are their numbers");
     }
-    Ok(())
-}
-
-fn singles(th: &mut Thread) -> R<()> {
-    let t = th.tuple_with(0)?;
-    S::empty_tuple.fill(t);
-    let a = th.array(0)?;
-    S::empty_array.fill(a);
-    let s = th.str("")?;
-    S::empty_str.fill(s);
-    let b = th.bytes(b"")?;
-    S::empty_bytes.fill(b);
     Ok(())
 }
 
@@ -157,10 +151,11 @@ fn in_builtins(c: C) -> bool {
 }
 
 /// A code object died: its plain data and liveness table go with it.
-fn drop_code(cell: *mut u64) {
+fn drop_code(cell: &crate::heap::cell::Header) {
     let v = Value::ptr(cell);
     let c = v.get::<Code>();
     class::forget_code(v);
+    super::frame::drop_liveness(c);
     let data = c.data.get() as *const crate::code::data::Code;
     if !data.is_null() {
         // SAFETY: `load` leaked exactly this Arc into the cell.

@@ -502,7 +502,11 @@ pub fn raise_in(th: &mut Thread, number: u32, exc: Value) -> bool {
         each(|t| {
             if t.shared.number == number && t.shared.state() != State::Ended {
                 t.async_exc = exc;
-                if exc.is_unbound() { t.shared.clear(pending::ASYNC) } else { t.shared.ask(pending::ASYNC) }
+                if exc.is_unbound() {
+                    t.shared.clear(pending::ASYNC)
+                } else {
+                    t.shared.ask(pending::ASYNC)
+                }
                 found = true;
             }
         });

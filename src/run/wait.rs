@@ -18,7 +18,7 @@ use crate::heap::{Raw, Slot, Value};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const SHARDS: usize = 64;
 
@@ -31,12 +31,14 @@ fn shard(key: u64) -> MutexGuard<'static, Shard> {
     QUEUES[spread as usize].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Puts the thread at the end of the queue if `still` holds there.
+/// Puts the thread into the queue if `still` holds there.
 pub(super) fn enqueue(key: u64, me: &Arc<Shared>, still: impl FnOnce() -> bool) -> bool {
     let mut s = shard(key);
     let yes = still();
     if yes {
-        s.entry(key).or_default().push_back(me.clone());
+        let queue = s.entry(key).or_default();
+        // Who was woken in vain keeps its place.
+        if me.door.starved.load(SeqCst) { queue.push_front(me.clone()) } else { queue.push_back(me.clone()) }
     }
     yes
 }
@@ -114,6 +116,9 @@ pub(super) fn hold_for_fork() -> Vec<MutexGuard<'static, Shard>> {
 /// Bits of a lock's word.
 const LOCKED: u64 = 1;
 const AWAITED: u64 = 2;
+
+/// A waiter that was woken in vain is handed the lock after this time; in ticks mode at once.
+const FAIR: Duration = Duration::from_millis(1);
 
 /// A lock as scripts have it, plain or reentrant: a record.
 #[repr(C)]
@@ -240,8 +245,13 @@ impl Lock {
             _ => None,
         };
         let word = self.word.atomic();
-        th.shared.door.handed.store(false, SeqCst);
+        let begin = Instant::now();
+        let mut vain = false;
         loop {
+            // Locks may be had by whoever comes first, as CPython's; but not for ever.
+            let starved = vain && (matches!(gil::mode(), Mode::Ticks(_)) || begin.elapsed() > FAIR);
+            th.shared.door.starved.store(starved, SeqCst);
+            th.shared.door.handed.store(false, SeqCst);
             let mut taken = false;
             let mut still = || {
                 let mut now = word.load(SeqCst);
@@ -259,12 +269,13 @@ impl Lock {
             let what = door::What { kind: Kind::Lock, object: self.key(), deadline, still: Some(&mut still) };
             let woken = door::wait(th, what);
             let handed = th.shared.door.handed.swap(false, SeqCst);
+            th.shared.door.starved.store(false, SeqCst);
             if taken || handed || woken != Woken::Signal && self.try_take() {
                 self.acquired(th);
                 return Ok(true);
             }
             match woken {
-                Woken::Ready => {}
+                Woken::Ready => vain = true,
                 Woken::Timeout => return Ok(false),
                 Woken::Signal => signal::run_pending(th)?,
             }
@@ -291,12 +302,11 @@ impl Lock {
     #[cold]
     #[inline(never)]
     fn release_slowly(&self, th: &mut Thread) {
-        let hand_over = matches!(gil::mode(), Mode::Ticks(_));
         let word = self.word.atomic();
         let woken = wake_one(self.key(), |first, more| {
             let awaited = if more { AWAITED } else { 0 };
             match first {
-                Some(w) if hand_over => {
+                Some(w) if w.door.starved.load(SeqCst) => {
                     self.owner.set(w.number as usize + 1);
                     w.door.handed.store(true, SeqCst);
                     word.store(LOCKED | awaited, SeqCst);
@@ -392,5 +402,46 @@ fn place(th: &Thread) -> (Value, usize) {
             Some(a) => (unsafe { *a.base.sub(3) }, a.func.entry.get() + a.word as usize * 8),
             None => (Value::UNBOUND, 0),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::park::Seat;
+    use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+
+    fn somebody(number: u32) -> Arc<Shared> {
+        Arc::new(Shared {
+            pending: Box::leak(Box::new(AtomicU32::new(0))),
+            state: AtomicU8::new(0),
+            number,
+            ident: 0,
+            native_id: AtomicU64::new(0),
+            line: AtomicU32::new(0),
+            name: Mutex::new(String::new()),
+            door: Seat::new(),
+        })
+    }
+
+    #[test]
+    fn queues_keep_the_order_of_arrival() {
+        let key = 0xdead_0000;
+        let all: Vec<_> = (1..5).map(somebody).collect();
+        for w in &all {
+            assert!(enqueue(key, w, || true));
+        }
+        assert!(!enqueue(key, &somebody(9), || false));
+        assert_eq!(waiters(key), [1, 2, 3, 4]);
+        assert!(leave(key, &all[1]));
+        assert!(!leave(key, &all[1]));
+        let starved = somebody(7);
+        starved.door.starved.store(true, SeqCst);
+        assert!(enqueue(key, &starved, || true));
+        assert_eq!(waiters(key), [7, 1, 3, 4]);
+        for w in all.iter().chain([&starved]) {
+            leave(key, w);
+        }
+        assert!(waiters(key).is_empty());
     }
 }

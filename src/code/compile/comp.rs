@@ -38,7 +38,7 @@ impl<'t> Compiler<'t> {
                 }
             }
         }
-        self.clauses(comp, 0, Some(built), iter, span)?;
+        self.clauses(comp, 0, Some(built), iter)?;
         self.u.here = outer;
         self.copy(to, built);
         Ok(())
@@ -57,7 +57,7 @@ impl<'t> Compiler<'t> {
     }
 
     /// The loops from clause `i` on; elements go to `built`, or are yielded.
-    fn clauses(&mut self, comp: &'t Comp, i: usize, built: Option<Reg>, iter: Reg, span: Span) -> Done {
+    fn clauses(&mut self, comp: &'t Comp, i: usize, built: Option<Reg>, iter: Reg) -> Done {
         let clause = &comp.clauses[i];
         let mark = self.mark();
         let (body, again, end) = (self.label(), self.label(), self.label());
@@ -86,7 +86,7 @@ impl<'t> Compiler<'t> {
                 let mark = self.mark();
                 let inner = self.alloc();
                 self.comp_iter(next, inner)?;
-                self.clauses(comp, i + 1, built, inner, span)?;
+                self.clauses(comp, i + 1, built, inner)?;
                 self.reset(mark);
             }
             None => self.element(comp, built)?,
@@ -136,7 +136,7 @@ impl<'t> Compiler<'t> {
         unit.posonly = 1;
         let code = self.within(unit, |c| {
             c.at(span);
-            c.clauses(comp, 0, None, 0, span)?;
+            c.clauses(comp, 0, None, 0)?;
             c.at(span);
             c.emit(Op::ReturnNone, 0, 0, 0);
             Ok(())

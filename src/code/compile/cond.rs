@@ -26,9 +26,7 @@ impl<'t> Compiler<'t> {
                 let leaves_on = *op == BoolOp::Or;
                 let skip = self.label();
                 for (i, item) in items.iter().enumerate() {
-                    if i + 1 == items.len() {
-                        self.cond(item, target, on)?;
-                    } else if leaves_on == on {
+                    if i + 1 == items.len() || leaves_on == on {
                         self.cond(item, target, on)?;
                     } else {
                         self.cond(item, skip, leaves_on)?;

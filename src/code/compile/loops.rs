@@ -134,12 +134,10 @@ impl<'t> Compiler<'t> {
     pub fn leave_loop(&mut self, is_break: bool, span: Span) -> Done {
         let found = self.u.blocks.iter().rposition(|b| matches!(b, Block::Loop { .. } | Block::Group));
         match found.map(|i| (i, self.u.blocks[i])) {
-            Some((i, Block::Loop { exit, again })) => {
-                self.unwind(i + 1, None, |c| {
-                    c.at(span);
-                    c.jump(if is_break { exit } else { again });
-                })
-            }
+            Some((i, Block::Loop { exit, again })) => self.unwind(i + 1, None, |c| {
+                c.at(span);
+                c.jump(if is_break { exit } else { again });
+            }),
             Some(_) => self.group_exit(span),
             None if is_break => self.wrong(span, "'break' outside loop"),
             None => self.wrong(span, "'continue' not properly in loop"),

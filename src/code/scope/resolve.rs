@@ -54,17 +54,17 @@ fn place(scopes: &mut Scopes, id: ScopeId, i: usize, namespace: bool) -> Result<
         });
     }
     let owner = owner(scopes, id, &name);
-    if let Some(class) = visible_class(scopes, id) {
-        if owner.is_none_or(|(o, _)| scopes.all[o].kind != Kind::TypeParams || !inside(scopes, o, class)) {
-            need_class_dict(scopes, id, class);
-            return Ok(match owner {
-                Some((owner, at)) => {
-                    capture(scopes, id, owner, at, &name);
-                    Found::ClassNameOrFree
-                }
-                None => Found::ClassName,
-            });
-        }
+    if let Some(class) = visible_class(scopes, id)
+        && owner.is_none_or(|(o, _)| scopes.all[o].kind != Kind::TypeParams || !inside(scopes, o, class))
+    {
+        need_class_dict(scopes, id, class);
+        return Ok(match owner {
+            Some((owner, at)) => {
+                capture(scopes, id, owner, at, &name);
+                Found::ClassNameOrFree
+            }
+            None => Found::ClassName,
+        });
     }
     Ok(match owner {
         Some((owner, at)) => match capture(scopes, id, owner, at, &name) {

@@ -27,6 +27,7 @@ fn build_set(th: &mut Thread, items: &[Value]) -> R {
 }
 
 fn set_add(th: &mut Thread, v: Value, x: Value) -> R<()> {
+    let x = th.key(x)?;
     let h = th.hash(x)?;
     crate::heap::set::insert(th, v.get::<Set>(), crate::heap::dict::fold(h), x, |th, k| th.eq(k, x)).map(drop)
 }
@@ -180,7 +181,8 @@ op! { Convert(s) { helper!(s, 1, |th| {
 }) } }
 
 fn ascii(th: &mut Thread, v: Value) -> R {
-    match th.builtin(crate::heap::intern::intern_str(&mut th.heap, "ascii")?) {
+    let name = th.intern("ascii")?;
+    match th.builtin(name) {
         Some(f) => th.call(f, &[v]),
         None => th.repr(v),
     }

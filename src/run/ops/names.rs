@@ -1,6 +1,6 @@
 //! Constants, registers, cells, globals and namespaces.
 
-use crate::heap::known::{C, N, S};
+use crate::heap::known::{C as Known, N, S};
 use crate::heap::object::*;
 use crate::heap::{Value, dict};
 use crate::run::thread::{R, Raised, Thread};
@@ -27,7 +27,7 @@ op! { Unbind(s) {
 
 op! { CheckBound(s) {
     if s.r(s.a()).is_unbound() {
-        sibling!(unbound_local::<C, L>, s);
+        sibling!(unbound_local::<{ C }, { L }>, s);
     }
     next!(s, 2)
 } }
@@ -47,7 +47,7 @@ fn text(name: Value) -> String {
 #[cold]
 fn no_local(th: &mut Thread, name: Value) -> Raised {
     let message = format!("cannot access local variable '{}' where it is not associated with a value", text(name));
-    th.name_error(C::UnboundLocalError, name, &message)
+    th.name_error(Known::UnboundLocalError, name, &message)
 }
 
 #[cold]
@@ -59,12 +59,12 @@ fn no_free(th: &mut Thread, name: Value, free: bool) -> Raised {
         "cannot access free variable '{}' where it is not associated with a value in enclosing scope",
         text(name)
     );
-    th.name_error(C::NameError, name, &message)
+    th.name_error(Known::NameError, name, &message)
 }
 
 op! { DeleteLocal(s) {
     if s.r(s.a()).is_unbound() {
-        sibling!(unbound_local::<C, L>, s);
+        sibling!(unbound_local::<{ C }, { L }>, s);
     }
     s.set(s.a(), Value::UNBOUND);
     next!(s, 2)
@@ -87,7 +87,7 @@ op! { CopyFree(s) {
 op! { LoadCell(s) {
     let v = s.r(s.b()).get::<Cell>().value.get();
     if v.is_unbound() {
-        sibling!(empty_cell::<C, L>, s);
+        sibling!(empty_cell::<{ C }, { L }>, s);
     }
     s.set(s.a(), v);
     next!(s, 2)
@@ -105,7 +105,7 @@ op! { StoreCell(s) { s.r(s.a()).get::<Cell>().value.set(s.r(s.b())); next!(s, 1)
 
 op! { DeleteCell(s) {
     if s.r(s.a()).get::<Cell>().value.swap(Value::UNBOUND).is_unbound() {
-        sibling!(empty_cell::<C, L>, s);
+        sibling!(empty_cell::<{ C }, { L }>, s);
     }
     next!(s, 2)
 } }
@@ -144,7 +144,7 @@ op! { LoadGlobal(s) {
             }
         }
     }
-    sibling!(load_global::<C, L>, s)
+    sibling!(load_global::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -197,7 +197,7 @@ fn global(th: &mut Thread, globals: Value, builtins: Value, name: Value, caches:
 #[cold]
 fn no_name(th: &mut Thread, name: Value) -> Raised {
     let message = format!("name '{}' is not defined", text(name));
-    th.name_error(C::NameError, name, &message)
+    th.name_error(Known::NameError, name, &message)
 }
 
 op! { StoreGlobal(s) {
@@ -214,7 +214,7 @@ op! { StoreGlobal(s) {
             }
         }
     }
-    sibling!(store_global::<C, L>, s)
+    sibling!(store_global::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -267,7 +267,7 @@ fn from_namespace(th: &mut Thread, ns: Value, name: Value) -> R<Option<Value>> {
         return Ok(dict::get_name(d, name));
     }
     let r = th.getitem(ns, name);
-    th.catch(r, C::KeyError)
+    th.catch(r, Known::KeyError)
 }
 
 op! { LoadName(s) {
@@ -331,7 +331,7 @@ op! { LoadBuildClass(s) {
 } }
 
 op! { LoadAssertion(s) {
-    s.set(s.a(), C::AssertionError.v());
+    s.set(s.a(), Known::AssertionError.v());
     next!(s, 1)
 } }
 
