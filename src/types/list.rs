@@ -167,7 +167,7 @@ fn setitem(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
     let i = position(th, k, "list")?;
     let done = match place(i, l.len()) {
         Some(i) if v.is_unbound() => list::pop_at(&mut th.heap, l, i).is_some(),
-        Some(i) => list::set(&mut th.heap, l, i, v),
+        Some(i) => list::set(&mut th.heap, l, i as isize, v),
         None => false,
     };
     if done { Ok(()) } else { Err(th.index_error("list assignment index out of range")) }
