@@ -1,3 +1,9 @@
 //! minipy: a small Python-like language in which concurrency can be seen.
+//!
+//! text -> tokens -> tree -> code -> run -> events -> reports; a folder names only those before it.
+
 pub mod code;
 pub mod heap;
+pub mod run;
+pub mod native;
+pub mod types;

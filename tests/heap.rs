@@ -4,7 +4,7 @@
 use minipy::heap::cell::{COUNTED, Kind};
 use minipy::heap::known::C;
 use minipy::heap::object::{Boxed, Tuple, Weak};
-use minipy::heap::{Mutator, Value, space, stop, weak};
+use minipy::heap::{Mutator, Value, check, space, stop, weak};
 use std::hint::black_box;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -50,6 +50,14 @@ fn queue(m: &mut Mutator) -> MutexGuard<'static, ()> {
     let guard = m.blocking(|| QUEUE.lock().unwrap_or_else(PoisonError::into_inner));
     while m.take_ready().is_some() {}
     guard
+}
+
+/// Rounds of a test: fewer when every allocation collects.
+fn rounds(n: u64) -> u64 {
+    match check::hard().gc {
+        0 => n,
+        _ => n / 50,
+    }
 }
 
 struct Random(u64);
@@ -112,7 +120,7 @@ fn cells_of_all_sizes_are_zero_and_apart() {
     let mut m = Attached::new();
     let mut r = Random(42);
     let keep = m.tuple_with(200).unwrap();
-    for round in 0..20_000u64 {
+    for round in 0..rounds(20_000) {
         let bytes = match r.below(100) {
             0 => 8200 + r.below(300_000),
             1..10 => 512 + r.below(8000),
@@ -152,14 +160,14 @@ fn cells_of_all_sizes_are_zero_and_apart() {
 #[test]
 fn a_tree_survives_what_dies_around_it() {
     let mut m = Attached::new();
-    let tree = grow(&mut m, 9, 5);
-    for i in 0..20 {
-        black_box(grow(&mut m, 8, i));
+    let tree = grow(&mut m, 7, 5);
+    for i in 0..rounds(50) / 2 {
+        black_box(grow(&mut m, 6, i));
         if i % 5 == 0 {
             collect(&mut m);
         }
     }
-    verify(tree, 9, 5);
+    verify(tree, 7, 5);
     m.check();
 }
 
@@ -167,7 +175,7 @@ fn a_tree_survives_what_dies_around_it() {
 fn garbage_is_reused() {
     let mut m = Attached::new();
     let before = space::stats();
-    for _ in 0..12_000_000u64 {
+    for _ in 0..rounds(12_000_000) {
         black_box(m.new_cell(Value::int(1)).unwrap());
     }
     let after = space::stats();
@@ -286,7 +294,7 @@ fn threads_keep_their_graphs_while_others_collect() {
                 let mut r = Random(n * 7919 + 1);
                 let table = m.tuple_with(64).unwrap();
                 let seeds = m.tuple_with(64).unwrap();
-                for round in 0..1500 {
+                for round in 0..rounds(1500) {
                     let i = r.below(64) as usize;
                     let seed = r.below(1 << 40);
                     let tree = grow(&mut m, 4, seed);
@@ -324,7 +332,7 @@ fn threads_come_and_go_while_others_collect() {
             }
         }
     });
-    for n in 0..60u64 {
+    for n in 0..rounds(100) {
         let all: Vec<_> = (0..3)
             .map(|k| {
                 std::thread::spawn(move || {
@@ -348,29 +356,16 @@ fn a_fork_gives_the_child_a_working_heap() {
     let mut m = Attached::new();
     let tree = grow(&mut m, 7, 11);
     for _ in 0..5 {
-        let pid = m.fork(|| 5, |five, _| assert_eq!(five, 5));
-        if pid == 0 {
-            let fine = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                assert_eq!(m.threads(), 1);
-                for i in 0..5 {
-                    let other = grow(&mut m, 8, i);
-                    m.collect();
-                    verify(other, 8, i);
-                }
-                verify(tree, 7, 11);
-                m.check();
-            }));
-            // SAFETY: the child ends here.
-            unsafe { libc::_exit(if fine.is_ok() { 0 } else { 1 }) };
-        }
-        assert!(pid > 0);
-        let status = m.blocking(|| {
-            let mut status = 0;
-            // SAFETY: waits for the own child.
-            unsafe { libc::waitpid(pid, &mut status, 0) };
-            status
+        in_child(&mut m, |m| {
+            assert_eq!(m.threads(), 1);
+            for i in 0..rounds(50) / 10 {
+                let other = grow(m, 8, i);
+                m.collect();
+                verify(other, 8, i);
+            }
+            verify(tree, 7, 11);
+            m.check();
         });
-        assert_eq!(status, 0);
         black_box(grow(&mut m, 6, 3));
     }
     verify(tree, 7, 11);
@@ -434,14 +429,14 @@ fn allocation_under_a_lock_does_not_stop() {
 fn a_long_chain_needs_no_deep_stack() {
     let mut m = Attached::new();
     let mut chain = Value::NONE;
-    for i in 0..300_000 {
+    for i in 0..rounds(300_000) as i64 {
         let t = m.tuple_with(2).unwrap();
         put(t, 0, Value::int(i));
         put(t, 1, chain);
         chain = t;
     }
     collect(&mut m);
-    for i in (0..300_000).rev() {
+    for i in (0..rounds(300_000) as i64).rev() {
         assert_eq!(at(chain, 0), Value::int(i));
         chain = at(chain, 1);
     }
@@ -472,4 +467,102 @@ fn a_bit_asks_for_the_queue() {
     assert!(m.pending().load(SeqCst) & stop::FINALIZE != 0);
     assert_eq!(m.take_ready(), Some(v));
     assert!(m.pending().load(SeqCst) & stop::FINALIZE == 0);
+}
+
+/// Runs `f` in a forked child and asserts that it ends well.
+fn in_child(m: &mut Mutator, f: impl FnOnce(&mut Mutator)) {
+    let pid = m.fork(|| (), |(), _| ());
+    if pid == 0 {
+        let fine = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(m)));
+        // SAFETY: the child ends here.
+        unsafe { libc::_exit(if fine.is_ok() { 0 } else { 1 }) };
+    }
+    assert!(pid > 0);
+    let status = m.blocking(|| {
+        let mut status = 0;
+        // SAFETY: waits for the own child.
+        unsafe { libc::waitpid(pid, &mut status, 0) };
+        status
+    });
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn a_limited_heap_is_full_and_recovers() {
+    let mut m = Attached::new();
+    in_child(&mut m, |m| {
+        m.collect();
+        space::set_limit(space::stats().live_bytes + (16 << 20));
+        for _ in 0..rounds(1_000_000) {
+            black_box(m.tuple_with(20).unwrap());
+        }
+        assert!(m.tuple_with(4_000_000).is_err());
+        for _ in 0..2 {
+            fill(m);
+            collect(m);
+            black_box(m.tuple_with(100_000).unwrap());
+        }
+        m.check();
+    });
+}
+
+/// Makes a list until the heap is full.
+#[inline(never)]
+fn fill(m: &mut Mutator) {
+    let mut list = Value::NONE;
+    let mut n = 0;
+    while let Ok(t) = m.tuple_with(1000) {
+        put(t, 0, list);
+        list = t;
+        n += 1;
+        assert!(n < 4000);
+    }
+    assert!(n > 500, "{n}");
+}
+
+#[test]
+fn a_frozen_world_leaves_one_thread() {
+    let mut m = Attached::new();
+    in_child(&mut m, |m| {
+        let count = Arc::new(AtomicUsize::new(0));
+        for blocks in [true, false] {
+            let count = count.clone();
+            std::thread::spawn(move || {
+                let mut m = Attached::new();
+                loop {
+                    count.fetch_add(1, SeqCst);
+                    if blocks {
+                        m.blocking(|| std::thread::sleep(Duration::from_micros(50)));
+                    } else {
+                        m.poll();
+                    }
+                }
+            });
+        }
+        m.blocking(|| std::thread::sleep(Duration::from_millis(20)));
+        m.freeze_world();
+        let before = count.load(SeqCst);
+        assert!(before > 0);
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(count.load(SeqCst), before);
+        let tree = grow(m, 6, 3);
+        collect(m);
+        m.stop_world(|| ());
+        verify(tree, 6, 3);
+    });
+}
+
+#[test]
+fn memory_of_the_dead_goes_back() {
+    let mut m = Attached::new();
+    in_child(&mut m, |m| {
+        for _ in 0..400 {
+            black_box(m.tuple_with(100_000).unwrap());
+        }
+        collect(m);
+        collect(m);
+        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = status.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!(pages < (150 << 20) / 4096, "{pages} pages");
+    });
 }

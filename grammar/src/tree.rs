@@ -2,7 +2,7 @@
 //!
 //! Invariants: spans are byte offsets in the source text that was parsed, and a child's span lies within its
 //! parent's (a parenthesised expression's span leaves its parentheses out, a tuple's and a generator's keep
-//! them). Names are in normal form. Targets (of assignment, `del`, `for`, `with ... as`) have been checked: they
+//! them, and a generator that is a call's only argument owns the call's). Names are in normal form. Targets (of assignment, `del`, `for`, `with ... as`) have been checked: they
 //! hold only the expression kinds that may stand there. Chains of one precedence level (`a + b - c`, `a < b < c`,
 //! `a and b and c`, `elif`) are flat, and what nests is at most [`MAX_DEPTH`] deep, so that walking or dropping a
 //! tree recursively is safe on an ordinary stack.

@@ -61,6 +61,9 @@ pub mod flag {
     pub const SIMPLE: u32 = 1024;
     /// Defined directly in a class body or nested in one (its qualified name has a class part).
     pub const METHOD: u32 = 2048;
+    /// May read its own locals by name (`locals()`, `eval`, ...): every named register is live throughout and
+    /// unbound at first.
+    pub const SEES_LOCALS: u32 = 4096;
 }
 
 /// Where the instruction at `word` stands in the source. Lines from 1; columns in UTF-8 bytes from 0.

@@ -1,4 +1,14 @@
 //! Tree to code: scopes, the register compiler, the instruction table, listings. Plain data, no heap values.
 
+pub mod anchors;
+pub mod asm;
+mod compile;
 pub mod data;
+pub mod dis;
+mod flow;
+pub mod liveness;
 pub mod op;
+pub mod scope;
+pub mod verify;
+
+pub use compile::{Flags, Mode, compile};

@@ -97,8 +97,8 @@ macro_rules! ops {
         pub const ALL: &[Op] = &[ $( Op::$name ),* ];
 
         /// Calls `$m!` with the names of all instructions, so that handler tables cannot miss one.
-        #[macro_export]
         macro_rules! for_all_ops { ($m:ident) => { $m! { $($name)* } }; }
+        pub(crate) use for_all_ops;
     };
 }
 
@@ -134,7 +134,7 @@ ops! {
     StoreAttr      [R R No]         [Name Cache] "R[b].name = R[a].";
     DeleteAttr     [No R No]        [Name]      "Delete R[b].name.";
     LoadMethod     [Fill R No]      [Name Cache] "Method window a = R[b].name, with self where it is a plain method.";
-    LoadSpecial    [Fill R Uint]    []          "Method window a = special method c of type(R[b]) (0 __enter__, 1 __exit__), with self.";
+    LoadSpecial    [Fill R Uint]    []          "Method window a = special method c of type(R[b]) (0 __enter__, 1 __exit__, 2 __aenter__, 3 __aexit__, 4 __aiter__, 5 __anext__), with self.";
     LoadSuper      [W R R]          [Name]      "R[a] = R[a](R[b], R[c]).name; R[a] holds what the name `super` gave, R[b] the class, R[c] self.";
     LoadSuperMethod [Fill R R]      [Name Cache] "As LoadSuper, filling a method window.";
     // ---- items
@@ -281,11 +281,11 @@ ops! {
     MergeGroup     [W R R]          []          "except*: R[a] = what to raise from the list R[b] of raised ones and the original R[c], or None.";
     ExcInfo        [Write3 R No]    []          "R[a..a+3] = type, exception, traceback of R[b].";
     // ---- generators
-    Yield          [W R No]         []          "Yield R[b]; R[a] = what is sent.";
+    Yield          [W R No]         [Cache]     "Yield R[b]; R[a] = what is sent. The cache holds the live registers.";
     GetYieldIter   [W R No]         []          "R[a] = the iterator that `yield from R[b]` drives.";
     GetAwaitable   [W R No]         []          "R[a] = the iterator that `await R[b]` drives.";
     Send           [RW R Jump]      []          "Send R[a] to R[b]: R[a] = what it yields; when it returns, R[a] = the value and go to c.";
-    YieldFrom      [RW R Jump]      []          "Yield R[a] on behalf of R[b]; R[a] = what is sent; where a throw ended R[b], R[a] = its value and go to c.";
+    YieldFrom      [RW R Jump]      [Cache]          "Yield R[a] on behalf of R[b]; R[a] = what is sent; where a throw ended R[b], R[a] = its value and go to c.";
     AsyncWrap      [W R No]         []          "R[a] = R[b] wrapped as a value of an async generator.";
     // ---- imports
     ImportName     [W R Uint]       [Name]      "R[a] = import name with from-list R[b] at level c.";

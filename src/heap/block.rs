@@ -12,12 +12,15 @@ pub const BLOCK: usize = 1 << BLOCK_LOG;
 /// Bitmap words of a block: a bit for each of at most 4096 cells.
 pub const WORDS: usize = 64;
 /// A larger cell is a large object.
-pub const MAX_SMALL: usize = 8192;
+pub const MAX_SMALL: usize = 32768;
 /// Cells up to this size have a class for every 16 bytes.
 pub const MAX_FINE: usize = 512;
 
-const SIZES: [u16; 16] =
-    [640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 5456, 6544, 7280, 8192];
+/// Chosen so that little of a block is left over.
+const SIZES: [u16; 21] = [
+    640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 5456, 6544, 7280, 8192, 10912,
+    13104, 16384, 21840, 32768,
+];
 /// Number of size classes; class 0 is not used.
 pub const CLASSES: usize = 1 + MAX_FINE / 16 + SIZES.len();
 
@@ -105,7 +108,7 @@ impl Block {
     /// Index of the cell that holds byte `off` of the block.
     #[inline(always)]
     pub fn index(&self, off: usize) -> usize {
-        ((off & (BLOCK - 1)) as u64 * self.inv as u64 >> 32) as usize
+        (((off & (BLOCK - 1)) as u64 * self.inv as u64) >> 32) as usize
     }
 }
 
@@ -188,45 +191,45 @@ pub fn from_index(i: u32) -> Value {
 }
 
 /// Number of blocks in the reservation.
-pub fn blocks() -> usize {
+pub(super) fn blocks() -> usize {
     BLOCKS.load(Relaxed)
 }
 
 /// The block table.
 #[inline(always)]
-pub fn table() -> *mut Block {
+pub(super) fn table() -> *mut Block {
     TABLE.load(Relaxed) as *mut Block
 }
 
 /// The allocation bits.
 #[inline(always)]
-pub fn alloc_bits() -> *mut u64 {
+pub(super) fn alloc_bits() -> *mut u64 {
     BITS[FLIP.load(Relaxed)].load(Relaxed) as *mut u64
 }
 
 /// Makes the mark bits the allocation bits: all that is not marked is free. Only in a stopped world.
-pub fn flip() {
+pub(super) fn flip() {
     FLIP.fetch_xor(1, Relaxed);
 }
 
 /// Memory of the mark stack and how many words it has.
-pub fn mark_stack() -> (*mut u64, usize) {
+pub(super) fn mark_stack() -> (*mut u64, usize) {
     (STACK.load(Relaxed) as *mut u64, side_bytes(blocks() << BLOCK_LOG)[0] / 8)
 }
 
 /// The region as plain numbers, for a time in which the world is stopped.
 #[derive(Clone, Copy)]
-pub struct View {
+pub(super) struct View {
     /// Address of block 0.
-    pub base: usize,
+    pub(super) base: usize,
     /// Blocks ever used.
-    pub end: usize,
+    pub(super) end: usize,
     /// Block table.
-    pub table: *mut Block,
+    pub(super) table: *mut Block,
     /// Allocation bits.
-    pub alloc: *mut u64,
+    pub(super) alloc: *mut u64,
     /// Mark bits.
-    pub mark: *mut u64,
+    pub(super) mark: *mut u64,
 }
 
 impl View {
@@ -234,7 +237,7 @@ impl View {
     ///
     /// # Safety
     /// The world is stopped as long as the view is used.
-    pub unsafe fn new(end: usize) -> View {
+    pub(super) unsafe fn new(end: usize) -> View {
         let f = FLIP.load(Relaxed);
         View {
             base: base(),
@@ -247,7 +250,7 @@ impl View {
 
     /// Entry `b` of the table; `b` is below `end`.
     #[inline(always)]
-    pub fn block(&self, b: usize) -> Block {
+    pub(super) fn block(&self, b: usize) -> Block {
         debug_assert!(b < self.end);
         // SAFETY: inside the table; nobody writes it in a stopped world but the caller's own thread.
         unsafe { *self.table.add(b) }
@@ -255,7 +258,7 @@ impl View {
 
     /// The allocated cell with a written header that `word` points to or into (tagged or not), if there is one.
     #[inline(always)]
-    pub fn cell_at(&self, word: usize) -> Option<*mut u64> {
+    pub(super) fn cell_at(&self, word: usize) -> Option<*mut u64> {
         let off = word.wrapping_sub(self.base);
         let mut b = off >> BLOCK_LOG;
         if b >= self.end {
@@ -295,7 +298,7 @@ impl View {
 
     /// Sets the mark of a cell; whether it was unmarked.
     #[inline(always)]
-    pub fn set_mark(&self, cell: *mut u64) -> bool {
+    pub(super) fn set_mark(&self, cell: *mut u64) -> bool {
         let (b, i) = self.place(cell);
         // SAFETY: as in `bit`; only the collecting thread touches mark bits.
         unsafe {
@@ -307,24 +310,24 @@ impl View {
     }
 
     /// Whether a cell is marked.
-    pub fn marked(&self, v: Value) -> bool {
+    pub(super) fn marked(&self, v: Value) -> bool {
         let (b, i) = self.place(v.addr());
         self.bit(self.mark, b, i)
     }
 
     /// Whether `v` is the start of an allocated cell with a header.
-    pub fn is_cell(&self, v: Value) -> bool {
+    pub(super) fn is_cell(&self, v: Value) -> bool {
         self.cell_at(v.0 as usize).is_some_and(|c| c == v.addr())
     }
 
     /// Bytes of the cell.
-    pub fn bytes_of(&self, cell: *mut u64) -> usize {
+    pub(super) fn bytes_of(&self, cell: *mut u64) -> usize {
         let k = self.block((cell as usize - self.base) >> BLOCK_LOG);
         if k.used == Use::Large { k.extra as usize * 4096 } else { k.bytes as usize }
     }
 
     /// Calls `f` with every cell whose bit in `map` (`alloc` or `mark`) is set.
-    pub fn each(&self, map: *mut u64, mut f: impl FnMut(*mut u64)) {
+    pub(super) fn each(&self, map: *mut u64, mut f: impl FnMut(*mut u64)) {
         for b in 0..self.end {
             let k = self.block(b);
             if matches!(k.used, Use::Free | Use::Inside) {

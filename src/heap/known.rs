@@ -6,18 +6,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! names {
     ($($id:ident)*) => {
-        /// An identifier that Rust code refers to.
-        #[allow(non_camel_case_types)]
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
         #[repr(u16)]
-        pub enum N { $($id),* }
+        enum Number { $($id),* }
+
+        /// An identifier that Rust code refers to.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub struct N(u16);
+
+        #[allow(non_upper_case_globals, missing_docs)]
+        impl N {
+            $(pub const $id: N = N(Number::$id as u16);)*
+        }
         const TEXTS: &[&str] = &[$(stringify!($id)),*];
     };
 }
 
 names! {
     __abs__ __abstractmethods__ __add__ __aenter__ __aexit__ __aiter__ __all__ __and__ __anext__ __annotate__
-    __annotations__ __await__ __bases__ __bool__ __builtins__ __bytes__ __cached__ __call__ __cause__
+    __annotations__ __await__ __bases__ __bool__ __build_class__ __builtins__ __bytes__ __cached__ __call__ __cause__
     __ceil__ __class__ __class_getitem__ __classcell__ __closure__ __code__ __complex__ __contains__
     __context__ __debug__ __defaults__ __del__ __delattr__ __delete__ __delitem__ __dict__ __dir__
     __divmod__ __doc__ __enter__ __eq__ __exit__ __file__ __float__ __floor__ __floordiv__ __format__
@@ -48,12 +55,12 @@ impl N {
     /// Its interned string.
     #[inline(always)]
     pub fn v(self) -> Value {
-        Value(NAME_VALUES[self as usize].load(Ordering::Relaxed))
+        Value(NAME_VALUES[self.0 as usize].load(Ordering::Relaxed))
     }
 
     /// Its text.
-    pub fn text(self) -> &'static str {
-        TEXTS[self as usize]
+    pub fn spelling(self) -> &'static str {
+        TEXTS[self.0 as usize]
     }
 }
 
@@ -121,6 +128,9 @@ classes! {
     RuntimeWarning "RuntimeWarning" SyntaxWarning "SyntaxWarning" UserWarning "UserWarning"
     FutureWarning "FutureWarning" ImportWarning "ImportWarning" UnicodeWarning "UnicodeWarning"
     BytesWarning "BytesWarning" ResourceWarning "ResourceWarning" EncodingWarning "EncodingWarning"
+    // awaitables and proxies
+    coroutine_wrapper "coroutine_wrapper" async_generator_asend "async_generator_asend"
+    async_generator_athrow "async_generator_athrow" proxy "ProxyType" callable_proxy "CallableProxyType"
 }
 
 static CLASS_VALUES: [AtomicU64; CLASS_TEXTS.len()] =

@@ -194,6 +194,16 @@ impl Mutator {
         Ok(v)
     }
 
+    /// An empty dict.
+    pub fn new_dict(&mut self) -> Make {
+        super::dict::new(self)
+    }
+
+    /// An empty set.
+    pub fn new_set(&mut self) -> Make {
+        super::set::new(self, false)
+    }
+
     /// A cell for a captured variable or class attribute.
     pub fn new_cell(&mut self, content: Value) -> Make {
         let (v, c) = self.new::<Cell>(C::cell.shape(), ALL, 0)?;
@@ -212,7 +222,13 @@ impl Mutator {
 
     /// A bound method.
     pub fn method(&mut self, func: Value, this: Value) -> Make {
-        let (v, m) = self.new::<Method>(C::method.shape(), ALL, 0)?;
+        // Bound builtins have classes of their own.
+        let class = match func.is_kind(Kind::Native) {
+            true if func.header().shape() == C::wrapper.shape() => C::method_wrapper,
+            true => C::builtin,
+            false => C::method,
+        };
+        let (v, m) = self.new::<Method>(class.shape(), ALL, 0)?;
         m.func.set(func);
         m.this.set(this);
         Ok(v)

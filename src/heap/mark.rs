@@ -30,18 +30,31 @@ impl Mutator {
         while !self.collect_unless_stopped() {}
     }
 
+    /// Calls `f` with every cell, dead ones since the last collection included, in a stopped world. `f` must not
+    /// use the heap.
+    pub fn each_cell(&mut self, mut f: impl FnMut(Value)) {
+        self.stop_world(|| {
+            let s = state();
+            // SAFETY: the world is stopped.
+            let view = unsafe { View::new(s.next_block) };
+            view.each(view.alloc, |cell| {
+                // SAFETY: an allocated cell is readable memory.
+                if unsafe { *cell } != 0 {
+                    f(Value::ptr(cell));
+                }
+            });
+        });
+    }
+
     /// Collects; or, if another thread stops the world, parks until that is over and gives false.
     #[cold]
     #[inline(never)]
     pub(super) fn collect_unless_stopped(&mut self) -> bool {
         debug_assert!(self.held == 0, "a collection under an object lock");
-        let nested = self.is_stopper();
         let mut regs = Registers::new();
         // SAFETY: the buffer lives in this frame until the collection is over.
         self.sp = unsafe { spill(&mut regs) };
-        if !nested && !self.begin_stop() {
-            return false;
-        }
+        let Some(nested) = self.begin_stop() else { return false };
         let bomb = NoPanic;
         let start = Instant::now();
         let mut s = state();
@@ -304,7 +317,11 @@ fn sort_blocks(s: &mut State, view: &View) {
     }
     let owned: usize = s.owners.iter().map(|o| o.1).sum();
     s.used = bytes + s.external + owned;
-    let least = if check::hard().small { MIN_BUDGET / 64 } else { MIN_BUDGET };
+    s.fresh_owners = 0;
+    let mut threads = 0;
+    each_thread(|_| threads += 1);
+    // Blocks are charged whole, and every thread takes its own of each class.
+    let least = if check::hard().small { MIN_BUDGET / 64 } else { MIN_BUDGET + (threads << 20) };
     s.budget = (s.used * 2).max(s.used + least).min(s.limit);
     s.stats.live_bytes = bytes;
     s.stats.live_cells = cells;

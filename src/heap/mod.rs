@@ -1,12 +1,14 @@
 //! Words, cells, memory. Runs no user code. Invariant (LAW 2): a heap reference lives in a heap cell, a listed
 //! root, a script register or a local variable of a running native, nowhere else.
 
+pub mod bigint;
 pub mod block;
 pub mod cell;
 pub mod check;
 pub mod dict;
 pub mod intern;
 pub mod known;
+pub mod list;
 pub mod lock;
 pub mod make;
 pub mod mark;
@@ -14,6 +16,7 @@ pub mod object;
 pub mod roots;
 pub mod set;
 pub mod shape;
+pub mod slots;
 pub mod space;
 pub mod spill;
 pub mod stop;

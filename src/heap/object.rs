@@ -399,6 +399,8 @@ pub struct Native {
     pub this: Slot,
     /// The class it is a method of, the module's name, or None.
     pub owner: Slot,
+    /// Address of the parsed signature, 0 until the first call.
+    pub sig: Raw,
 }
 
 /// A bound method.

@@ -78,6 +78,8 @@ pub(super) struct State {
     pub owners: Vec<(Value, usize)>,
     /// Weak references whose callback is due, and objects whose finaliser is due: a listed root.
     pub ready: VecDeque<Value>,
+    /// How many owners were registered since the last collection.
+    pub fresh_owners: usize,
     /// Payloads of dead cells, to be dropped when the world runs again.
     pub doomed: Vec<usize>,
     /// Figures.
@@ -117,6 +119,7 @@ static STATE: Mutex<State> = Mutex::new(State {
     weak: Vec::new(),
     finalizable: Vec::new(),
     owners: Vec::new(),
+    fresh_owners: 0,
     ready: VecDeque::new(),
     doomed: Vec::new(),
     stats: Stats {
@@ -386,7 +389,7 @@ impl Mutator {
                 // SAFETY: the blocks are free and now this object's own.
                 unsafe {
                     if dirty {
-                        clear(start, b, n);
+                        clear(b, n, pages * 4096);
                     }
                     for i in 1..n {
                         *block::table().add(b + i) =
@@ -433,20 +436,24 @@ unsafe fn first(bits: *const u64, mut i: u32, end: u32, set: bool) -> u32 {
     end
 }
 
-/// Zeroes `n` blocks from block `b` on that may hold old data.
+/// Zeroes the first `bytes` of `n` blocks from block `b` on, where they may hold old data. What is left of the
+/// last block goes back to the system, to be zero as well.
 ///
 /// # Safety
 /// The blocks are free and the caller's own.
-unsafe fn clear(start: usize, b: usize, n: usize) {
+unsafe fn clear(b: usize, n: usize, bytes: usize) {
+    let start = block::base() + b * BLOCK;
     // SAFETY: by the caller's promise.
     unsafe {
         if n > 16 {
             libc::madvise(start as *mut _, n * BLOCK, libc::MADV_DONTNEED);
             return;
         }
-        for i in 0..n {
-            if (*block::table().add(b + i)).extra != 0 {
-                std::ptr::write_bytes((start + i * BLOCK) as *mut u8, 0, BLOCK);
+        for i in (0..n).filter(|i| (*block::table().add(b + i)).extra != 0) {
+            let len = BLOCK.min(bytes - i * BLOCK);
+            std::ptr::write_bytes((start + i * BLOCK) as *mut u8, 0, len);
+            if len < BLOCK {
+                libc::madvise((start + i * BLOCK + len) as *mut _, BLOCK - len, libc::MADV_DONTNEED);
             }
         }
     }

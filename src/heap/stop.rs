@@ -152,7 +152,8 @@ impl Mutator {
     #[inline(never)]
     pub fn park(&mut self) {
         debug_assert!(self.held == 0, "a collector stop under an object lock");
-        if self.is_stopper() {
+        let me: *mut Mutator = self;
+        if world().stopper == me {
             return;
         }
         let mut regs = Registers::new();
@@ -205,16 +206,18 @@ impl Mutator {
         }
     }
 
-    /// Stops the other threads, unless another thread stops the world: then parks until that is over and
-    /// gives false. The caller has spilled its registers.
-    pub(super) fn begin_stop(&mut self) -> bool {
+    /// Stops the other threads; gives whether this thread had done so already. If another thread stops the
+    /// world, parks until that is over and gives nothing.
+    pub(super) fn begin_stop(&mut self) -> Option<bool> {
         let me: *mut Mutator = self;
         let mut w = world();
+        if w.stopper == me {
+            return Some(true);
+        }
         if !w.stopper.is_null() {
-            debug_assert!(w.stopper != me, "the world is stopped already");
             drop(w);
             self.park();
-            return false;
+            return None;
         }
         w.stopper = me;
         // SAFETY: records of attached threads are valid while the list is locked; states are atomic.
@@ -232,7 +235,7 @@ impl Mutator {
                 };
                 // Every thread is tried, so that those that block now stay blocked.
                 if w.threads.iter().filter(|t| !held(t)).count() == 0 {
-                    return true;
+                    return Some(false);
                 }
                 w = wait(&PARKED, w);
             }
@@ -257,37 +260,37 @@ impl Mutator {
         RESUMED.notify_all();
     }
 
-    /// Whether this thread has stopped the world.
-    pub(super) fn is_stopper(&mut self) -> bool {
-        let me: *mut Mutator = self;
-        world().stopper == me
-    }
-
-    /// Runs `f` while all other threads are stopped.
-    #[inline(never)]
-    pub fn stop_world<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        if self.is_stopper() {
-            return f();
-        }
+    /// Runs `f` with the others stopped; `f` is told whether they were before.
+    #[inline(always)]
+    fn stopped<R>(&mut self, f: impl FnOnce(&mut Mutator) -> R) -> R {
+        let nested = loop {
+            if let Some(nested) = self.begin_stop() {
+                break nested;
+            }
+        };
         let mut regs = Registers::new();
-        // SAFETY: the buffer lives in this frame until the world runs again.
+        // SAFETY: the buffer lives in this frame, or the one it is inlined into, while the world is stopped.
         self.sp = unsafe { spill(&mut regs) };
-        while !self.begin_stop() {
-            // SAFETY: as above; parking has overwritten the stack pointer.
-            self.sp = unsafe { spill(&mut regs) };
-        }
         let bomb = NoPanic;
-        let r = f();
+        let r = f(self);
         drop(bomb);
-        self.end_stop();
+        if !nested {
+            self.end_stop();
+        }
         regs.keep();
         r
+    }
+
+    /// Runs `f` while all other threads are stopped. `f` may allocate.
+    #[inline(never)]
+    pub fn stop_world<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.stopped(|_| f())
     }
 
     /// Stops the other threads for good: those that run park at their next poll, those that block park when
     /// they return. This thread goes on alone, to exit.
     pub fn freeze_world(&mut self) {
-        while !self.is_stopper() && !self.begin_stop() {}
+        while self.begin_stop().is_none() {}
     }
 
     /// Sets `shared` for all threads and those to come.
@@ -313,35 +316,26 @@ impl Mutator {
     /// the heap, nobody waits for an object lock, and pending bits are clear.
     #[inline(never)]
     pub fn fork<T>(&mut self, before: impl FnOnce() -> T, after: impl FnOnce(T, i32)) -> i32 {
-        let mut regs = Registers::new();
-        // SAFETY: the buffer lives in this frame until the world runs again.
-        self.sp = unsafe { spill(&mut regs) };
-        while !self.begin_stop() {
-            // SAFETY: as above; parking has overwritten the stack pointer.
-            self.sp = unsafe { spill(&mut regs) };
-        }
-        let bomb = NoPanic;
-        let kept = before();
-        let mut w = world();
-        let s = state();
-        let me: *mut Mutator = self;
-        // SAFETY: all other attached threads are stopped and hold none of the heap's locks; the two that threads
-        // outside the heap may take are held by this one.
-        let pid = unsafe { libc::fork() };
-        if pid == 0 {
-            w.threads.retain(|t| *t == me);
-            w.shared = false;
-            self.shared = false;
-            self.pending().fetch_and(FINALIZE, SeqCst);
-            super::lock::forget_waiters();
-        }
-        drop(s);
-        drop(w);
-        after(kept, pid);
-        drop(bomb);
-        self.end_stop();
-        regs.keep();
-        pid
+        self.stopped(|m| {
+            let kept = before();
+            let mut w = world();
+            let s = state();
+            let me: *mut Mutator = m;
+            // SAFETY: all other attached threads are stopped and hold none of the heap's locks; the two that
+            // threads outside the heap may take are held by this one.
+            let pid = unsafe { libc::fork() };
+            if pid == 0 {
+                w.threads.retain(|t| *t == me);
+                w.shared = false;
+                m.shared = false;
+                m.pending().fetch_and(FINALIZE, SeqCst);
+                super::lock::forget_waiters();
+            }
+            drop(s);
+            drop(w);
+            after(kept, pid);
+            pid
+        })
     }
 }
 

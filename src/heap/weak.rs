@@ -30,6 +30,14 @@ pub fn target(w: &Weak) -> Value {
     Value(w.target.get() as u64)
 }
 
+/// Calls `f` with every weak reference to `v`. `f` must not allocate.
+pub fn each_to(v: Value, mut f: impl FnMut(Value)) {
+    let s = state();
+    for &w in s.weak.iter().filter(|w| target(w.get::<Weak>()) == v) {
+        f(w);
+    }
+}
+
 impl Mutator {
     /// Registers a `Weak` cell whose target is set.
     pub fn register_weak(&mut self, v: Value) {
@@ -51,7 +59,13 @@ impl Mutator {
     pub fn owns_payload(&mut self, v: Value, external: usize) {
         let mut s = state();
         s.owners.push((v, external));
+        s.fresh_owners += 1;
         s.used = s.used.saturating_add(external);
+    }
+
+    /// How many owners were registered since the last collection: descriptors may be waiting to be closed.
+    pub fn fresh_owners(&self) -> usize {
+        state().fresh_owners
     }
 
     /// Charges memory outside the heap that is tied to no cell (less if negative).

@@ -268,7 +268,7 @@ impl Thread {
             });
         }
         if let Some(s) = v.cast::<Str>() {
-            return Ok(crate::heap::text::hash_str(s));
+            return Ok(crate::heap::text::hash_of(s));
         }
         match slots(class_of(v)).hash {
             Some(f) => f(self, v),

@@ -3,9 +3,11 @@
 //! A cache word is `(key | kind << 26) << 32 | payload` (LAW 6): the checked half holds the shape id (or table or
 //! class id) *and* the kind. No poll lies between the lookup and the fill it justifies.
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::class::{self, class_of, lookup, lookup_cell, slots};
 use super::thread::{R, Thread};
-use crate::heap::cell::Slot;
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, shape, space};
@@ -105,23 +107,10 @@ pub fn has_own(o: Value, name: Value) -> bool {
     own(o, name).is_some()
 }
 
-/// The slot of an instance attribute: `Ok(slot)`, or the dict of an object in dictionary mode.
-fn find_slot(o: Value, s: &shape::Shape, name: Value) -> Option<(u16, &'static Slot)> {
-    let i = s.find(name)?;
-    crate::heap::slots::slot(o, s, i).map(|slot| (i, slot))
-}
-
 /// An attribute that the object itself holds.
 pub fn own(o: Value, name: Value) -> Option<Value> {
     match o.kind() {
-        Kind::Instance | Kind::Exception => {
-            let s = shape::shape(o.header().shape());
-            if s.is_dict {
-                let d = crate::heap::slots::dict_of(o)?;
-                return crate::heap::dict::get_name(d.get::<Dict>(), name);
-            }
-            find_slot(o, s, name).and_then(|(_, slot)| slot.get().bound())
-        }
+        Kind::Instance | Kind::Exception => crate::heap::slots::get_attr(o, name),
         Kind::Module => crate::heap::dict::get_name(o.get::<Module>().dict.get().get::<Dict>(), name),
         Kind::Function => {
             let d = o.get::<Function>().dict.get();
@@ -199,28 +188,22 @@ pub fn generic_set(th: &mut Thread, o: Value, name: Value, v: Value) -> R<()> {
 fn store_own(th: &mut Thread, o: Value, name: Value, v: Value, member: bool) -> R<()> {
     match o.kind() {
         Kind::Instance | Kind::Exception => {
-            let s = shape::shape(o.header().shape());
-            if s.is_dict && !member {
-                let d = crate::heap::slots::dict_of(o).unwrap_or(Value::NONE);
-                if v.is_unbound() {
-                    return match th.dict_remove_name(d, name)? {
-                        true => Ok(()),
-                        false => Err(no_attribute(th, o, name)),
-                    };
-                }
-                return th.dict_insert(d, name, v);
-            }
+            use crate::heap::slots::{Change, delete_attr, dict_of, set_attr};
             if v.is_unbound() {
-                return match crate::heap::slots::delete(&mut th.heap, o, name)? {
-                    true => Ok(()),
-                    false => Err(no_attribute(th, o, name)),
+                return match delete_attr(&mut th.heap, o, name) {
+                    Ok(Some(_)) => Ok(()),
+                    Ok(None) => Err(no_attribute(th, o, name)),
+                    Err(_) => set_in_dict(th, o, dict_of(o).unwrap_or(Value::NONE), name, v),
                 };
             }
+            let s = shape::shape(o.header().shape());
             if !s.open && !member && s.find(name).is_none() {
                 return Err(closed(th, o, name));
             }
-            crate::heap::slots::store(&mut th.heap, o, name, v)?;
-            Ok(())
+            match set_attr(&mut th.heap, o, name, v)? {
+                Change::Done => Ok(()),
+                Change::InDict => set_in_dict(th, o, dict_of(o).unwrap_or(Value::NONE), name, v),
+            }
         }
         Kind::Module => {
             let d = o.get::<Module>().dict.get();
@@ -345,10 +328,10 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
     if o.is_kind(Kind::Module) && getattr == Some(crate_module_get()) {
         let d = o.get::<Module>().dict.get().get::<Dict>();
         if lookup(class, name).is_none_or(|v| descriptor_kind(v) != Desc::Data)
-            && let Some((entry, v)) = crate::heap::dict::entry_index(d, name)
+            && let (id, Some(entry)) = crate::heap::dict::cache_entry(&mut th.heap, d, name)
+            && let Some(v) = crate::heap::dict::get_name(d, name)
         {
-            let id = crate::heap::dict::cache_id(d);
-            return Ok((v, if id != 0 && id < 1 << 26 { pack(id, kind::MODULE, entry) } else { 0 }));
+            return Ok((v, if id != 0 && id < 1 << 26 { pack(id, kind::MODULE, entry as u32) } else { 0 }));
         }
     }
     if o.is_kind(Kind::Class) && getattr == Some(class_get) {
@@ -383,8 +366,8 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
         return Ok((v, cache));
     }
     if matches!(o.kind(), Kind::Instance | Kind::Exception) && !s.is_dict {
-        if let Some((i, slot)) = find_slot(o, s, name)
-            && let Some(v) = slot.get().bound()
+        if let Some(i) = s.find(name)
+            && let Some(v) = crate::heap::slots::get(o, s, i).bound()
         {
             class::rely_on(class);
             let cache = if i < s.inline {

@@ -1,6 +1,9 @@
 //! Calls. A callee stands in a window with its arguments; entering it either makes a frame for the dispatch loop or
 //! gives a value. Invariant: a script function called from script code never uses the native stack.
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::dispatch;
 use super::frame;
 use super::thread::{R, Raised, Thread};
@@ -160,7 +163,7 @@ pub unsafe fn native_call(
 ) -> R {
     // SAFETY: the address was stored from a `&'static Def`.
     let def = unsafe { &*(native.def.get() as *const super::native::Def) };
-    let sig = def.sig();
+    let sig = super::native::signature(native);
     let base = th.base;
     // SAFETY: room for the parameters is asked for; the window's words are ours.
     unsafe {
@@ -171,7 +174,9 @@ pub unsafe fn native_call(
         }
         let own = if base.is_null() { th.stack } else { frame::window_end(base) };
         th.top = own.max(w.add(3 + bound.max(sig.params.len())));
+        let outer = std::mem::replace(&mut th.native, std::ptr::from_ref(def));
         let r = (def.func)(th, super::native::Args { at: w.add(3), n: bound });
+        th.native = outer;
         th.top = std::ptr::null_mut();
         r
     }

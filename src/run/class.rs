@@ -4,6 +4,9 @@
 //! or removing a name, changing a value's descriptor kind, `__bases__` or a hook clears all inline caches with the
 //! world stopped, if any cache relies on that class (`flag::FROZEN` on the class).
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::native::Def;
 use super::slots::{ClassDef, GetSet, TypeSlots};
 use super::thread::{R, Thread};
@@ -276,8 +279,9 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
     }
     for m in d.class_methods {
         let f = th.native(m, Value::UNBOUND, Value::NONE)?;
-        let (cm, p) = th.heap.new::<Property>(C::classmethod.shape(), ALL, 0)?;
+        let (cm, p) = th.heap.new::<Property>(C::classmethod_descriptor.shape(), ALL, 0)?;
         fill_property(p, f);
+        p.set.set(v);
         put_str(th, v, m.name, cm)?;
     }
     for m in d.static_methods {
@@ -367,7 +371,7 @@ fn set_mro(th: &mut Thread, class: Value) -> R<()> {
 }
 
 /// C3 (Python 2.3's method resolution order).
-fn linearise(th: &mut Thread, class: Value, bases: &'static Tuple) -> R {
+pub(super) fn linearise(th: &mut Thread, class: Value, bases: &'static Tuple) -> R {
     let seq = |k: usize| -> &'static Tuple {
         if k < bases.len() { bases.at(k).get::<Class>().mro.get().get::<Tuple>() } else { bases }
     };
@@ -460,7 +464,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
             let list = if one { th.list(&[v])? } else { th.to_list(v)? };
             let l = list.get::<List>();
             for i in 0..l.len.get() {
-                let s = crate::heap::list::get(l, i).unwrap_or(Value::NONE);
+                let s = crate::heap::list::peek(l, i).unwrap_or(Value::NONE);
                 let Some(text) = s.like::<Str>() else {
                     let text = format!("__slots__ items must be strings, not '{}'", th.type_name(s));
                     return Err(th.type_error(text));
@@ -468,7 +472,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
                 if text.bytes() == b"__dict__" {
                     has_dict = true;
                 }
-                if crate::heap::dict::get_str(nsd, s).is_some() {
+                if th.dict_get(ns, s)?.is_some() {
                     let text = format!(
                         "{} in __slots__ conflicts with class variable",
                         th.repr_text(s)?
@@ -542,7 +546,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
     if !slot_names.is_none() {
         let l = slot_names.get::<List>();
         for i in 0..l.len.get() {
-            let Some(s) = crate::heap::list::get(l, i) else { continue };
+            let Some(s) = crate::heap::list::peek(l, i) else { continue };
             let s = mangle(th, name, s)?;
             if [N::__dict__.v(), N::__weakref__.v()].contains(&s) {
                 continue;
@@ -650,7 +654,7 @@ pub fn recompute(class: Value) {
     let subs = c.subclasses.get();
     if let Some(l) = subs.cast::<List>() {
         for i in 0..l.len.get() {
-            if let Some(w) = crate::heap::list::get(l, i).and_then(|w| w.cast::<Weak>()) {
+            if let Some(w) = crate::heap::list::peek(l, i).and_then(|w| w.cast::<Weak>()) {
                 let sub = crate::heap::weak::target(w);
                 if sub.is_kind(Kind::Class) {
                     recompute(sub);
@@ -748,7 +752,7 @@ fn special_instance(th: &mut Thread, class: Value) -> R {
         let mut list = Vec::new();
         let l = sorted.get::<List>();
         for i in 0..l.len.get() {
-            let n = crate::heap::list::get(l, i).unwrap_or(Value::NONE);
+            let n = crate::heap::list::peek(l, i).unwrap_or(Value::NONE);
             list.push(format!("'{}'", th.text_of(n)?));
         }
         let s = if list.len() == 1 { "" } else { "s" };

@@ -201,7 +201,7 @@ macro_rules! go {
         if C {
             s.left = s.left.wrapping_sub(1);
             if s.left == 0 {
-                $crate::sibling!($crate::run::poll::expired::<C, L>, s);
+                $crate::sibling!($crate::run::poll::expired::<{ C }, { L }>, s);
             }
         }
         $crate::dispatch!(s)
@@ -223,7 +223,7 @@ macro_rules! next {
 macro_rules! poll {
     ($s:expr) => {
         if (*(*$s.th).pending).load(std::sync::atomic::Ordering::Relaxed) != 0 {
-            $crate::sibling!($crate::run::poll::polled::<C, L>, $s);
+            $crate::sibling!($crate::run::poll::polled::<{ C }, { L }>, $s);
         }
     };
 }
@@ -246,7 +246,7 @@ macro_rules! jump {
 #[macro_export]
 macro_rules! raise {
     ($s:expr) => {
-        $crate::sibling!($crate::run::unwind::raised::<C, L>, $s)
+        $crate::sibling!($crate::run::unwind::raised::<{ C }, { L }>, $s)
     };
 }
 

@@ -7,6 +7,8 @@
 use super::dispatch;
 use super::thread::Thread;
 use crate::code::data::{self, flag};
+use crate::code::liveness::Liveness;
+use crate::code::op::{Op, Role, operands};
 use crate::heap::Value;
 use crate::heap::object::{Code, Function};
 
@@ -76,7 +78,6 @@ pub fn caller(base: *mut Value) -> Option<(*const u64, *mut Value)> {
             let pc = (*base.sub(below + 1)).0 as *const u64;
             return if up.is_null() { None } else { Some((pc, up)) };
         }
-        use crate::code::op::Op;
         let resumed = matches!(Op::of(*saved), Op::ForIter | Op::Send) && function(base).is_some_and(is_generator);
         Some((if resumed || saved == dispatch::init_done() { saved } else { saved.sub(1) }, up))
     }
@@ -116,13 +117,66 @@ pub fn script_line(th: &Thread) -> u32 {
     walk(th).find(|a| code_of(a.func).flags & flag::LIBRARY == 0).map_or(0, |a| a.line())
 }
 
-/// Calls `f` with every word of the value stack that may hold a value.
-pub fn scan(th: &Thread, f: &mut dyn FnMut(u64)) {
-    let end = th.free().min(th.stack_end);
-    let mut p = th.stack;
-    while p < end {
-        // SAFETY: between the stack's start and its first free word.
-        f(unsafe { *p }.0);
-        p = p.wrapping_add(1);
+/// The liveness table of a code object, computed at the first asking (by the collector, world stopped).
+fn liveness(c: &Code, d: &data::Code) -> &'static Liveness {
+    if c.live.get() == 0 {
+        c.live.set(Box::into_raw(Box::new(Liveness::of(d))) as usize);
     }
+    // SAFETY: the box was leaked into the code object, which is alive.
+    unsafe { &*(c.live.get() as *const Liveness) }
+}
+
+/// Registers that are live while the instruction at `word` is in progress. Computed from scratch: for rare use.
+pub fn live_at(f: &Function, word: u32) -> crate::code::liveness::RegSet {
+    let code = code_of(f);
+    Liveness::of(code).at(code, word)
+}
+
+/// Drops the liveness table of a dead code object.
+pub fn drop_liveness(c: &Code) {
+    let p = c.live.get() as *mut Liveness;
+    if !p.is_null() {
+        // SAFETY: leaked by `liveness`; the code object is unreachable.
+        drop(unsafe { Box::from_raw(p) });
+    }
+}
+
+/// Calls `f` with every word of the value stack that may still be read: the live registers of each script frame, and
+/// all words that stand between the windows (callees, links, arguments of natives).
+pub fn scan(th: &Thread, f: &mut dyn FnMut(u64)) {
+    let mut words = |from: *mut Value, to: *mut Value| {
+        let mut p = from;
+        while p < to {
+            // SAFETY: inside the used part of the value stack.
+            f(unsafe { *p }.0);
+            p = p.wrapping_add(1);
+        }
+    };
+    let mut end = th.free().min(th.stack_end);
+    if !th.base.is_null() {
+        end = end.max(window_end(th.base));
+    }
+    for at in walk(th) {
+        let code = code_of(at.func);
+        // A caller's pc stands in the last word of its call.
+        let start = code.position(at.word).word;
+        let word = code.words[start as usize];
+        let op = Op::of(word);
+        let calls = matches!(op.row().roles[0], Role::Call | Role::Method | Role::CallEx);
+        let table = liveness(at.func.code.get().get::<Code>(), code);
+        let (live, rest) = if calls {
+            (table.under_call(code, start), at.base.wrapping_add(operands(word).0 as usize))
+        } else {
+            (table.at(code, start), window_end(at.base))
+        };
+        for r in live.iter() {
+            let p = at.base.wrapping_add(r as usize);
+            if p < rest {
+                words(p, p.wrapping_add(1));
+            }
+        }
+        words(rest, end);
+        end = at.base;
+    }
+    words(th.stack, end);
 }

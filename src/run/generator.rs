@@ -124,7 +124,7 @@ pub unsafe fn prepare(
         let mut pc = g.pc.get() as *const u64;
         if was == state::SUSPENDED && !sent.is_unbound() {
             *base.add(operands(*pc).0 as usize) = sent;
-            pc = pc.add(1);
+            pc = pc.add(Op::of(*pc).len());
         }
         Ok(Some((pc, base)))
     }
@@ -139,14 +139,56 @@ pub unsafe fn suspend(th: &mut Thread, base: *mut Value, pc: *const u64) {
     unsafe {
         let g = (*base.sub(4)).get::<Generator>();
         let n = g.count.get() - FIXED;
-        for i in 0..n {
-            g.reg(i).set(*base.add(i));
+        let mask = live_mask(g, pc);
+        for i in 0..n.min(MASKED) {
+            g.reg(i).set(if mask >> i & 1 == 1 { *base.add(i) } else { Value::NONE });
+        }
+        if n > MASKED {
+            save_rest(g, base, pc, n);
         }
         g.pc.set(pc as usize);
         let outer = g.handled.get();
         g.handled.set(if th.handled == outer { Value::NONE } else { th.handled });
         th.handled = outer;
         g.state.set(Value::int(state::SUSPENDED));
+    }
+}
+
+/// Registers whose liveness fits the yield's cache word.
+const MASKED: usize = 63;
+
+/// Which of the first registers are live at the yield: a dead register may hold the word of a cell that is gone, so
+/// it must not get into the generator's cell. Computed once and kept in the instruction's cache word.
+unsafe fn live_mask(g: &Generator, pc: *const u64) -> u64 {
+    // SAFETY: the yield instruction has one cache word (op table).
+    let cache = unsafe { &*(pc.add(1) as *const std::sync::atomic::AtomicU64) };
+    let known = cache.load(std::sync::atomic::Ordering::Relaxed);
+    if known != 0 {
+        return known;
+    }
+    let mut mask = 1 << MASKED;
+    for r in live_at(g, pc).iter() {
+        if (r as usize) < MASKED {
+            mask |= 1 << r;
+        }
+    }
+    cache.store(mask, std::sync::atomic::Ordering::Relaxed);
+    mask
+}
+
+fn live_at(g: &Generator, pc: *const u64) -> crate::code::liveness::RegSet {
+    let f = g.func.get().get::<Function>();
+    let word = (pc as usize - f.entry.get()) / 8;
+    frame::live_at(f, word as u32)
+}
+
+/// The registers beyond the mask, of very large generators.
+#[cold]
+unsafe fn save_rest(g: &Generator, base: *mut Value, pc: *const u64, n: usize) {
+    let live = live_at(g, pc);
+    for i in MASKED..n {
+        // SAFETY: i is below the number of registers.
+        unsafe { g.reg(i).set(if live.contains(i as u16) { *base.add(i) } else { Value::NONE }) };
     }
 }
 
@@ -286,7 +328,7 @@ pub fn throw(th: &mut Thread, generator: Value, exc: Value) -> R<Resumed> {
                 // SAFETY: the register lies in the window; the jump was verified.
                 unsafe {
                     g.reg(reg).set(v);
-                    let after = (g.pc.get() as *const u64).add(1).offset(jump);
+                    let after = (g.pc.get() as *const u64).add(Op::YieldFrom.len()).offset(jump);
                     resume_at(th, generator, after)
                 }
             }

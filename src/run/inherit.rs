@@ -2,6 +2,9 @@
 //! scripts see for slots filled in Rust. Invariant: a slot of a script class is inherited from the first class of the
 //! linearisation that states it, be it by a method or in Rust.
 
+// Slots are compared with functions that are neither generic nor inlined across units: one address each.
+#![allow(unpredictable_function_pointer_comparisons)]
+
 use super::class::{self, HEAP, class_of, lookup, slots};
 use super::native::{Args, Def, def};
 use super::slots::{Bin, Cmp, Side, TypeSlots, Un};

@@ -17,13 +17,16 @@ pub fn constant(th: &mut Thread, c: &Const) -> R {
         Const::Bool(b) => Value::bool(*b),
         Const::Ellipsis => Value::ELLIPSIS,
         Const::Int(i) => th.int(*i)?,
-        Const::Big(digits) => crate::heap::bigint::from_hex(&mut th.heap, digits)?,
+        Const::Big(digits) => match crate::heap::bigint::from_hex(&mut th.heap, digits) {
+            Ok(v) => v,
+            Err(_) => return Err(th.overflow_error("integer literal is too large")),
+        },
         Const::Float(x) => th.float(*x)?,
         Const::Imaginary(x) => th.complex(0.0, *x)?,
         Const::Str(text) => {
-            let v = th.wtf8(text.as_bytes())?;
+            let v = th.wtf8(&text.0)?;
             // Identifier-like constants are often attribute names or keys: interning makes them equal by word.
-            if text.as_bytes().len() <= 40 { crate::heap::intern::intern_value(&mut th.heap, v)? } else { v }
+            if text.0.len() <= 40 { crate::heap::intern::intern_value(&mut th.heap, v)? } else { v }
         }
         Const::Name(name) => crate::heap::intern::intern_str(&mut th.heap, name)?,
         Const::Bytes(b) => th.bytes(b)?,

@@ -3,6 +3,7 @@
 
 pub mod arith;
 pub mod attr;
+pub mod bases;
 pub mod call;
 pub mod class;
 pub mod dispatch;
@@ -13,12 +14,15 @@ pub mod exit;
 pub mod frame;
 pub mod generator;
 pub mod gil;
+pub mod group;
 pub mod import;
 pub mod inherit;
 pub mod iterate;
 pub mod load;
+pub mod mode;
 pub mod native;
 pub mod ops;
+pub mod park;
 pub mod poll;
 pub mod protocol;
 pub mod show;
@@ -31,5 +35,5 @@ pub mod unwind;
 pub mod wait;
 
 pub use native::{Args, Def, def};
-pub use slots::{Bin, ClassDef, Cmp, ModuleDef, PLAIN, Side, TypeSlots, Un, get, getset};
+pub use slots::{Bin, ClassDef, Cmp, GetSet, ModuleDef, PLAIN, Side, TypeSlots, Un, get, getset};
 pub use thread::{R, Raised, Thread};

@@ -4,7 +4,8 @@
 use super::thread::{R, Thread};
 use crate::heap::object::{Native, Str, Tuple};
 use crate::heap::value::Value;
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::Mutex;
 
 /// Arguments of a native: they stand in the call window, `this` first for methods.
 #[derive(Clone, Copy)]
@@ -60,13 +61,11 @@ pub struct Def {
     pub func: Func,
     /// First lines of `help()`.
     pub doc: &'static str,
-    /// Parsed signature.
-    pub parsed: OnceLock<Sig>,
 }
 
 /// A row: `def("append", "($self, object, /)", list_append, "Append object to the end of the list.")`.
 pub const fn def(name: &'static str, sig: &'static str, func: Func, doc: &'static str) -> Def {
-    Def { name, sig, func, doc, parsed: OnceLock::new() }
+    Def { name, sig, func, doc }
 }
 
 /// Kind of a parameter.
@@ -99,11 +98,30 @@ pub struct Sig {
     pub method: bool,
 }
 
+/// Parsed signatures by the address of their text.
+static PARSED: Mutex<Option<HashMap<usize, &'static Sig>>> = Mutex::new(None);
+
 impl Def {
     /// The parsed signature.
-    #[inline]
     pub fn sig(&'static self) -> &'static Sig {
-        self.parsed.get_or_init(|| parse(self.sig))
+        let mut table = PARSED.lock().unwrap();
+        let key = std::ptr::from_ref(self) as usize;
+        table.get_or_insert_default().entry(key).or_insert_with(|| Box::leak(Box::new(parse(self.sig))))
+    }
+}
+
+/// The parsed signature of a native object, remembered in it.
+#[inline]
+pub fn signature(n: &Native) -> &'static Sig {
+    match n.sig.get() {
+        0 => {
+            // SAFETY: the address was stored from a `&'static Def`.
+            let sig = unsafe { &*(n.def.get() as *const Def) }.sig();
+            n.sig.set(std::ptr::from_ref(sig) as usize);
+            sig
+        }
+        // SAFETY: the address of a leaked Sig, stored above.
+        p => unsafe { &*(p as *const Sig) },
     }
 }
 
@@ -174,6 +192,7 @@ impl Thread {
         n.def.set(std::ptr::from_ref(def) as usize);
         n.this.set(this);
         n.owner.set(owner);
+        n.sig.set(0);
         Ok(v)
     }
 

@@ -13,7 +13,7 @@ op! {
     #[inline(never)]
     expired(s) {
         s.left = 0;
-        let r = {
+        {
             let th = s.save();
             th.ran += th.quantum;
             let left = gil::count_expired(th);
@@ -24,8 +24,7 @@ op! {
             if (*th.pending).load(Ordering::Relaxed) & pending::COLLECT != 0 {
                 th.heap.park();
             }
-        };
-        let () = r;
+        }
         let s = s.reload();
         dispatch!(s)
     }
@@ -103,7 +102,7 @@ pub fn run_finalizers(th: &mut Thread) {
     let (raised, handled) = (th.raised, th.handled);
     let mark = th.keep(raised);
     th.keep(handled);
-    while let Some(ready) = crate::heap::weak::take_ready() {
+    while let Some(ready) = th.heap.take_ready() {
         if let Err(Raised) = finalize(th, ready) {
             super::error::unraisable(th, ready);
         }
@@ -117,6 +116,10 @@ fn finalize(th: &mut Thread, v: Value) -> R<()> {
     use crate::heap::object::Weak;
     if let Some(w) = v.cast::<Weak>() {
         let callback = w.callback.get();
+        // A reference of a script subclass stands beside its callback.
+        if let Some(pair) = callback.cast::<crate::heap::object::Tuple>() {
+            return th.call(pair.at(0), &[pair.at(1)]).map(drop);
+        }
         return if callback.is_none() { Ok(()) } else { th.call(callback, &[v]).map(drop) };
     }
     match super::class::slots(th.class_of(v)).del {

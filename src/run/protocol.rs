@@ -213,10 +213,17 @@ impl Thread {
 
     // ------------------------------------------------------------------------------------------------------------ dict
 
+    /// A key as tables hold it: text is flat there.
+    #[inline]
+    pub fn key(&mut self, k: Value) -> R {
+        if k.is_kind(Kind::Rope) { Ok(crate::heap::text::flat_value(&mut self.heap, k)?) } else { Ok(k) }
+    }
+
     /// `d.get(k)` on a real dict; runs `__hash__` and `__eq__`.
     pub fn dict_get(&mut self, d: Value, k: Value) -> R<Option<Value>> {
+        let k = self.key(k)?;
         let h = self.hash(k)?;
-        dict::find(d.get::<Dict>(), h, k, |stored| self.eq(stored, k))
+        dict::find(self, d.get::<Dict>(), dict::fold(h), k, |th, stored| th.eq(stored, k))
     }
 
     /// The value under an interned name.
@@ -227,18 +234,16 @@ impl Thread {
 
     /// `d[k] = v` on a real dict; runs `__hash__` and `__eq__`.
     pub fn dict_insert(&mut self, d: Value, k: Value, v: Value) -> R<()> {
+        let k = self.key(k)?;
         let h = self.hash(k)?;
-        let th: *mut Thread = self;
-        // SAFETY: the closure uses the thread only while `insert` itself does not touch the mutator.
-        dict::insert(&mut self.heap, d.get::<Dict>(), h, k, v, |stored| unsafe { (*th).eq(stored, k) })
+        dict::insert(self, d.get::<Dict>(), dict::fold(h), k, v, |th, stored| th.eq(stored, k)).map(drop)
     }
 
     /// Removes the entry; gives its value.
     pub fn dict_remove(&mut self, d: Value, k: Value) -> R<Option<Value>> {
+        let k = self.key(k)?;
         let h = self.hash(k)?;
-        let th: *mut Thread = self;
-        // SAFETY: as in `dict_insert`.
-        dict::remove(&mut self.heap, d.get::<Dict>(), h, k, |stored| unsafe { (*th).eq(stored, k) })
+        dict::remove(self, d.get::<Dict>(), dict::fold(h), k, |th, stored| th.eq(stored, k))
     }
 
     /// Removes an interned name; whether it was there.

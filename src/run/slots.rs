@@ -195,22 +195,21 @@ pub struct ModuleDef {
 impl Bin {
     /// Names of the method, the reflected and the in-place one.
     pub fn names(self) -> (N, N, Option<N>) {
-        use N::*;
         match self {
-            Bin::Add => (__add__, __radd__, Some(__iadd__)),
-            Bin::Sub => (__sub__, __rsub__, Some(__isub__)),
-            Bin::Mul => (__mul__, __rmul__, Some(__imul__)),
-            Bin::TrueDiv => (__truediv__, __rtruediv__, Some(__itruediv__)),
-            Bin::FloorDiv => (__floordiv__, __rfloordiv__, Some(__ifloordiv__)),
-            Bin::Mod => (__mod__, __rmod__, Some(__imod__)),
-            Bin::Pow => (__pow__, __rpow__, Some(__ipow__)),
-            Bin::MatMul => (__matmul__, __rmatmul__, Some(__imatmul__)),
-            Bin::LShift => (__lshift__, __rlshift__, Some(__ilshift__)),
-            Bin::RShift => (__rshift__, __rrshift__, Some(__irshift__)),
-            Bin::And => (__and__, __rand__, Some(__iand__)),
-            Bin::Or => (__or__, __ror__, Some(__ior__)),
-            Bin::Xor => (__xor__, __rxor__, Some(__ixor__)),
-            Bin::DivMod => (__divmod__, __rdivmod__, None),
+            Bin::Add => (N::__add__, N::__radd__, Some(N::__iadd__)),
+            Bin::Sub => (N::__sub__, N::__rsub__, Some(N::__isub__)),
+            Bin::Mul => (N::__mul__, N::__rmul__, Some(N::__imul__)),
+            Bin::TrueDiv => (N::__truediv__, N::__rtruediv__, Some(N::__itruediv__)),
+            Bin::FloorDiv => (N::__floordiv__, N::__rfloordiv__, Some(N::__ifloordiv__)),
+            Bin::Mod => (N::__mod__, N::__rmod__, Some(N::__imod__)),
+            Bin::Pow => (N::__pow__, N::__rpow__, Some(N::__ipow__)),
+            Bin::MatMul => (N::__matmul__, N::__rmatmul__, Some(N::__imatmul__)),
+            Bin::LShift => (N::__lshift__, N::__rlshift__, Some(N::__ilshift__)),
+            Bin::RShift => (N::__rshift__, N::__rrshift__, Some(N::__irshift__)),
+            Bin::And => (N::__and__, N::__rand__, Some(N::__iand__)),
+            Bin::Or => (N::__or__, N::__ror__, Some(N::__ior__)),
+            Bin::Xor => (N::__xor__, N::__rxor__, Some(N::__ixor__)),
+            Bin::DivMod => (N::__divmod__, N::__rdivmod__, None),
         }
     }
 

@@ -62,8 +62,8 @@ pub enum State {
 
 /// The part of a thread that others may touch.
 pub struct Shared {
-    /// Pending word; see [`pending`].
-    pub pending: AtomicU32,
+    /// Pending word, which the heap owns and never returns; see [`pending`].
+    pub pending: &'static AtomicU32,
     /// A [`State`].
     pub state: AtomicU8,
     /// Number of this script thread in order of creation, from 0 (main).
@@ -168,6 +168,13 @@ impl Deref for Thread {
 impl DerefMut for Thread {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut Mutator {
+        &mut self.heap
+    }
+}
+
+impl AsMut<Mutator> for Thread {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut Mutator {
         &mut self.heap
     }
 }

@@ -6,7 +6,7 @@ use super::thread::Thread;
 use super::{dispatch, generator};
 use crate::code::op::Op;
 use crate::heap::Value;
-use crate::heap::known::C;
+use crate::heap::known::C as Known;
 use crate::heap::object::Exception;
 use crate::{dispatch, op};
 
@@ -74,7 +74,7 @@ pub fn find(th: &mut Thread) -> Option<(*const u64, *mut Value)> {
 /// Whether `exc` matches what an `except` clause names (class or tuple of classes).
 pub fn matches(th: &mut Thread, exc: Value, what: Value) -> super::R<bool> {
     use crate::heap::object::{Class, Tuple};
-    let ok = |v: Value| v.cast::<Class>().is_some() && super::class::is_subclass(v, C::BaseException.v());
+    let ok = |v: Value| v.cast::<Class>().is_some() && super::class::is_subclass(v, Known::BaseException.v());
     const TEXT: &str = "catching classes that do not inherit from BaseException is not allowed";
     if let Some(t) = what.cast::<Tuple>() {
         for v in t.iter() {

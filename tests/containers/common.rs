@@ -1,6 +1,7 @@
 //! What the container tests share. Invariant: single objects and names are filled once, before any test goes on.
 
-use minipy::heap::{Full, Mutator, Value, intern};
+use minipy::heap::known::CLASSES;
+use minipy::heap::{Full, Mutator, Value, intern, shape};
 use std::ops::{Deref, DerefMut};
 use std::sync::Once;
 
@@ -16,6 +17,7 @@ impl Attached {
             let mut m = Box::new(Mutator::detached());
             m.attach();
             m.set_shared(true);
+            CLASSES.iter().for_each(|_| _ = shape::root(Value::NONE, 0, 0, false).unwrap());
             intern::start(&mut m).unwrap();
             m.detach();
         });

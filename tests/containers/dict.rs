@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::*};
 
 fn key(m: &mut Mutator, i: u64) -> (i64, Value) {
-    if i % 2 == 0 {
+    if i.is_multiple_of(2) {
         (i as i64, Value::int(i as i64))
     } else {
         let v = m.str(&format!("key {i}")).unwrap();
@@ -184,8 +184,9 @@ fn readers_beside_a_writer_see_whole_entries() {
         dict::insert(&mut *m, v.get::<Dict>(), k, Value::int(k), Value::int(k), never).unwrap();
     }
     std::thread::scope(|s| {
+        let mut readers = Vec::new();
         for seed in 1..3 {
-            s.spawn(move || {
+            readers.push(s.spawn(move || {
                 let mut m = Attached::new();
                 let d = v.get::<Dict>();
                 let mut r = Random(seed * 7919);
@@ -204,7 +205,7 @@ fn readers_beside_a_writer_see_whole_entries() {
                     }
                     m.poll();
                 }
-            });
+            }));
         }
         let mut r = Random(5);
         let d = v.get::<Dict>();
@@ -220,7 +221,7 @@ fn readers_beside_a_writer_see_whole_entries() {
             }
         }
         stop.store(true, Relaxed);
-        m.blocking(|| ());
+        m.blocking(|| readers.into_iter().for_each(|t| t.join().unwrap()));
     });
 }
 

@@ -106,7 +106,7 @@ fn readers_beside_a_writer_find_what_stays() {
     (0..100).for_each(|k| assert!(add(&mut m, v, k * 7)));
     let stop = &AtomicBool::new(false);
     std::thread::scope(|s| {
-        s.spawn(move || {
+        let readers = [s.spawn(move || {
             let mut m = Attached::new();
             let mut r = Random(3);
             while !stop.load(Relaxed) {
@@ -114,7 +114,7 @@ fn readers_beside_a_writer_find_what_stays() {
                 assert!(set::contains(&mut *m, v.get::<Set>(), k, Value::int(k), never).unwrap());
                 m.poll();
             }
-        });
+        })];
         let mut r = Random(4);
         for _ in 0..150_000 {
             let k = r.below(5000) as i64;
@@ -128,6 +128,6 @@ fn readers_beside_a_writer_find_what_stays() {
             }
         }
         stop.store(true, Relaxed);
-        m.blocking(|| ());
+        m.blocking(|| readers.into_iter().for_each(|t| t.join().unwrap()));
     });
 }

@@ -60,7 +60,8 @@ fn appending_in_a_loop_is_linear() {
         }
     }
     assert_eq!(text::len(v), 1_000_000);
-    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    let hostile = std::env::var_os("MINIPY_HARD").is_some();
+    assert!(hostile || start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
     let mut v = m.str(&"y".repeat(2000)).unwrap();
     for _ in 0..200_000 {
         v = text::concat(&mut m, x, v).unwrap();

@@ -34,9 +34,9 @@ op! { LoadAttr(s) {
                 next!(s, 3)
             }
         }
-        sibling!(load_attr_kinds::<C, L>, s);
+        sibling!(load_attr_kinds::<{ C }, { L }>, s);
     }
-    sibling!(load_attr::<C, L>, s)
+    sibling!(load_attr::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -60,7 +60,7 @@ op! {
                 if o.is_kind(Kind::Module) {
                     let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
                     if t.id.get().as_int() as u32 == hi & 0x3ff_ffff {
-                        let v = crate::heap::dict::value_at(t, lo);
+                        let v = crate::heap::dict::value_at(t, lo as usize);
                         if !v.is_unbound() {
                             s.set(s.a(), v);
                             next!(s, 3)
@@ -90,7 +90,7 @@ op! {
             }
             _ => {}
         }
-        sibling!(load_attr::<C, L>, s)
+        sibling!(load_attr::<{ C }, { L }>, s)
     }
 }
 
@@ -144,7 +144,7 @@ op! { StoreAttr(s) {
             }
         }
     }
-    sibling!(store_attr::<C, L>, s)
+    sibling!(store_attr::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -181,9 +181,9 @@ op! { LoadMethod(s) {
                 next!(s, 3)
             }
         }
-        sibling!(load_method_kinds::<C, L>, s);
+        sibling!(load_method_kinds::<{ C }, { L }>, s);
     }
-    sibling!(load_method::<C, L>, s)
+    sibling!(load_method::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -203,7 +203,7 @@ op! {
             kind::MODULE if o.is_kind(Kind::Module) => {
                 let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
                 if t.id.get().as_int() as u32 == key {
-                    crate::heap::dict::value_at(t, lo)
+                    crate::heap::dict::value_at(t, lo as usize)
                 } else {
                     Value::UNBOUND
                 }
@@ -216,7 +216,7 @@ op! {
             s.set(a + 3, Value::UNBOUND);
             next!(s, 3)
         }
-        sibling!(load_method::<C, L>, s)
+        sibling!(load_method::<{ C }, { L }>, s)
     }
 }
 
@@ -263,10 +263,15 @@ op! { LoadSpecial(s) {
 
 fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
     use crate::heap::known::N;
-    let name = [N::__enter__, N::__exit__, N::__aenter__, N::__aexit__][which];
+    let name = [N::__enter__, N::__exit__, N::__aenter__, N::__aexit__, N::__aiter__, N::__anext__][which];
     let Some(f) = class::lookup(class::class_of(o), name.v()) else {
+        if which >= 4 {
+            let what = ["an async iterable: __aiter__", "an async iterator: __anext__"][which - 4];
+            let text = format!("'{}' object is not {what} is missing", th.type_name(o));
+            return Err(th.type_error(text));
+        }
         let kind = if which < 2 { "context manager" } else { "asynchronous context manager" };
-        let part = if which % 2 == 0 { String::new() } else { format!(" (missed {} method)", name.text()) };
+        let part = if which % 2 == 0 { String::new() } else { format!(" (missed {} method)", name.spelling()) };
         let text = format!("'{}' object does not support the {kind} protocol{part}", th.type_name(o));
         return Err(th.type_error(text));
     };

@@ -39,7 +39,7 @@ macro_rules! quick {
                     next!(s, 1)
                 }
             }
-            sibling!($slow::<C, L>, s)
+            sibling!($slow::<{ C }, { L }>, s)
         } }
 
         op! {
@@ -161,7 +161,7 @@ macro_rules! partial {
                 s.set(s.a(), v);
                 next!(s, 1)
             }
-            sibling!($slow::<C, L>, s)
+            sibling!($slow::<{ C }, { L }>, s)
         } }
 
         op! {
@@ -223,7 +223,7 @@ macro_rules! immediate {
                 s.set(s.a(), v);
                 next!(s, 1)
             }
-            sibling!($slow::<C, L>, s)
+            sibling!($slow::<{ C }, { L }>, s)
         } }
 
         op! {
@@ -263,7 +263,7 @@ macro_rules! constant {
                     next!(s, 2)
                 }
             }
-            sibling!($slow::<C, L>, s)
+            sibling!($slow::<{ C }, { L }>, s)
         } }
 
         op! {
@@ -285,7 +285,7 @@ op! { TrueDivK(s) {
         s.set(s.a(), v);
         next!(s, 2)
     }
-    sibling!(true_div_k_slow::<C, L>, s)
+    sibling!(true_div_k_slow::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -307,7 +307,7 @@ op! { Neg(s) {
             next!(s, 1)
         }
     }
-    sibling!(neg_slow::<C, L>, s)
+    sibling!(neg_slow::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -324,7 +324,7 @@ op! { Invert(s) {
         s.set(s.a(), Value::int(!x.as_int()));
         next!(s, 1)
     }
-    sibling!(invert_slow::<C, L>, s)
+    sibling!(invert_slow::<{ C }, { L }>, s)
 } }
 
 op! {

@@ -27,10 +27,9 @@ fn build_set(th: &mut Thread, items: &[Value]) -> R {
 }
 
 fn set_add(th: &mut Thread, v: Value, x: Value) -> R<()> {
+    let x = th.key(x)?;
     let h = th.hash(x)?;
-    let raw: *mut Thread = th;
-    // SAFETY: the closure uses the thread only while `insert` itself does not touch the mutator.
-    crate::heap::set::insert(&mut th.heap, v.get::<Set>(), h, x, |k| unsafe { (*raw).eq(k, x) }).map(drop)
+    crate::heap::set::insert(th, v.get::<Set>(), crate::heap::dict::fold(h), x, |th, k| th.eq(k, x)).map(drop)
 }
 
 op! { BuildMap(s) { helper!(s, 1, |th| build_map(th, std::slice::from_raw_parts(s.base.add(s.b()), 2 * s.c()))) } }
@@ -182,7 +181,8 @@ op! { Convert(s) { helper!(s, 1, |th| {
 }) } }
 
 fn ascii(th: &mut Thread, v: Value) -> R {
-    match th.builtin(crate::heap::intern::intern_str(&mut th.heap, "ascii")?) {
+    let name = th.intern("ascii")?;
+    match th.builtin(name) {
         Some(f) => th.call(f, &[v]),
         None => th.repr(v),
     }

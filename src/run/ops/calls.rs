@@ -51,7 +51,7 @@ op! { Call(s) {
             go!(s)
         }
     }
-    sibling!(call_slow::<C, L>, s)
+    sibling!(call_slow::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -78,7 +78,7 @@ op! { CallMethod(s) {
             go!(s)
         }
     }
-    sibling!(call_method_slow::<C, L>, s)
+    sibling!(call_method_slow::<{ C }, { L }>, s)
 } }
 
 /// Closes the gap of a method window whose callee takes no self; gives the number of arguments.
@@ -194,7 +194,7 @@ op! { ReturnNone(s) {
 op! { InitDone(s) {
     // R[0] is what `__init__` returned; the instance stands in this window's callee word.
     if !s.r(0).is_none() {
-        sibling!(bad_init::<C, L>, s);
+        sibling!(bad_init::<{ C }, { L }>, s);
     }
     let mut s = s;
     s.pc = (*s.base.sub(2)).0 as *const u64;

@@ -17,7 +17,7 @@ macro_rules! compare_ops {
                 s.set(s.a(), Value::bool(x.as_float() $o y.as_float()));
                 next!(s, 1)
             }
-            sibling!($slow::<C, L>, s)
+            sibling!($slow::<{ C }, { L }>, s)
         } }
 
         op! {
@@ -39,7 +39,7 @@ macro_rules! jump_ops {
             } else if Value::both_float(x, y) {
                 x.as_float() $o y.as_float()
             } else {
-                sibling!($slow::<C, L>, s);
+                sibling!($slow::<{ C }, { L }>, s);
             };
             if t == $want {
                 jump!(s, 1, s.ci());
@@ -71,7 +71,7 @@ macro_rules! jump_ops {
         op! { $imm(s) {
             let x = s.r(s.a());
             if !x.is_int() {
-                sibling!($imm_slow::<C, L>, s);
+                sibling!($imm_slow::<{ C }, { L }>, s);
             }
             if ((x.0 as i64) $o (Value::int(s.bi()).0 as i64)) == $want {
                 jump!(s, 1, s.ci());

@@ -1,6 +1,6 @@
 //! Jumps, iteration, generators.
 
-use crate::code::op::{Op, operands};
+use crate::code::op::Op;
 use crate::heap::known::C as Known;
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
@@ -22,7 +22,7 @@ macro_rules! jump_truth {
             if x == Value::bool(!$want) {
                 next!(s, 1)
             }
-            sibling!($slow::<C, L>, s)
+            sibling!($slow::<{ C }, { L }>, s)
         } }
 
         op! {
@@ -114,10 +114,10 @@ op! { ForIter(s) {
                 }
             }
         } else if h.kind == Kind::Generator {
-            sibling!(for_generator::<C, L>, s);
+            sibling!(for_generator::<{ C }, { L }>, s);
         }
     }
-    sibling!(for_iter::<C, L>, s)
+    sibling!(for_iter::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -250,7 +250,7 @@ op! { Send(s) {
             Err(_) => raise!(s),
         }
     }
-    sibling!(send_slow::<C, L>, s)
+    sibling!(send_slow::<{ C }, { L }>, s)
 } }
 
 op! {

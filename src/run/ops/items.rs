@@ -45,10 +45,10 @@ op! { GetItem(s) {
             }
         }
         if o.header().shape() == Known::dict.shape() {
-            sibling!(get_dict_item::<C, L>, s);
+            sibling!(get_dict_item::<{ C }, { L }>, s);
         }
     }
-    sibling!(get_item::<C, L>, s)
+    sibling!(get_item::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -64,7 +64,7 @@ op! {
                 s.set(s.a(), v);
                 next!(s, 1)
             }
-            Ok(None) => sibling!(get_item::<C, L>, s),
+            Ok(None) => sibling!(get_item::<{ C }, { L }>, s),
             Err(_) => raise!(s),
         }
     }
@@ -92,7 +92,7 @@ op! { GetItemInt(s) {
             }
         }
     }
-    sibling!(get_item_int::<C, L>, s)
+    sibling!(get_item_int::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -115,9 +115,9 @@ op! { SetItem(s) {
         }
     }
     if L && o.is_kind(Kind::List) && k.is_int() {
-        sibling!(set_list_item::<C, L>, s);
+        sibling!(set_list_item::<{ C }, { L }>, s);
     }
-    sibling!(set_item::<C, L>, s)
+    sibling!(set_item::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -131,7 +131,7 @@ op! {
         if done {
             next!(s, 1)
         }
-        sibling!(set_item::<C, L>, s)
+        sibling!(set_item::<{ C }, { L }>, s)
     }
 }
 
@@ -243,7 +243,7 @@ unsafe fn unpack_star(th: &mut Thread, v: Value, before: usize, after: usize, ou
             return Err(th.value_error(text));
         }
         for i in 0..after {
-            *out.add(before + 1 + i) = list::get(l, n - after + i).unwrap_or(Value::NONE);
+            *out.add(before + 1 + i) = list::peek(l, n - after + i).unwrap_or(Value::NONE);
         }
         for _ in 0..after {
             list::pop(&mut th.heap, l);

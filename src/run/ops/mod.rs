@@ -25,14 +25,14 @@ use names::*;
 macro_rules! tables {
     ($($op:ident)*) => {
         const fn fill<const C: bool, const L: bool>() -> [Handler; 256] {
-            let mut t = [Handler(Nop::<C, L>); 256];
-            $( t[crate::code::op::Op::$op as usize] = Handler($op::<C, L>); )*
+            let mut t = [Handler(Nop::<{ C }, { L }>); 256];
+            $( t[crate::code::op::Op::$op as usize] = Handler($op::<{ C }, { L }>); )*
             t
         }
     };
 }
 
-crate::for_all_ops!(tables);
+crate::code::op::for_all_ops!(tables);
 
 /// One thread, or a GIL: nothing is counted or locked.
 pub static PLAIN: [Handler; 256] = fill::<false, false>();

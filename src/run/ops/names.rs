@@ -1,6 +1,6 @@
 //! Constants, registers, cells, globals and namespaces.
 
-use crate::heap::known::{C, N, S};
+use crate::heap::known::{C as Known, N, S};
 use crate::heap::object::*;
 use crate::heap::{Value, dict};
 use crate::run::thread::{R, Raised, Thread};
@@ -27,7 +27,7 @@ op! { Unbind(s) {
 
 op! { CheckBound(s) {
     if s.r(s.a()).is_unbound() {
-        sibling!(unbound_local::<C, L>, s);
+        sibling!(unbound_local::<{ C }, { L }>, s);
     }
     next!(s, 2)
 } }
@@ -47,7 +47,7 @@ fn text(name: Value) -> String {
 #[cold]
 fn no_local(th: &mut Thread, name: Value) -> Raised {
     let message = format!("cannot access local variable '{}' where it is not associated with a value", text(name));
-    th.name_error(C::UnboundLocalError, name, &message)
+    th.name_error(Known::UnboundLocalError, name, &message)
 }
 
 #[cold]
@@ -59,12 +59,12 @@ fn no_free(th: &mut Thread, name: Value, free: bool) -> Raised {
         "cannot access free variable '{}' where it is not associated with a value in enclosing scope",
         text(name)
     );
-    th.name_error(C::NameError, name, &message)
+    th.name_error(Known::NameError, name, &message)
 }
 
 op! { DeleteLocal(s) {
     if s.r(s.a()).is_unbound() {
-        sibling!(unbound_local::<C, L>, s);
+        sibling!(unbound_local::<{ C }, { L }>, s);
     }
     s.set(s.a(), Value::UNBOUND);
     next!(s, 2)
@@ -87,7 +87,7 @@ op! { CopyFree(s) {
 op! { LoadCell(s) {
     let v = s.r(s.b()).get::<Cell>().value.get();
     if v.is_unbound() {
-        sibling!(empty_cell::<C, L>, s);
+        sibling!(empty_cell::<{ C }, { L }>, s);
     }
     s.set(s.a(), v);
     next!(s, 2)
@@ -105,7 +105,7 @@ op! { StoreCell(s) { s.r(s.a()).get::<Cell>().value.set(s.r(s.b())); next!(s, 1)
 
 op! { DeleteCell(s) {
     if s.r(s.a()).get::<Cell>().value.swap(Value::UNBOUND).is_unbound() {
-        sibling!(empty_cell::<C, L>, s);
+        sibling!(empty_cell::<{ C }, { L }>, s);
     }
     next!(s, 2)
 } }
@@ -128,7 +128,7 @@ op! { LoadGlobal(s) {
     let t = f.globals.get().get::<Dict>().table.get().get::<DictTable>();
     let ic = s.cache(2).load(Ordering::Relaxed);
     if ic >> 32 == key(t, HERE) {
-        let v = dict::value_at(t, ic as u32);
+        let v = dict::value_at(t, ic as u32 as usize);
         if !v.is_unbound() {
             s.set(s.a(), v);
             next!(s, 4)
@@ -137,14 +137,14 @@ op! { LoadGlobal(s) {
         let t = f.builtins.get().get::<Dict>().table.get().get::<DictTable>();
         let ic = s.cache(3).load(Ordering::Relaxed);
         if ic >> 32 == key(t, HERE) {
-            let v = dict::value_at(t, ic as u32);
+            let v = dict::value_at(t, ic as u32 as usize);
             if !v.is_unbound() {
                 s.set(s.a(), v);
                 next!(s, 4)
             }
         }
     }
-    sibling!(load_global::<C, L>, s)
+    sibling!(load_global::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -159,37 +159,45 @@ op! {
     }
 }
 
+/// Ids leave the two marking bits free; exhaustion only means that nothing is cached.
+fn usable(id: u32) -> bool {
+    id != 0 && id < 1 << 30
+}
+
+/// Fills a cache word with the entry of `name` in the dict's current table.
+fn remember(th: &mut Thread, d: &Dict, name: Value, cache: &std::sync::atomic::AtomicU64) {
+    if let (id, Some(i)) = dict::cache_entry(&mut th.heap, d, name)
+        && usable(id)
+    {
+        cache.store(((id | HERE) as u64) << 32 | i as u64, Ordering::Relaxed);
+    }
+}
+
 type Caches = (&'static std::sync::atomic::AtomicU64, &'static std::sync::atomic::AtomicU64);
 
 fn global(th: &mut Thread, globals: Value, builtins: Value, name: Value, caches: Option<Caches>) -> R {
-    let g = globals.get::<Dict>();
-    if let Some((i, v)) = dict::entry_index(g, name) {
+    let (g, b) = (globals.get::<Dict>(), builtins.get::<Dict>());
+    if let Some(v) = dict::get_name(g, name) {
         if let Some((c, _)) = caches {
-            let id = dict::cache_id(g);
-            c.store(((id | HERE) as u64) << 32 | i as u64, Ordering::Relaxed);
+            remember(th, g, name, c);
         }
         return Ok(v);
     }
-    let b = builtins.get::<Dict>();
-    // The id is taken before the name is looked up once more, so that an insertion between the two is seen.
-    let id = dict::cache_id(g);
-    if let Some((i, v)) = dict::entry_index(b, name)
-        && dict::entry_index(g, name).is_none()
+    let Some(v) = dict::get_name(b, name) else { return Err(no_name(th, name)) };
+    if let Some((c, d)) = caches
+        && let (id, None) = dict::cache_entry(&mut th.heap, g, name)
+        && usable(id)
     {
-        if let Some((c, d)) = caches {
-            let bid = dict::cache_id(b);
-            d.store(((bid | HERE) as u64) << 32 | i as u64, Ordering::Relaxed);
-            c.store(((id | ABSENT) as u64) << 32, Ordering::Relaxed);
-        }
-        return Ok(v);
+        remember(th, b, name, d);
+        c.store(((id | ABSENT) as u64) << 32, Ordering::Relaxed);
     }
-    Err(no_name(th, name))
+    Ok(v)
 }
 
 #[cold]
 fn no_name(th: &mut Thread, name: Value) -> Raised {
     let message = format!("name '{}' is not defined", text(name));
-    th.name_error(C::NameError, name, &message)
+    th.name_error(Known::NameError, name, &message)
 }
 
 op! { StoreGlobal(s) {
@@ -206,7 +214,7 @@ op! { StoreGlobal(s) {
             }
         }
     }
-    sibling!(store_global::<C, L>, s)
+    sibling!(store_global::<{ C }, { L }>, s)
 } }
 
 op! {
@@ -232,12 +240,9 @@ op! {
             if done {
                 Ok(())
             } else {
-                th.dict_insert(d, name, v).map(|()| {
-                    if let Some((i, _)) = dict::entry_index(d.get::<Dict>(), name) {
-                        let id = dict::cache_id(d.get::<Dict>());
-                        s.cache(2).store(((id | HERE) as u64) << 32 | i as u64, Ordering::Relaxed);
-                    }
-                })
+                let r = th.dict_insert(d, name, v);
+                remember(th, d.get::<Dict>(), name, s.cache(2));
+                r
             }
         })
     }
@@ -262,7 +267,7 @@ fn from_namespace(th: &mut Thread, ns: Value, name: Value) -> R<Option<Value>> {
         return Ok(dict::get_name(d, name));
     }
     let r = th.getitem(ns, name);
-    th.catch(r, C::KeyError)
+    th.catch(r, Known::KeyError)
 }
 
 op! { LoadName(s) {
@@ -326,7 +331,7 @@ op! { LoadBuildClass(s) {
 } }
 
 op! { LoadAssertion(s) {
-    s.set(s.a(), C::AssertionError.v());
+    s.set(s.a(), Known::AssertionError.v());
     next!(s, 1)
 } }
 

@@ -7,16 +7,22 @@
 //! for entry 0 the end of the run of removed entries that begins there, for others the start of the run that ends
 //! there; so taking from either end stays O(1).
 
-use super::cell::{COUNTED, Kind, flag};
-use super::known::{C, S};
-use super::object::{Big, Bytes, Dict, DictTable, Entry, Str};
-use super::space::Mutator;
-use super::value::{INT_MAX, INT_MIN, Value};
-use super::{Full, Make, text};
+mod bulk;
+mod names;
+
+pub use bulk::{copy, merge, snapshot};
+pub use names::{
+    Look, cache_entry, cache_id, entry_index, get_name, get_str, insert_name, look_str, remove_name,
+};
+
+use crate::heap::cell::{COUNTED, Kind, flag};
+use crate::heap::known::{C, S};
+use crate::heap::object::{Big, Bytes, Dict, DictTable, Entry, Str};
+use crate::heap::space::Mutator;
+use crate::heap::value::{INT_MAX, INT_MIN, Value};
+use crate::heap::{Full, Make};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The next id for global caches; 0 is "none".
-static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 /// Index words count entries in 32 bits.
 const MAX_SIZE: usize = 1 << 31;
 
@@ -30,17 +36,6 @@ impl AsMut<Mutator> for Mutator {
 #[inline(always)]
 pub fn fold(hash: i64) -> i64 {
     if (INT_MIN..=INT_MAX).contains(&hash) { hash } else { ((hash << 2) >> 2) ^ (hash >> 62) }
-}
-
-/// What a look-up by text found without asking user code.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Look {
-    /// The value.
-    Found(Value),
-    /// The key is not there.
-    Absent,
-    /// A stored key of equal hash may be equal by a method of its class: use [`find`].
-    Unsure,
 }
 
 /// Equality of keys by the builtin rules; `None` where a class may say otherwise (or deeper comparison is needed).
@@ -474,111 +469,10 @@ pub fn contains<M, E>(
     Ok(find(m, d, hash, key, eq)?.is_some())
 }
 
-/// The value of a (flat) text key, without user code.
-#[inline]
-pub fn look_str(d: &Dict, key: Value) -> Look {
-    let t = d.table();
-    match seek(t, text::hash_of(key.get::<Str>()), key) {
-        Seek::Hit(i) => t.at(i).value.get().bound().map_or(Look::Absent, Look::Found),
-        Seek::Miss => Look::Absent,
-        Seek::Ask => Look::Unsure,
-    }
-}
-
-/// The entry of an interned name. Keys of script classes count as equal only where their base value is that text.
-#[inline]
-pub fn entry_index(t: &DictTable, name: Value) -> Option<usize> {
-    let hash = text::hash_of(name.get::<Str>());
-    let mut p = Probe::new(hash, t.index_mask());
-    loop {
-        let n = t.index(p.at).load(Ordering::Acquire) as usize;
-        if n == 0 {
-            return None;
-        }
-        let e = t.at(n - 1);
-        let k = e.key.get();
-        if k == name || e.hash.get() == Value::int(hash) && same(k.base(), name) == Some(true) {
-            return Some(n - 1);
-        }
-        p.next();
-    }
-}
-
-/// The value of an interned name in a namespace (see [`entry_index`]).
-#[inline]
-pub fn get_name(d: &Dict, name: Value) -> Option<Value> {
-    let t = d.table();
-    value_at(t, entry_index(t, name)?).bound()
-}
-
 /// The value of entry `i` of this table, unbound if removed. `i` came from this same table.
 #[inline(always)]
 pub fn value_at(t: &DictTable, i: usize) -> Value {
     t.at(i).value.get()
-}
-
-/// Sets the value of an interned name.
-pub fn insert_name(m: &mut Mutator, d: &Dict, name: Value, value: Value) -> Make<()> {
-    let hash = text::hash_of(name.get::<Str>());
-    loop {
-        let spare = spare(m, d, hash, name)?;
-        m.lock(&d.h);
-        let t = d.table();
-        let done = match entry_index(t, name) {
-            Some(i) => {
-                t.at(i).value.set(value);
-                true
-            }
-            None if make_room(d, spare) => {
-                append(d, hash, name, value);
-                true
-            }
-            None => false,
-        };
-        m.unlock(&d.h);
-        if done {
-            return Ok(());
-        }
-    }
-}
-
-/// Removes an interned name; its value if it was there.
-pub fn remove_name(m: &mut Mutator, d: &Dict, name: Value) -> Option<Value> {
-    m.lock(&d.h);
-    let t = d.table();
-    let old = entry_index(t, name).map(|i| take(d, t, i).1);
-    m.unlock(&d.h);
-    old
-}
-
-/// Id of the current table for global caches, given at the first asking; 0 when ids have run out. Ask before
-/// the look-up that the cache is to remember: a key added in between makes the id stale.
-pub fn cache_id(m: &mut Mutator, d: &Dict) -> u32 {
-    m.lock(&d.h);
-    let id = table_id(d.table());
-    m.unlock(&d.h);
-    id
-}
-
-/// Id of the current table, and the entry of `name` in that same table.
-pub fn cache_entry(m: &mut Mutator, d: &Dict, name: Value) -> (u32, Option<usize>) {
-    m.lock(&d.h);
-    let t = d.table();
-    let found = (table_id(t), entry_index(t, name));
-    m.unlock(&d.h);
-    found
-}
-
-fn table_id(t: &DictTable) -> u32 {
-    let id = t.cache_id();
-    if id != 0 {
-        return id;
-    }
-    let Ok(fresh) = NEXT_ID.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_add(1)) else {
-        return 0;
-    };
-    // The table without room belongs to many dicts, so the lock of one does not keep others out.
-    if t.id.cas(Value::int(0), Value::int(fresh as i64)) { fresh } else { t.cache_id() }
 }
 
 /// Sets the value of the key; the old value if it was there. Keys keep their place and identity.
@@ -728,93 +622,6 @@ pub fn clear(m: &mut Mutator, d: &Dict) {
     d.table.set(S::empty_table.v());
     d.used.set(0);
     m.unlock(&d.h);
-}
-
-/// A new dict of the same entries.
-pub fn copy(m: &mut Mutator, d: &Dict) -> Make {
-    let (t, used) = snapshot(m, d)?;
-    wrap(m, t, used)
-}
-
-/// A table of the entries as they stand at one moment, nobody else's, and their number.
-pub fn snapshot(m: &mut Mutator, d: &Dict) -> Make<(Value, usize)> {
-    loop {
-        let (t, used) = (d.table(), d.len());
-        if used == 0 {
-            return Ok((S::empty_table.v(), 0));
-        }
-        let size = if t.filled() == used { t.index_mask() + 1 } else { size_for(used)? };
-        let (v, made) = new_table(m, size)?;
-        m.lock(&d.h);
-        let (t, used) = (d.table(), d.len());
-        let fits = used <= made.capacity();
-        if fits {
-            copy_entries(made, t, used);
-        }
-        m.unlock(&d.h);
-        if fits {
-            return Ok((v, used));
-        }
-    }
-}
-
-fn copy_entries(made: &DictTable, t: &DictTable, used: usize) {
-    if t.filled() != used || t.index_mask() != made.index_mask() {
-        write_live(made, t, usize::MAX);
-        return;
-    }
-    for i in 0..used {
-        let (from, to) = (t.at(i), made.at(i));
-        to.hash.set(from.hash.get());
-        to.key.set(from.key.get());
-        to.value.set(from.value.get());
-    }
-    for i in 0..=t.index_mask() {
-        made.index(i).store(t.index(i).load(Ordering::Relaxed), Ordering::Relaxed);
-    }
-    made.fill.set(Value::int(used as i64));
-}
-
-/// Puts the entries of `from` into `d`; `replace` says whether they win over those that are there.
-/// `eq(m, stored, key)` compares.
-pub fn merge<M: AsMut<Mutator>, E: From<Full>>(
-    m: &mut M,
-    d: &Dict,
-    from: &Dict,
-    replace: bool,
-    mut eq: impl FnMut(&mut M, Value, Value) -> Result<bool, E>,
-) -> Result<(), E> {
-    if std::ptr::eq(d, from) || from.is_empty() {
-        return Ok(());
-    }
-    let h = m.as_mut();
-    let table = if h.shared || d.is_empty() { snapshot(h, from)?.0 } else { from.table.get() };
-    let t = table.get::<DictTable>();
-    h.lock(&d.h);
-    let adopt = d.is_empty() && t.filled() > 0 && !std::ptr::eq(t, from.table());
-    if adopt {
-        d.table.set(table);
-        d.used.set(t.filled());
-    }
-    h.unlock(&d.h);
-    if adopt {
-        return Ok(());
-    }
-    let end = t.filled();
-    let mut at = 0;
-    while let Some((i, key, value)) = next_entry(t, at) {
-        if i >= end {
-            break;
-        }
-        at = i + 1;
-        let Some(hash) = t.at(i).hash.get().is_int().then(|| t.at(i).hash.get().as_int()) else { continue };
-        if replace {
-            insert(m, d, hash, key, value, |m, stored| eq(m, stored, key))?;
-        } else {
-            set_default(m, d, hash, key, value, |m, stored| eq(m, stored, key))?;
-        }
-    }
-    Ok(())
 }
 
 /// The first live entry at or after position `at`: (its position, key, value). Go on with position + 1.

@@ -1,0 +1,508 @@
+//! Import: modules by name from the native list, the embedded library and the search path, each under a lock of its
+//! own. Invariant: `sys.modules` holds a module before its body runs; a circular import between threads does not wait
+//! for a module whose importer waits for us.
+
+use super::native::Def;
+use super::slots::ModuleDef;
+use super::thread::{R, Raised, Thread};
+use super::{attr, class, door, load};
+use crate::code::{Flags, Mode, compile};
+use crate::heap::cell::ALL;
+use crate::heap::known::{C, N, S};
+use crate::heap::object::*;
+use crate::heap::{Kind, Value};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// What the runtime can import without a file.
+pub struct Library {
+    /// Modules in Rust.
+    pub natives: &'static [&'static ModuleDef],
+    /// Modules of the library in minipy: name (`a.b`, a package's own file under `a.__init__`), source.
+    pub sources: &'static [(&'static str, &'static str)],
+}
+
+static LIBRARY: OnceLock<Library> = OnceLock::new();
+static SOURCES: Mutex<Option<HashMap<String, Arc<str>>>> = Mutex::new(None);
+/// Modules whose bodies run: name to the number of the importing thread.
+static LOADING: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
+/// Key of the one wait queue of importers: a finished body wakes them all and each looks again.
+const LOCK_KEY: u64 = 0x1_4d50_0001;
+/// Which module each thread waits for.
+static WAITING: Mutex<Option<HashMap<u32, String>>> = Mutex::new(None);
+
+/// Hands the module lists to the machine (once, by the shell).
+pub fn set_library(library: Library) {
+    let _ = LIBRARY.set(library);
+}
+
+/// Remembers the text behind a file name, for tracebacks.
+pub fn remember_source(filename: &str, text: &str) {
+    SOURCES.lock().unwrap().get_or_insert_default().insert(filename.to_string(), Arc::from(text));
+}
+
+/// The text behind a file name: what was compiled, or the file.
+pub fn source(filename: &str) -> Option<Arc<str>> {
+    if let Some(t) = SOURCES.lock().unwrap().as_ref().and_then(|s| s.get(filename)) {
+        return Some(t.clone());
+    }
+    std::fs::read(filename).ok().map(|b| Arc::from(String::from_utf8_lossy(&b).as_ref()))
+}
+
+/// A new module object.
+pub fn new_module(th: &mut Thread, name: &str) -> R {
+    let dict = th.heap.new_dict()?;
+    let name = th.intern(name)?;
+    let (v, m) = th.heap.new::<Module>(C::module.shape(), ALL, 0)?;
+    m.dict.set(dict);
+    m.name.set(name);
+    th.dict_insert(dict, N::__name__.v(), name)?;
+    for n in [N::__doc__, N::__package__, N::__loader__, N::__spec__] {
+        th.dict_insert(dict, n.v(), Value::NONE)?;
+    }
+    Ok(v)
+}
+
+/// A native module's object, filled.
+pub fn native_module(th: &mut Thread, def: &'static ModuleDef) -> R {
+    let v = new_module(th, def.name)?;
+    let dict = v.get::<Module>().dict.get();
+    if !def.doc.is_empty() {
+        let doc = th.str(def.doc)?;
+        th.dict_insert(dict, N::__doc__.v(), doc)?;
+    }
+    let owner = v.get::<Module>().name.get();
+    for f in def.functions {
+        add_function(th, dict, f, owner)?;
+    }
+    (def.fill)(th, dict)?;
+    Ok(v)
+}
+
+/// Adds a native function to a namespace; `owner` is the module's name.
+pub fn add_function(th: &mut Thread, dict: Value, def: &'static Def, owner: Value) -> R<()> {
+    let f = th.native(def, Value::UNBOUND, owner)?;
+    let name = th.intern(def.name)?;
+    th.dict_insert(dict, name, f)
+}
+
+/// Attribute of a module: its namespace, then its own `__getattr__` (PEP 562).
+pub fn module_get(th: &mut Thread, o: Value, name: Value) -> R {
+    if let Some(v) = attr::try_get(th, o, name)? {
+        return Ok(v);
+    }
+    let dict = o.get::<Module>().dict.get();
+    if let Some(f) = th.dict_get_name(dict, N::__getattr__.v()) {
+        return th.call(f, &[name]);
+    }
+    let module = o.get::<Module>().name.get();
+    let (m, n) = (th.text_of(module)?, th.text_of(name)?);
+    let loading = LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(&m));
+    let text = if loading {
+        format!("partially initialized module '{m}' has no attribute '{n}' (most likely due to a circular import)")
+    } else {
+        format!("module '{m}' has no attribute '{n}'")
+    };
+    Err(th.attribute_error(o, name, &text))
+}
+
+// ---------------------------------------------------------------------------------------------------------- statements
+
+fn import_error(th: &mut Thread, class: C, text: &str, name: &str) -> Raised {
+    let r = th.raise(class, text);
+    if let Ok(n) = th.str(name)
+        && let Some(e) = th.raised.cast::<Exception>()
+    {
+        e.x0.set(n);
+    }
+    r
+}
+
+/// `import name` and `from name import ...`: the top package, or the module itself with a from-list.
+pub fn import_name(th: &mut Thread, globals: Value, name: Value, fromlist: Value, level: usize) -> R {
+    // A replaced `__import__` is honoured.
+    let key = N::__import__.v();
+    if let Some(f) = th.builtin(key)
+        && !f.is_kind(Kind::Native)
+    {
+        let level = Value::int(level as i64);
+        return th.call(f, &[name, globals, Value::NONE, fromlist, level]);
+    }
+    import(th, globals, name, fromlist, level)
+}
+
+/// `__import__`.
+pub fn import(th: &mut Thread, globals: Value, name: Value, fromlist: Value, level: usize) -> R {
+    let text = th.text_of(name)?;
+    let full = if level > 0 { absolute(th, globals, &text, level)? } else { text.clone() };
+    if full.is_empty() {
+        return Err(th.value_error("Empty module name"));
+    }
+    let module = import_full(th, &full)?;
+    let wants_parts = !fromlist.is_none() && !fromlist.is_unbound() && th.len(fromlist)? > 0;
+    if !wants_parts {
+        if level == 0 {
+            let top = full.split('.').next().unwrap_or(&full);
+            return import_full(th, top);
+        }
+        let top = text.split('.').next().unwrap_or("");
+        let cut = full.len() - (text.len() - top.len());
+        return import_full(th, full[..cut].trim_end_matches('.'));
+    }
+    // `from package import module`.
+    if module.is_kind(Kind::Module) && th.dict_get_name(module.get::<Module>().dict.get(), N::__path__.v()).is_some() {
+        let names = th.to_tuple(fromlist)?;
+        for n in names.get::<Tuple>().iter() {
+            let n = th.text_of(n)?;
+            if n == "*" {
+                continue;
+            }
+            let key = th.intern(&n)?;
+            if th.dict_get_name(module.get::<Module>().dict.get(), key).is_none() {
+                let sub = format!("{full}.{n}");
+                if let Err(e) = import_full(th, &sub) {
+                    let missing = th.raised_is(C::ModuleNotFoundError)
+                        && th.raised.cast::<Exception>().is_some_and(|x| is_text(x.x0.get(), &sub));
+                    if !missing {
+                        return Err(e);
+                    }
+                    th.take_raised();
+                }
+            }
+        }
+    }
+    Ok(module)
+}
+
+fn is_text(v: Value, text: &str) -> bool {
+    v.cast::<Str>().is_some_and(|s| s.bytes() == text.as_bytes())
+}
+
+fn absolute(th: &mut Thread, globals: Value, name: &str, level: usize) -> R<String> {
+    let mut package = match th.dict_get_name(globals, N::__package__.v()) {
+        Some(p) if !p.is_none() => th.text_of(p)?,
+        _ => {
+            let n = th.dict_get_name(globals, N::__name__.v()).unwrap_or(Value::NONE);
+            let n = if n.is_none() { String::new() } else { th.text_of(n)? };
+            if th.dict_get_name(globals, N::__path__.v()).is_some() {
+                n
+            } else {
+                n.rsplit_once('.').map_or(String::new(), |p| p.0.to_string())
+            }
+        }
+    };
+    if package.is_empty() {
+        return Err(th.raise(C::ImportError, "attempted relative import with no known parent package"));
+    }
+    for _ in 1..level {
+        package = match package.rsplit_once('.') {
+            Some((p, _)) => p.to_string(),
+            None => return Err(th.raise(C::ImportError, "attempted relative import beyond top-level package")),
+        };
+    }
+    Ok(if name.is_empty() { package } else { format!("{package}.{name}") })
+}
+
+/// `from module import name`.
+pub fn import_from(th: &mut Thread, module: Value, name: Value) -> R {
+    if let Some(v) = th.getattr_opt(module, name)? {
+        return Ok(v);
+    }
+    let text = th.text_of(name)?;
+    let owner = match th.getattr_opt(module, N::__name__.v())? {
+        Some(n) => th.str_text(n)?,
+        None => "<unknown module name>".to_string(),
+    };
+    let sub = th.intern(&format!("{owner}.{text}"))?;
+    if let Some(m) = th.dict_get_name(S::modules.v(), sub) {
+        return Ok(m);
+    }
+    let file = match th.getattr_opt(module, N::__file__.v())? {
+        Some(f) if !f.is_none() => th.str_text(f)?,
+        _ => "unknown location".to_string(),
+    };
+    let loading = LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(&owner));
+    let message = if loading {
+        format!(
+            "cannot import name '{text}' from partially initialized module '{owner}' \
+             (most likely due to a circular import) ({file})"
+        )
+    } else {
+        format!("cannot import name '{text}' from '{owner}' ({file})")
+    };
+    let r = import_error(th, C::ImportError, &message, &owner);
+    if let Some(e) = th.raised.cast::<Exception>() {
+        e.x2.set(name);
+        e.x3.set(module);
+    }
+    Err(r)
+}
+
+/// `from module import *`.
+pub fn import_star(th: &mut Thread, module: Value, into: Value) -> R<()> {
+    let dict = match module.cast::<Module>() {
+        Some(m) => m.dict.get(),
+        None => th.getattr(module, N::__dict__.v())?,
+    };
+    let all = th.getattr_opt(module, N::__all__.v())?;
+    let names = match all {
+        Some(a) => th.to_tuple(a)?,
+        None => {
+            let pairs = th.dict_pairs(dict)?;
+            let t = pairs.get::<Tuple>();
+            let keys = th.list_with(t.len() / 2)?;
+            for i in 0..t.len() / 2 {
+                let k = t.at(2 * i);
+                if k.cast::<Str>().is_some_and(|s| !s.bytes().starts_with(b"_")) {
+                    crate::heap::list::push(&mut th.heap, keys.get::<List>(), k)?;
+                }
+            }
+            th.to_tuple(keys)?
+        }
+    };
+    for n in names.get::<Tuple>().iter() {
+        let n = th.attr_name(n)?;
+        let v = th.getattr(module, n)?;
+        th.dict_insert(into, n, v)?;
+    }
+    Ok(())
+}
+
+// --------------------------------------------------------------------------------------------------------------- finding
+
+enum Found {
+    Native(&'static ModuleDef),
+    Source { text: String, file: String, package: bool, library: bool },
+}
+
+/// The module of that full name, its parents first.
+pub fn import_full(th: &mut Thread, full: &str) -> R {
+    let mut parent = Value::NONE;
+    let mut at = 0;
+    loop {
+        let end = full[at..].find('.').map_or(full.len(), |i| at + i);
+        let name = &full[..end];
+        let module = import_one(th, name, parent)?;
+        if end == full.len() {
+            return Ok(module);
+        }
+        parent = module;
+        at = end + 1;
+    }
+}
+
+fn import_one(th: &mut Thread, name: &str, parent: Value) -> R {
+    let key = th.intern(name)?;
+    let modules = S::modules.v();
+    wait_for(th, name)?;
+    if let Some(m) = th.dict_get_name(modules, key) {
+        if m.is_none() {
+            let text = format!("import of {name} halted; None in sys.modules");
+            return Err(import_error(th, C::ModuleNotFoundError, &text, name));
+        }
+        return Ok(m);
+    }
+    let path = if parent.is_none() {
+        Value::NONE
+    } else {
+        match th.getattr_opt(parent, N::__path__.v())? {
+            Some(p) => p,
+            None => {
+                let package = name.rsplit_once('.').map_or("", |p| p.0);
+                let text = format!("No module named '{name}'; '{package}' is not a package");
+                return Err(import_error(th, C::ModuleNotFoundError, &text, name));
+            }
+        }
+    };
+    let Some(found) = find(th, name, path)? else {
+        let text = format!("No module named '{name}'");
+        return Err(import_error(th, C::ModuleNotFoundError, &text, name));
+    };
+    LOADING.lock().unwrap().get_or_insert_default().insert(name.to_string(), th.shared.number);
+    let r = run_module(th, name, key, found);
+    LOADING.lock().unwrap().get_or_insert_default().remove(name);
+    super::wait::wake_all(LOCK_KEY, || ());
+    let module = r?;
+    if let Some((_, last)) = name.rsplit_once('.') {
+        let last = th.intern(last)?;
+        th.setattr(parent, last, module)?;
+    }
+    Ok(module)
+}
+
+/// Waits while another thread runs the module's body, unless that thread (transitively) waits for us.
+fn wait_for(th: &mut Thread, name: &str) -> R<()> {
+    loop {
+        let me = th.shared.number;
+        let owner = LOADING.lock().unwrap().as_ref().and_then(|l| l.get(name).copied());
+        let Some(owner) = owner.filter(|o| *o != me) else { return Ok(()) };
+        let mut at = owner;
+        let circular = loop {
+            let next = WAITING.lock().unwrap().as_ref().and_then(|w| w.get(&at).cloned());
+            match next.and_then(|m| LOADING.lock().unwrap().as_ref().and_then(|l| l.get(&m).copied())) {
+                Some(o) if o == me => break true,
+                Some(o) if o != at => at = o,
+                _ => break false,
+            }
+        };
+        if circular {
+            return Ok(());
+        }
+        WAITING.lock().unwrap().get_or_insert_default().insert(me, name.to_string());
+        let mut still = || LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(name));
+        let what = door::What { kind: door::Kind::Import, object: LOCK_KEY, deadline: None, still: Some(&mut still) };
+        let woken = door::wait(th, what);
+        WAITING.lock().unwrap().get_or_insert_default().remove(&me);
+        if woken == door::Woken::Signal {
+            super::signal::run_pending(th)?;
+        }
+    }
+}
+
+fn find(th: &mut Thread, name: &str, path: Value) -> R<Option<Found>> {
+    let library = LIBRARY.get();
+    if let Some(l) = library {
+        if let Some(d) = l.natives.iter().find(|d| d.name == name) {
+            return Ok(Some(Found::Native(d)));
+        }
+        for (suffix, package) in [("", false), (".__init__", true)] {
+            let wanted = format!("{name}{suffix}");
+            if let Some((_, text)) = l.sources.iter().find(|(n, _)| *n == wanted) {
+                let file = format!("<stdlib>/{}.mp", wanted.replace('.', "/"));
+                return Ok(Some(Found::Source { text: text.to_string(), file, package, library: true }));
+            }
+        }
+    }
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let path = if path.is_none() {
+        match th.dict_get_name(S::sys.v(), N::path.v()) {
+            Some(p) => p,
+            None => return Ok(None),
+        }
+    } else {
+        path
+    };
+    let entries = th.to_tuple(path)?;
+    for entry in entries.get::<Tuple>().iter() {
+        let Ok(dir) = th.text_of(entry) else {
+            th.take_raised();
+            continue;
+        };
+        let dir = if dir.is_empty() { PathBuf::from(".") } else { PathBuf::from(dir) };
+        for ext in ["mp", "py"] {
+            for (file, package) in
+                [(dir.join(last).join(format!("__init__.{ext}")), true), (dir.join(format!("{last}.{ext}")), false)]
+            {
+                if file.is_file() {
+                    let bytes = match std::fs::read(&file) {
+                        Ok(b) => b,
+                        Err(e) => {
+                            let shown = th.str(&file.to_string_lossy())?;
+                            return Err(th.os_error(e.raw_os_error().unwrap_or(libc::EIO), shown));
+                        }
+                    };
+                    let file = absolute_path(&file);
+                    let text = match String::from_utf8(bytes) {
+                        Ok(t) => t,
+                        Err(_) => {
+                            let text = format!("(unicode error) '{file}' is not UTF-8 text");
+                            return Err(th.raise(C::SyntaxError, &text));
+                        }
+                    };
+                    return Ok(Some(Found::Source { text, file, package, library: false }));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn absolute_path(p: &Path) -> String {
+    std::path::absolute(p).unwrap_or_else(|_| p.to_path_buf()).to_string_lossy().into_owned()
+}
+
+fn run_module(th: &mut Thread, name: &str, key: Value, found: Found) -> R {
+    let modules = S::modules.v();
+    match found {
+        Found::Native(def) => {
+            let m = native_module(th, def)?;
+            th.dict_insert(modules, key, m)?;
+            Ok(m)
+        }
+        Found::Source { text, file, package, library } => {
+            let m = new_module(th, name)?;
+            let dict = m.get::<Module>().dict.get();
+            let shown = th.str(&file)?;
+            th.dict_insert(dict, N::__file__.v(), shown)?;
+            let parent = if package { name } else { name.rsplit_once('.').map_or("", |p| p.0) };
+            let parent = th.intern(parent)?;
+            th.dict_insert(dict, N::__package__.v(), parent)?;
+            if package {
+                let dir = file.rsplit_once('/').map_or("", |p| p.0).to_string();
+                let dir = th.str(&dir)?;
+                let list = th.list(&[dir])?;
+                th.dict_insert(dict, N::__path__.v(), list)?;
+            }
+            th.dict_insert(dict, N::__builtins__.v(), S::builtins.v())?;
+            th.dict_insert(modules, key, m)?;
+            if let Err(e) = run_source(th, &text, &file, dict, library) {
+                let raised = std::mem::replace(&mut th.raised, Value::UNBOUND);
+                let mark = th.keep(raised);
+                th.dict_remove_name(modules, key)?;
+                th.drop_kept(mark);
+                th.raised = raised;
+                return Err(e);
+            }
+            // The body may have replaced its own entry.
+            Ok(th.dict_get_name(modules, key).unwrap_or(m))
+        }
+    }
+}
+
+/// Compiles and runs module text in a namespace.
+pub fn run_source(th: &mut Thread, text: &str, file: &str, globals: Value, library: bool) -> R<()> {
+    let code = compile_text(th, text, file, Mode::Exec { namespace: false }, library)?;
+    let f = load::module_function(th, &code, globals)?;
+    th.call(f, &[]).map(drop)
+}
+
+/// Compiles text; faults become SyntaxError.
+pub fn compile_text(
+    th: &mut Thread,
+    text: &str,
+    file: &str,
+    mode: Mode,
+    library: bool,
+) -> R<Arc<crate::code::data::Code>> {
+    remember_source(file, text);
+    let grammar = match mode {
+        Mode::Eval { .. } => minipy_grammar::Mode::Eval,
+        Mode::Interactive => minipy_grammar::Mode::Interactive,
+        _ => minipy_grammar::Mode::File,
+    };
+    let tree = match minipy_grammar::parse(text, grammar) {
+        Ok(t) => t,
+        Err(faults) => return Err(super::show::syntax_error(th, text, file, &faults)),
+    };
+    let here = 0u8;
+    let left = (&raw const here as usize).saturating_sub(th.native_limit);
+    let flags = Flags { library, stack: (left / 2).min(Flags::default().stack), ..Flags::default() };
+    match compile(&tree, text, file, mode, flags) {
+        Ok(c) => Ok(c),
+        Err(wrong) => Err(super::show::wrong_code(th, text, file, &wrong)),
+    }
+}
+
+/// Whether a class of natives is shown by a module (used by `help`).
+pub fn is_module(v: Value) -> bool {
+    v.is_kind(Kind::Module) || class::is_instance(v, C::module)
+}
+
+/// Whether a library module of that name exists (for hints).
+pub fn is_library_module(name: &str) -> bool {
+    LIBRARY.get().is_some_and(|l| {
+        l.natives.iter().any(|d| d.name == name)
+            || l.sources.iter().any(|(n, _)| *n == name || n.strip_suffix(".__init__") == Some(name))
+    })
+}

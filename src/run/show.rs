@@ -1,0 +1,512 @@
+//! Exceptions as text: tracebacks with source lines and carets, chained causes, suggestions. The layout is CPython
+//! 3.14's. Invariant: (code, word) becomes text only here.
+
+use super::class::{class_of, is_instance};
+use super::frame::code_of;
+use super::import;
+use super::thread::{R, Raised, Thread};
+use crate::code::data::{Pos, flag};
+use crate::heap::known::{C, N};
+use crate::heap::object::*;
+use crate::heap::{Kind, Value};
+use minipy_grammar::{Fault, Faults, LineIndex};
+
+/// Writes text to descriptor 2 at once.
+pub fn stderr(th: &mut Thread, text: &str) {
+    let mut rest = text.as_bytes();
+    th.heap.blocking(|| {
+        while !rest.is_empty() {
+            // SAFETY: the slice is valid for its length.
+            let n = unsafe { libc::write(2, rest.as_ptr().cast(), rest.len()) };
+            if n < 0 {
+                if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted {
+                    continue;
+                }
+                break;
+            }
+            rest = &rest[n as usize..];
+        }
+    });
+}
+
+/// `repr(v)` for a message, whatever happens.
+pub fn short_repr(th: &mut Thread, v: Value) -> String {
+    match th.repr_text(v) {
+        Ok(t) => t,
+        Err(Raised) => {
+            th.take_raised();
+            format!("<{} object>", th.type_name(v))
+        }
+    }
+}
+
+/// Adds a note to the exception under way.
+pub fn add_note(th: &mut Thread, note: &str) {
+    let exc = th.raised;
+    if exc.is_kind(Kind::Exception)
+        && let Ok(n) = th.str(note)
+    {
+        th.raised = Value::UNBOUND;
+        let mark = th.keep(exc);
+        if th.call_method(exc, N::add_note, &[n]).is_err() {
+            th.take_raised();
+        }
+        th.drop_kept(mark);
+        th.raised = exc;
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------- tracebacks
+
+/// The whole report of an exception, chained ones first.
+pub fn exception_text(th: &mut Thread, exc: Value) -> String {
+    let mut seen = Vec::new();
+    let mut out = String::new();
+    chain(th, exc, &mut seen, &mut out);
+    out
+}
+
+fn chain(th: &mut Thread, exc: Value, seen: &mut Vec<u64>, out: &mut String) {
+    seen.push(exc.0);
+    if let Some(e) = exc.cast::<Exception>() {
+        let cause = e.cause.get();
+        let context = e.context.get();
+        if cause.is_kind(Kind::Exception) && !seen.contains(&cause.0) {
+            chain(th, cause, seen, out);
+            out.push_str(
+                "\nThe above exception was the direct cause of the following exception:\n\n",
+            );
+        } else if context.is_kind(Kind::Exception)
+            && e.suppress.get() != Value::TRUE
+            && cause.is_none()
+            && !seen.contains(&context.0)
+        {
+            chain(th, context, seen, out);
+            out.push_str(
+                "\nDuring handling of the above exception, another exception occurred:\n\n",
+            );
+        }
+    }
+    one(th, exc, out, 0);
+}
+
+fn one(th: &mut Thread, exc: Value, out: &mut String, depth: usize) {
+    let group = is_instance(exc, C::BaseExceptionGroup);
+    let tb = exc.cast::<Exception>().map_or(Value::NONE, |e| e.traceback.get());
+    let mut text = String::new();
+    if !tb.is_none() {
+        text.push_str(if group && depth == 0 {
+            "  + Exception Group Traceback (most recent call last):\n"
+        } else if group {
+            "Exception Group Traceback (most recent call last):\n"
+        } else {
+            "Traceback (most recent call last):\n"
+        });
+        let mut body = String::new();
+        frames(th, tb, &mut body);
+        if group && depth == 0 {
+            body = body.lines().map(|l| format!("  | {l}\n")).collect();
+        }
+        text.push_str(&body);
+    }
+    let mut last = only(th, exc);
+    if group && depth == 0 {
+        let lead = if tb.is_none() { "  + " } else { "  | " };
+        last = last.lines().enumerate().map(|(i, l)| format!("{}{l}\n", if i == 0 { lead } else { "  | " })).collect();
+    }
+    text.push_str(&last);
+    if group {
+        members(th, exc, &mut text, depth);
+    }
+    out.push_str(&text);
+}
+
+/// The exceptions of a group, indented and numbered.
+fn members(th: &mut Thread, exc: Value, out: &mut String, depth: usize) {
+    let Ok(Some(list)) = th.getattr_opt(exc, N::exceptions.v()) else { return };
+    let Ok(t) = th.to_tuple(list) else { return };
+    let t = t.get::<Tuple>();
+    let pad = "  ".repeat(depth + 1);
+    for (i, e) in t.iter().enumerate() {
+        let lead = if i == 0 { "+-+" } else { "  +" };
+        out.push_str(&format!("{pad}{lead}---------------- {} ----------------\n", i + 1));
+        let mut inner = String::new();
+        one(th, e, &mut inner, depth + 1);
+        for l in inner.lines() {
+            if l.trim_start().starts_with("+-") || l.trim_start().starts_with("+--") {
+                out.push_str(&format!("{l}\n"));
+            } else {
+                out.push_str(&format!("{pad}  | {l}\n"));
+            }
+        }
+    }
+    if depth == 0 || !t.is_empty() {
+        out.push_str(&format!("{pad}  +------------------------------------\n"));
+    }
+}
+
+/// The entries of a traceback, repeated ones folded as CPython does.
+pub fn frames(th: &mut Thread, tb: Value, out: &mut String) {
+    let mut at = tb;
+    let mut previous: Option<(u64, i64)> = None;
+    let mut repeats = 0;
+    while let Some(t) = at.cast::<Traceback>() {
+        let line = t.line.get().as_int();
+        let here = (t.func.get().0, line);
+        if previous == Some(here) {
+            repeats += 1;
+        } else {
+            folded(repeats, out);
+            repeats = 0;
+            previous = Some(here);
+        }
+        if repeats < 3 {
+            entry(th, t, out);
+        }
+        at = t.next.get();
+    }
+    folded(repeats, out);
+}
+
+fn folded(repeats: usize, out: &mut String) {
+    if repeats > 2 {
+        let n = repeats - 2;
+        let s = if n == 1 { "" } else { "s" };
+        out.push_str(&format!("  [Previous line repeated {n} more time{s}]\n"));
+    }
+}
+
+fn entry(_th: &mut Thread, t: &Traceback, out: &mut String) {
+    let Some(f) = t.func.get().cast::<Function>() else { return };
+    let code = code_of(f);
+    let line = t.line.get().as_int() as u32;
+    out.push_str(&format!("  File \"{}\", line {line}, in {}\n", code.filename, code.name));
+    let word = t.word.get().as_int();
+    let pos = if word >= 0 { code.position(word as u32) } else { Pos { line, end_line: line, ..Pos::default() } };
+    if code.flags & flag::LIBRARY != 0 {
+        return;
+    }
+    if let Some(text) = import::source(&code.filename) {
+        source_lines(&text, pos, out);
+    }
+}
+
+fn width(s: &str) -> usize {
+    minipy_grammar::display_width(s)
+}
+
+/// The source line of a position, and carets under the part that failed unless that is the whole line.
+fn source_lines(text: &str, pos: Pos, out: &mut String) {
+    let Some(line) = text.lines().nth(pos.line.max(1) as usize - 1) else { return };
+    let stripped = line.trim();
+    if stripped.is_empty() {
+        return;
+    }
+    let indent = line.len() - line.trim_start().len();
+    let ok = |i: usize| i <= line.len() && line.is_char_boundary(i);
+    let (start, mut end) = (pos.col as usize, pos.end_col as usize);
+    let many = pos.end_line > pos.line;
+    if many {
+        end = line.trim_end().len();
+    }
+    out.push_str(&format!("    {stripped}\n"));
+    if pos.col == 0 && pos.end_col == 0 || !ok(start) || !ok(end) || end <= start || start < indent {
+        return;
+    }
+    let end = end.min(line.trim_end().len());
+    let marks = if many { None } else { crate::code::anchors::anchors(&line[start..end]) };
+    let carets = match marks {
+        Some((a, b)) => {
+            let (x, y, z) = (&line[start..start + a], &line[start + a..start + b], &line[start + b..end]);
+            format!("{}{}{}", "~".repeat(width(x)), "^".repeat(width(y)), "~".repeat(width(z)))
+        }
+        None => {
+            if start == indent && end == line.trim_end().len() {
+                return;
+            }
+            "^".repeat(width(&line[start..end]))
+        }
+    };
+    out.push_str(&format!("    {}{carets}\n", " ".repeat(width(&line[indent..start]))));
+}
+
+/// `Name: message` with notes and suggestions, as the last lines of a report.
+pub fn only(th: &mut Thread, exc: Value) -> String {
+    let class = class_of(exc);
+    let name = class_label(th, class);
+    if is_instance(exc, C::SyntaxError)
+        && let Some(text) = syntax_text(th, exc, &name)
+    {
+        return text;
+    }
+    let message = match th.str_text(exc) {
+        Ok(m) => m,
+        Err(Raised) => {
+            th.take_raised();
+            "<exception str() failed>".to_string()
+        }
+    };
+    let mut out = if message.is_empty() { name } else { format!("{name}: {message}") };
+    if let Some(s) = suggestion(th, exc) {
+        out.push_str(&s);
+    }
+    out.push('\n');
+    notes(th, exc, &mut out);
+    out
+}
+
+fn notes(th: &mut Thread, exc: Value, out: &mut String) {
+    if let Some(list) = super::attr::own(exc, N::__notes__.v())
+        && let Ok(t) = th.to_tuple(list)
+    {
+        for n in t.get::<Tuple>().iter() {
+            match th.str_text(n) {
+                Ok(n) => out.push_str(&format!("{n}\n")),
+                Err(Raised) => {
+                    th.take_raised();
+                }
+            }
+        }
+    }
+}
+
+/// The class as reports name it: with its module unless that is `builtins` or `__main__`.
+fn class_label(th: &mut Thread, class: Value) -> String {
+    let q = class.get::<Class>().qualname.get();
+    let q = th.text_of(q).unwrap_or_default();
+    let m = super::class::lookup(class, N::__module__.v());
+    match m.map(|m| th.text_of(m)) {
+        Some(Ok(m)) if m != "builtins" && m != "__main__" => format!("{m}.{q}"),
+        Some(Err(Raised)) => {
+            th.take_raised();
+            q
+        }
+        _ => q,
+    }
+}
+
+// --------------------------------------------------------------------------------------------------------- suggestions
+
+/// The candidate nearest to `wrong`, if near enough (CPython's limits: cost 2 a change, 1 for a case change).
+pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut best: Option<(usize, &str)> = None;
+    for c in candidates {
+        if c == wrong || c.is_empty() {
+            continue;
+        }
+        let limit = (wrong.len() + c.len() + 3) * 2 / 6;
+        let d = distance(wrong, c);
+        if d <= limit && best.is_none_or(|b| d < b.0) {
+            best = Some((d, c));
+        }
+    }
+    best.map(|b| b.1.to_string())
+}
+
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len() > 40 || b.len() > 40 {
+        return usize::MAX;
+    }
+    let cost = |x: char, y: char| match x == y {
+        true => 0,
+        false if x.eq_ignore_ascii_case(&y) => 1,
+        false => 2,
+    };
+    let mut row: Vec<usize> = (0..=b.len()).map(|i| i * 2).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = (i + 1) * 2;
+        for (j, y) in b.iter().enumerate() {
+            let next = (diagonal + cost(*x, *y)).min(row[j] + 2).min(row[j + 1] + 2);
+            diagonal = std::mem::replace(&mut row[j + 1], next);
+        }
+    }
+    row[b.len()]
+}
+
+fn suggestion(th: &mut Thread, exc: Value) -> Option<String> {
+    let e = exc.cast::<Exception>()?;
+    let name = e.x0.get();
+    if is_instance(exc, C::AttributeError) && name.is_kind(Kind::Str) && !e.x1.get().is_unbound() {
+        let wrong = th.text_of(name).ok()?;
+        if let Some(hint) = shadowed_module(e.x1.get(), &wrong) {
+            return Some(hint);
+        }
+        let names = attribute_names(th, e.x1.get());
+        let hint = nearest(&wrong, names.iter().map(String::as_str).filter(|n| wrong.starts_with('_') || !n.starts_with('_')))?;
+        return Some(format!(". Did you mean: '{hint}'?"));
+    }
+    if is_instance(exc, C::ImportError) && e.x2.get().is_kind(Kind::Str) && e.x3.get().is_kind(Kind::Module) {
+        let wrong = th.text_of(e.x2.get()).ok()?;
+        let names = attribute_names(th, e.x3.get());
+        let hint = nearest(&wrong, names.iter().map(String::as_str))?;
+        return Some(format!(". Did you mean: '{hint}'?"));
+    }
+    if is_instance(exc, C::NameError) && !is_instance(exc, C::UnboundLocalError) && name.is_kind(Kind::Str) {
+        let wrong = th.text_of(name).ok()?;
+        let mut names: Vec<String> = Vec::new();
+        let mut at = e.traceback.get();
+        let mut func = Value::NONE;
+        while let Some(t) = at.cast::<Traceback>() {
+            func = t.func.get();
+            at = t.next.get();
+        }
+        if let Some(f) = func.cast::<Function>() {
+            let code = code_of(f);
+            names.extend(code.varnames.iter().chain(&code.freevars).map(|n| n.to_string()));
+            names.extend(code.cellvars.iter().map(|c| c.1.to_string()));
+            for d in [f.globals.get(), f.builtins.get()] {
+                dict_names(d, &mut names);
+            }
+        }
+        if let Some(hint) = nearest(&wrong, names.iter().map(String::as_str)) {
+            return Some(format!(". Did you mean: '{hint}'?"));
+        }
+        if import::is_library_module(&wrong) {
+            return Some(format!(". Did you forget to import '{wrong}'?"));
+        }
+    }
+    None
+}
+
+/// `queue.Queue` where `queue` is the built-in: the import is missing; `queue()` after `import queue`: it hid it.
+fn shadowed_module(o: Value, wrong: &str) -> Option<String> {
+    let n = o.cast::<Native>()?;
+    // SAFETY: the address was stored from a `&'static Def`.
+    let name = unsafe { (*(n.def.get() as *const super::Def)).name };
+    if name == "queue" && matches!(wrong, "Queue" | "LifoQueue" | "PriorityQueue" | "SimpleQueue" | "Empty" | "Full" | "ShutDown") {
+        return Some(format!(". Did you forget 'import {name}'?"));
+    }
+    None
+}
+
+fn dict_names(d: Value, out: &mut Vec<String>) {
+    let Some(d) = d.cast::<Dict>() else { return };
+    let table = d.table.get();
+    let mut at = 0;
+    while let Some((next, k, _)) = crate::heap::dict::next_entry(table.get::<DictTable>(), at) {
+        at = next;
+        if let Some(s) = k.cast::<Str>() {
+            out.push(String::from_utf8_lossy(s.bytes()).into_owned());
+        }
+    }
+}
+
+/// Names that `dir` would show, without running user code.
+fn attribute_names(_th: &mut Thread, o: Value) -> Vec<String> {
+    let mut out = Vec::new();
+    match o.kind() {
+        Kind::Module => dict_names(o.get::<Module>().dict.get(), &mut out),
+        Kind::Instance | Kind::Exception => {
+            let s = crate::heap::shape::shape(o.header().shape());
+            if s.is_dict {
+                if let Some(d) = crate::heap::slots::dict_of(o) {
+                    dict_names(d, &mut out);
+                }
+            } else {
+                out.extend(s.names().into_iter().map(|n| n.1));
+            }
+        }
+        _ => {}
+    }
+    let class = if o.is_kind(Kind::Class) { o } else { class_of(o) };
+    if let Some(mro) = class.get::<Class>().mro.get().cast::<Tuple>() {
+        for c in mro.iter() {
+            dict_names(c.get::<Class>().dict.get(), &mut out);
+        }
+    }
+    out
+}
+
+// ------------------------------------------------------------------------------------------------------- syntax errors
+
+/// Raises the SyntaxError for what the grammar found.
+pub fn syntax_error(th: &mut Thread, text: &str, file: &str, faults: &Faults) -> Raised {
+    wrong_code(th, text, file, faults.first())
+}
+
+/// Raises the SyntaxError for a located fault.
+pub fn wrong_code(th: &mut Thread, text: &str, file: &str, fault: &Fault) -> Raised {
+    let class = match fault.kind.exception() {
+        "IndentationError" => C::IndentationError,
+        "TabError" => C::TabError,
+        _ => C::SyntaxError,
+    };
+    match syntax_exception(th, text, file, fault, class) {
+        Ok(e) => th.raise_value(e),
+        Err(r) => r,
+    }
+}
+
+fn syntax_exception(th: &mut Thread, text: &str, file: &str, fault: &Fault, class: C) -> R {
+    let index = LineIndex::new(text);
+    let (line, col) = index.position(text, fault.span.start);
+    let (end_line, end_col) = index.position(text, fault.span.end);
+    let message = match &fault.hint {
+        Some(h) => format!("{}{}{h}", fault.message, if fault.message.ends_with('.') { " " } else { ". " }),
+        None => fault.message.clone(),
+    };
+    let message = th.str(&message)?;
+    let file = th.str(file)?;
+    let source = match text.lines().nth(line as usize - 1) {
+        Some(l) => th.str(&format!("{l}\n"))?,
+        None => Value::NONE,
+    };
+    let detail = th.tuple(&[
+        file,
+        Value::int(line as i64),
+        Value::int(col as i64 + 1),
+        source,
+        Value::int(end_line as i64),
+        Value::int(end_col as i64 + 1),
+    ])?;
+    th.call(class.v(), &[message, detail])
+}
+
+/// The report of a SyntaxError: the place, the line with carets, the message.
+fn syntax_text(th: &mut Thread, exc: Value, name: &str) -> Option<String> {
+    let get = |th: &mut Thread, n: &str| -> Option<Value> {
+        let key = th.intern(n).ok()?;
+        let v = th.getattr_opt(exc, key).ok()??;
+        if v.is_none() { None } else { Some(v) }
+    };
+    let msg = get(th, "msg")?;
+    let msg = th.str_text(msg).ok()?;
+    let Some(line) = get(th, "lineno") else {
+        return Some(format!("{name}: {msg}\n"));
+    };
+    let line = line.as_int();
+    let file = match get(th, "filename") {
+        Some(f) => th.str_text(f).ok()?,
+        None => "<string>".to_string(),
+    };
+    let mut out = format!("  File \"{file}\", line {line}\n");
+    if let Some(text) = get(th, "text") {
+        let text = th.text_of(text).ok()?;
+        let text = text.trim_end_matches(['\n', '\r']);
+        let stripped = text.trim_start_matches([' ', '\t', '\x0c']);
+        let indent = text.chars().count() - stripped.chars().count();
+        let shown = stripped.trim_end();
+        out.push_str(&format!("    {shown}\n"));
+        if let Some(col) = get(th, "offset")
+            && col.is_int()
+            && col.as_int() > 0
+        {
+            let chars: Vec<char> = text.chars().collect();
+            let start = (col.as_int() as usize - 1).min(chars.len()).max(indent);
+            let end = match (get(th, "end_lineno"), get(th, "end_offset")) {
+                (Some(l), Some(c)) if l.as_int() == line && c.as_int() as usize > start + 1 => c.as_int() as usize - 1,
+                (Some(l), _) if l.as_int() > line => chars.len(),
+                _ => start + 1,
+            };
+            let part = |a: usize, b: usize| -> String { chars[a.min(chars.len())..b.min(chars.len())].iter().collect() };
+            let before = width(&part(indent, start));
+            let marked = width(&part(start, end)).max(1);
+            out.push_str(&format!("    {}{}\n", " ".repeat(before), "^".repeat(marked)));
+        }
+    }
+    out.push_str(&format!("{name}: {msg}\n"));
+    notes(th, exc, &mut out);
+    Some(out)
+}

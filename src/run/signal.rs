@@ -1,0 +1,249 @@
+//! Signals: from the kernel's handler to a script's. The kernel's handler only sets bits and writes to an eventfd;
+//! a plain thread reads that, wakes the main thread out of the door, and interrupts it in a system call that nothing
+//! else ends. Script handlers run in the main thread, at a script poll or when it leaves the door.
+//!
+//! Invariants: nothing here unparks a thread from inside a signal handler; a bit of `TRIPPED` is set before the main
+//! thread's pending bit and read after that is cleared, so no signal is lost.
+
+use super::native::{Args, Def, def};
+use super::park::wake;
+use super::thread::{R, Raised, Shared, Thread, pending};
+use super::threads;
+use crate::heap::known::C;
+use crate::heap::object::Native;
+use crate::heap::{Value, roots};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use std::time::Duration;
+
+/// Signal numbers are below this.
+pub const COUNT: usize = 65;
+
+/// `SIG_DFL` as scripts see it.
+pub const DEFAULT: Value = Value::int(0);
+/// `SIG_IGN` as scripts see it.
+pub const IGNORE: Value = Value::int(1);
+
+/// Signals that have come and not been handled, a bit for each number.
+static TRIPPED: AtomicU64 = AtomicU64::new(0);
+/// The main thread's pending word.
+static PENDING: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
+static EVENT: AtomicI32 = AtomicI32::new(-1);
+static WATCHED: AtomicBool = AtomicBool::new(false);
+static MAIN: AtomicU64 = AtomicU64::new(0);
+/// Script handlers by number: a listed root.
+static HANDLERS: [AtomicU64; COUNT] = [const { AtomicU64::new(DEFAULT.0) }; COUNT];
+
+/// `signal.default_int_handler`.
+pub static DEFAULT_INT: Def = def(
+    "default_int_handler",
+    "(signalnum, frame, /)",
+    default_int,
+    "The default handler for SIGINT installed by Python.\n\nIt raises KeyboardInterrupt.",
+);
+
+fn default_int(th: &mut Thread, _: Args) -> R {
+    Err(interrupted(th))
+}
+
+fn interrupted(th: &mut Thread) -> Raised {
+    match th.exception(C::KeyboardInterrupt, &[]) {
+        Ok(e) => th.raise_value(e),
+        Err(r) => r,
+    }
+}
+
+/// A signal that interrupts a system call and means nothing else.
+fn nudge() -> i32 {
+    libc::SIGRTMAX() - 3
+}
+
+extern "C" fn on_signal(number: i32) {
+    if number > 0 && (number as usize) < COUNT {
+        trip(number as u32);
+    }
+}
+
+extern "C" fn on_nudge(_: i32) {}
+
+/// Marks a signal as come. Safe inside a signal handler.
+pub fn trip(number: u32) {
+    TRIPPED.fetch_or(1 << (number - 1), SeqCst);
+    let word = PENDING.load(SeqCst);
+    // SAFETY: pending words are never returned; the rest is a write of eight bytes, with errno put back.
+    unsafe {
+        if !word.is_null() {
+            (*word).fetch_or(pending::SIGNAL, SeqCst);
+        }
+        let fd = EVENT.load(SeqCst);
+        if fd >= 0 {
+            let errno = *libc::__errno_location();
+            let one = 1u64;
+            libc::write(fd, (&raw const one).cast(), 8);
+            *libc::__errno_location() = errno;
+        }
+    }
+}
+
+/// Whether signals wait for this thread.
+#[inline]
+pub fn waiting(me: &Shared) -> bool {
+    me.pending.load(SeqCst) & pending::SIGNAL != 0
+}
+
+/// Start-up, in the main thread: Ctrl-C raises KeyboardInterrupt, writing to a closed pipe is an error.
+pub fn begin(th: &mut Thread) -> R<()> {
+    roots::add(|f| HANDLERS.iter().for_each(|h| f(Value(h.load(Relaxed)))));
+    settle(&th.shared);
+    let interrupt = th.native(&DEFAULT_INT, Value::UNBOUND, Value::NONE)?;
+    // SAFETY: a handler that is safe at any moment, and queries of dispositions.
+    unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        for number in 1..COUNT as i32 {
+            if libc::sigaction(number, std::ptr::null(), &mut old) == 0 && old.sa_sigaction == libc::SIG_IGN {
+                HANDLERS[number as usize].store(IGNORE.0, SeqCst);
+            }
+        }
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        HANDLERS[libc::SIGPIPE as usize].store(IGNORE.0, SeqCst);
+        catch(nudge(), on_nudge as *const () as usize);
+    }
+    if handler(libc::SIGINT as u32) != IGNORE {
+        HANDLERS[libc::SIGINT as usize].store(interrupt.0, SeqCst);
+        // SAFETY: as above.
+        unsafe { catch(libc::SIGINT, on_signal as *const () as usize) };
+    }
+    Ok(())
+}
+
+fn settle(main: &Shared) {
+    PENDING.store(std::ptr::from_ref(main.pending).cast_mut(), SeqCst);
+    // SAFETY: no pointers.
+    unsafe {
+        MAIN.store(libc::pthread_self() as u64, SeqCst);
+        EVENT.store(libc::eventfd(0, libc::EFD_CLOEXEC), SeqCst);
+    }
+}
+
+/// Sets the disposition of a signal.
+///
+/// # Safety
+/// `action` is `SIG_DFL`, `SIG_IGN` or a handler that is safe at any moment.
+unsafe fn catch(number: i32, action: usize) -> i32 {
+    // SAFETY: a zeroed sigaction is valid; system calls are to be interrupted, so SA_RESTART is not set.
+    unsafe {
+        let mut new: libc::sigaction = std::mem::zeroed();
+        new.sa_sigaction = action;
+        new.sa_flags = libc::SA_ONSTACK;
+        libc::sigemptyset(&mut new.sa_mask);
+        libc::sigaction(number, &new, std::ptr::null_mut())
+    }
+}
+
+/// Starts, once, the thread that wakes the main thread: called before the main thread blocks.
+pub(super) fn watch() {
+    if WATCHED.load(Relaxed) || EVENT.load(SeqCst) < 0 || WATCHED.swap(true, SeqCst) {
+        return;
+    }
+    let started = std::thread::Builder::new().name("signals".to_string()).stack_size(64 << 10).spawn(|| {
+        // SAFETY: blocks all signals for this thread, which runs no script.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&mut all);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
+        }
+        loop {
+            let mut count = 0u64;
+            // SAFETY: reads eight bytes into a local.
+            let n = unsafe { libc::read(EVENT.load(SeqCst), (&raw mut count).cast(), 8) };
+            if n == 8 {
+                kick();
+            }
+        }
+    });
+    WATCHED.store(started.is_ok(), SeqCst);
+}
+
+/// Wakes the main thread wherever it blocks.
+fn kick() {
+    let Some(main) = threads::main_shared() else { return };
+    main.door.notify(wake::LOOK);
+    while waiting(&main) && main.door.opaque.load(SeqCst) {
+        // SAFETY: the main thread lives as long as the process.
+        unsafe { libc::pthread_kill(MAIN.load(SeqCst) as libc::pthread_t, nudge()) };
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Runs the handlers of the signals that have come; an exception of one is raised. Main thread only, else nothing.
+#[cold]
+pub fn run_pending(th: &mut Thread) -> R<()> {
+    if !threads::is_main(&th.shared) {
+        return Ok(());
+    }
+    th.shared.clear(pending::SIGNAL);
+    let mut bits = TRIPPED.swap(0, SeqCst);
+    while bits != 0 {
+        let number = bits.trailing_zeros() + 1;
+        bits &= bits - 1;
+        if let Err(r) = handle(th, number) {
+            if bits != 0 {
+                TRIPPED.fetch_or(bits, SeqCst);
+                th.shared.ask(pending::SIGNAL);
+            }
+            return Err(r);
+        }
+    }
+    Ok(())
+}
+
+fn handle(th: &mut Thread, number: u32) -> R<()> {
+    let h = handler(number);
+    if h.is_int() || h.is_none() {
+        return Ok(());
+    }
+    if let Some(n) = h.cast::<Native>()
+        && n.def.get() == &raw const DEFAULT_INT as usize
+    {
+        return Err(interrupted(th));
+    }
+    // The interrupted code's own exception state is not the handler's business.
+    let raised = std::mem::replace(&mut th.raised, Value::UNBOUND);
+    let mark = th.keep(raised);
+    let r = th.call(h, &[Value::int(number as i64), Value::NONE]);
+    th.drop_kept(mark);
+    r?;
+    th.raised = raised;
+    Ok(())
+}
+
+/// The script's handler of a signal: `DEFAULT`, `IGNORE`, a callable, or None if it was not set by a script.
+pub fn handler(number: u32) -> Value {
+    Value(HANDLERS[number as usize].load(SeqCst))
+}
+
+/// Sets the handler (`DEFAULT`, `IGNORE` or a callable); gives the old one, or the system's error number.
+pub fn set_handler(number: u32, h: Value) -> Result<Value, i32> {
+    let action = match h {
+        DEFAULT => libc::SIG_DFL,
+        IGNORE => libc::SIG_IGN,
+        _ => on_signal as *const () as usize,
+    };
+    // SAFETY: one of the three.
+    if unsafe { catch(number as i32, action) } != 0 {
+        return Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL));
+    }
+    Ok(Value(HANDLERS[number as usize].swap(h.0, SeqCst)))
+}
+
+/// In the child of a fork: the caller is the main thread now, and nobody watches.
+pub(super) fn after_fork(me: &Shared) {
+    let fd = EVENT.swap(-1, SeqCst);
+    if fd >= 0 {
+        // SAFETY: this process's copy of the descriptor; the thread that read it does not exist here.
+        unsafe { libc::close(fd) };
+    }
+    TRIPPED.store(0, SeqCst);
+    WATCHED.store(false, SeqCst);
+    me.clear(pending::SIGNAL);
+    settle(me);
+}

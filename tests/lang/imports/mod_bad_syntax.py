@@ -1,0 +1,4 @@
+"""A module that does not parse."""
+x = 1
+if x
+    y = 2

@@ -1,0 +1,3 @@
+"""A module that fails while it runs."""
+print("failing")
+1 / 0

@@ -1,0 +1,4 @@
+"""Half of a ring of imports."""
+first = "set before"
+import mod_ring_b
+done = "a done"

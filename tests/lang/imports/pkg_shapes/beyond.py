@@ -1,0 +1,2 @@
+"""Reaches above the top package."""
+from ... import x

@@ -1,0 +1,2 @@
+"""A package in the package."""
+print("init", __name__)
