@@ -1,5 +1,10 @@
 //! Native modules: one file each. A module is a table of functions and a filler.
 
+pub mod builtins;
+pub mod builtins_code;
+pub mod builtins_io;
+pub mod builtins_num;
+pub mod builtins_obj;
 pub mod concurrency;
 pub mod local;
 pub mod lock;

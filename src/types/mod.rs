@@ -5,7 +5,10 @@ pub mod alias;
 pub mod build;
 pub mod cell;
 pub mod code;
+pub mod combine;
 pub mod descr;
+pub mod dict;
+pub mod dict_views;
 pub mod exc_fields;
 pub mod exc_text;
 pub mod exception;
@@ -13,14 +16,22 @@ pub mod frame;
 pub mod function;
 pub mod generator;
 pub mod group;
+pub mod iters;
+pub mod list;
+pub mod list_sort;
 pub mod method;
 pub mod module;
 pub mod namespace;
 pub mod none;
 pub mod object;
 pub mod proxy;
+pub mod range;
 pub mod reduce;
+pub mod set;
+pub mod set_methods;
+pub mod slice;
 pub mod super_;
+pub mod tuple;
 pub mod type_;
 pub mod union;
 pub mod weakref;
@@ -70,6 +81,35 @@ pub static CLASSES: &[(C, &ClassDef)] = &[
     (C::async_generator_athrow, &generator::ATHROW),
     (C::proxy, &weakref::PROXY),
     (C::callable_proxy, &weakref::CALLABLE_PROXY),
+    (C::list, &list::DEF),
+    (C::tuple, &tuple::DEF),
+    (C::dict, &dict::DEF),
+    (C::set, &set::SET),
+    (C::frozenset, &set::FROZEN),
+    (C::range, &range::DEF),
+    (C::slice, &slice::DEF),
+    (C::list_iterator, &iters::LIST),
+    (C::list_reverseiterator, &iters::LIST_REVERSE),
+    (C::tuple_iterator, &iters::TUPLE),
+    (C::range_iterator, &iters::RANGE),
+    (C::longrange_iterator, &range::LONG_ITERATOR),
+    (C::set_iterator, &iters::SET),
+    (C::dict_keys, &dict_views::KEYS),
+    (C::dict_values, &dict_views::VALUES),
+    (C::dict_items, &dict_views::ITEMS),
+    (C::dict_keyiterator, &dict_views::KEY_ITERATOR),
+    (C::dict_valueiterator, &dict_views::VALUE_ITERATOR),
+    (C::dict_itemiterator, &dict_views::ITEM_ITERATOR),
+    (C::dict_reversekeyiterator, &dict_views::REVERSE_KEY_ITERATOR),
+    (C::dict_reversevalueiterator, &dict_views::REVERSE_VALUE_ITERATOR),
+    (C::dict_reverseitemiterator, &dict_views::REVERSE_ITEM_ITERATOR),
+    (C::callable_iterator, &iters::CALLABLE),
+    (C::iterator, &iters::SEQUENCE),
+    (C::enumerate, &combine::ENUMERATE),
+    (C::zip, &combine::ZIP),
+    (C::map, &combine::MAP),
+    (C::filter, &combine::FILTER),
+    (C::reversed, &combine::REVERSED),
 ];
 
 /// All rows in the order of `C`: bases before what derives from them.
