@@ -1,209 +1,210 @@
-//! Code at run time: `compile`, `eval`, `exec`, `globals`, `locals`, `__import__`. Invariant: code made by `compile`
-//! keeps its names in register 0, so that the same code object runs with or without separate locals.
+//! Builtin functions over code and namespaces: compile, eval, exec, globals, locals, import.
 
-use crate::code::compile::Mode;
+use crate::code::Mode;
 use crate::code::data::flag;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
-use crate::heap::text;
-use crate::heap::{Kind, Value};
-use crate::run::class::{class_of, slots};
-use crate::run::load::{self, Parts};
-use crate::run::{Args, R, Thread, frame, import};
-use crate::types::function::plain_code;
+use crate::heap::{Kind, Value, text};
+use crate::run::{Args, R, Thread, frame, import as imports, load};
 
-/// `globals()` of the calling frame.
-pub fn globals(th: &mut Thread) -> R {
+/// `breakpoint()`.
+pub fn breakpoint(th: &mut Thread, _: Args) -> R {
+    Err(th.runtime_error("breakpoint(): there is no debugger; use print() or `minipy dis FILE`"))
+}
+
+/// `exit(code)`, `quit(code)`.
+pub fn exit(th: &mut Thread, a: Args) -> R {
+    let code = a[0].or(Value::NONE);
+    let args: &[Value] = if code.is_none() { &[] } else { &[code] };
+    let e = th.exception(C::SystemExit, args)?;
+    e.get::<Exception>().x0.set(code);
+    Err(th.raise_value(e))
+}
+
+/// Globals of the running script function.
+fn current_globals(th: &mut Thread) -> R {
     match frame::walk(th).next() {
         Some(at) => Ok(at.func.globals.get()),
-        None => Ok(th.heap.new_dict()?),
+        None => Ok(S::builtins.v()),
     }
 }
 
-/// `locals()` of the calling frame: its namespace, or a snapshot of a function's variables.
-pub fn locals(th: &mut Thread) -> R {
-    let Some(at) = frame::walk(th).next() else { return Ok(th.heap.new_dict()?) };
+/// `globals()`.
+pub fn globals(th: &mut Thread, _: Args) -> R {
+    current_globals(th)
+}
+
+/// `locals()`: the namespace of a module or class body, a fresh dict of a function's bound variables.
+pub fn current_locals(th: &mut Thread) -> R {
+    let Some(at) = frame::walk(th).next() else { return Ok(S::builtins.v()) };
     let code = frame::code_of(at.func);
+    if code.flags & (flag::CLASS_BODY | flag::NAMESPACE) != 0 {
+        // SAFETY: register 0 of such code is its namespace.
+        return Ok(unsafe { *at.base });
+    }
     if code.flags & flag::MODULE != 0 {
         return Ok(at.func.globals.get());
     }
-    // SAFETY: the window of a live frame has all the registers that its code names.
-    let reg = |i: usize| unsafe { *at.base.add(i) };
-    if code.flags & (flag::CLASS_BODY | flag::NAMESPACE) != 0 {
-        return Ok(reg(0));
-    }
+    let live = frame::live_at(at.func, at.word);
     let d = th.heap.new_dict()?;
-    let mut names: Vec<(&str, usize, bool)> = Vec::new();
-    for (i, name) in code.varnames.iter().enumerate() {
-        names.push((name, i, code.cellvars.iter().any(|c| c.0 as usize == i)));
-    }
-    for (k, name) in code.freevars.iter().enumerate() {
-        names.push((name, code.free_base as usize + k, true));
-    }
-    for (name, i, captured) in names {
-        let v = match reg(i).cast::<Cell>() {
-            Some(c) if captured => c.value.get(),
-            _ => reg(i),
+    let mark = th.keep(d);
+    let put = |th: &mut Thread, name: &str, v: Value| -> R<()> {
+        let v = match v.cast::<Cell>() {
+            Some(c) => c.value.get(),
+            None => v,
         };
-        if !v.is_unbound() && !name.starts_with('.') && name != "__class__" {
-            let key = th.intern(name)?;
-            th.dict_insert(d, key, v)?;
+        if v.is_unbound() {
+            return Ok(());
+        }
+        let key = th.intern(name)?;
+        th.dict_insert(d, key, v)
+    };
+    for (i, name) in code.varnames.iter().enumerate() {
+        if live.contains(i as u16) && !name.starts_with('.') {
+            // SAFETY: a live register of the frame.
+            put(th, name, unsafe { *at.base.add(i) })?;
         }
     }
+    for (i, name) in code.freevars.iter().enumerate() {
+        // SAFETY: the closure cells were copied there on entry.
+        put(th, name, unsafe { *at.base.add(code.free_base as usize + i) })?;
+    }
+    th.drop_kept(mark);
     Ok(d)
 }
 
-/// Globals and locals that `exec` or `eval` was given, or those of the caller.
-fn scopes(th: &mut Thread, exec: bool, globals_arg: Value, locals_arg: Value) -> R<(Value, Value)> {
-    let given = |v: Value| !v.is_unbound() && !v.is_none();
-    if given(globals_arg) && globals_arg.like::<Dict>().is_none() {
-        let text = match exec {
-            true => format!("exec() globals must be a dict, not {}", th.type_name(globals_arg)),
-            false => "globals must be a dict".to_string(),
-        };
+/// `locals()`.
+pub fn locals(th: &mut Thread, _: Args) -> R {
+    current_locals(th)
+}
+
+/// `vars(x)`.
+pub fn vars(th: &mut Thread, a: Args) -> R {
+    if a[0].is_unbound() {
+        return current_locals(th);
+    }
+    match th.getattr_opt(a[0], N::__dict__.v())? {
+        Some(d) => Ok(d),
+        None => Err(th.type_error("vars() argument must have __dict__ attribute")),
+    }
+}
+
+/// `__import__(...)`.
+pub fn import(th: &mut Thread, a: Args) -> R {
+    if !text::is_text(a[0].base()) {
+        let text = format!("__import__() argument 1 must be str, not {}", th.type_name(a[0]));
         return Err(th.type_error(text));
     }
-    if given(locals_arg) && slots(class_of(locals_arg)).getitem.is_none() {
-        let text = match exec {
-            true => format!("locals must be a mapping or None, not {}", th.type_name(locals_arg)),
-            false => "locals must be a mapping".to_string(),
-        };
-        return Err(th.type_error(text));
-    }
-    let (g, l) = match (given(globals_arg), given(locals_arg)) {
-        (true, true) => (globals_arg.base(), locals_arg),
-        (true, false) => (globals_arg.base(), globals_arg.base()),
-        (false, true) => (globals(th)?, locals_arg),
-        (false, false) => (globals(th)?, locals(th)?),
+    let name = th.attr_name(a[0])?;
+    let globals = match a[1].bound() {
+        Some(g) if g.is_kind(Kind::Dict) => g,
+        _ => current_globals(th)?,
     };
-    let key = N::__builtins__.v();
-    if th.dict_get_name(g, key).is_none() {
-        th.dict_insert(g, key, S::builtins.v())?;
+    let level = match a[4].bound() {
+        Some(l) => th.index(l)?,
+        None => 0,
+    };
+    if level < 0 {
+        return Err(th.value_error("level must be >= 0"));
     }
-    Ok((g, l))
+    imports::import(th, globals, name, a[3].or(Value::NONE), level as usize)
 }
 
-/// The dict that names outside the globals are looked up in.
-fn builtins_of(th: &mut Thread, g: Value) -> Value {
-    match th.dict_get_name(g, N::__builtins__.v()) {
-        Some(b) if b.is_kind(Kind::Dict) => b,
-        Some(b) if b.is_kind(Kind::Module) => b.get::<Module>().dict.get(),
-        _ => S::builtins.v(),
-    }
-}
-
-/// Source text of a str or bytes argument; `None` for anything else.
-fn source(th: &mut Thread, v: Value) -> R<Option<String>> {
+/// Source text of what `eval`, `exec` or `compile` was given.
+fn source(th: &mut Thread, v: Value, what: &str) -> R<String> {
     let b = v.base();
-    let text = if text::is_text(b) {
-        th.text_of(b)?
-    } else if let Some(bytes) = b.cast::<Bytes>() {
-        let bytes = bytes.bytes().strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes.bytes());
-        match std::str::from_utf8(bytes) {
-            Ok(t) => t.to_string(),
-            Err(_) => return Err(th.raise(C::SyntaxError, "source is not valid UTF-8")),
+    let text = match b.kind() {
+        Kind::Str | Kind::Rope => th.text_of(b)?,
+        Kind::Bytes => String::from_utf8_lossy(b.get::<Bytes>().bytes()).into_owned(),
+        _ => {
+            let t = th.type_name(v);
+            return Err(th.type_error(format!("{what}() arg 1 must be a string, bytes or code object, not {t}")));
         }
-    } else {
-        return Ok(None);
     };
     if text.contains('\0') {
         return Err(th.raise(C::SyntaxError, "source code string cannot contain null bytes"));
     }
-    Ok(Some(text))
+    Ok(text)
 }
 
-/// Runs a code object with these globals and locals.
-fn run(th: &mut Thread, name: &str, code: Value, g: Value, l: Value) -> R {
-    let plain = plain_code(code);
-    if !plain.freevars.is_empty() {
-        let text = format!("code object passed to {name}() may not contain free variables");
-        return Err(th.type_error(text));
-    }
-    let builtins = builtins_of(th, g);
-    let none = Value::NONE;
-    let parts =
-        Parts { globals: g, builtins, closure: none, defaults: none, kwdefaults: none, annotations: none };
-    let f = load::function(th, code, parts)?;
-    if plain.flags & flag::NAMESPACE != 0 { th.call(f, &[l]) } else { th.call(f, &[]) }
-}
-
-/// `eval(source, /, globals=None, locals=None)`.
-pub fn eval(th: &mut Thread, a: Args) -> R {
-    let (g, l) = scopes(th, false, a[1], a[2])?;
-    if a[0].is_kind(Kind::Code) {
-        return run(th, "eval", a[0], g, l);
-    }
-    let Some(text) = source(th, a[0])? else {
-        return Err(th.type_error("eval() arg 1 must be a string, bytes or code object"));
-    };
-    let text = text.trim_start_matches([' ', '\t']);
-    let code = import::compile_text(th, text, "<string>", Mode::Eval { namespace: g != l }, false)?;
-    let code = load::load(th, &code)?;
-    run(th, "eval", code, g, l)
-}
-
-/// `exec(source, /, globals=None, locals=None, *, closure=None)`.
-pub fn exec(th: &mut Thread, a: Args) -> R {
-    let (g, l) = scopes(th, true, a[1], a[2])?;
-    let closure = a[3].or(Value::NONE);
-    if !closure.is_none() {
-        return Err(th.type_error(match a[0].is_kind(Kind::Code) {
-            true => "cannot use a closure with this code object",
-            false => "closure can only be used when source is a code object",
-        }));
-    }
-    if a[0].is_kind(Kind::Code) {
-        run(th, "exec", a[0], g, l)?;
-        return Ok(Value::NONE);
-    }
-    let Some(text) = source(th, a[0])? else {
-        return Err(th.type_error("exec() arg 1 must be a string, bytes or code object"));
-    };
-    let code = import::compile_text(th, &text, "<string>", Mode::Exec { namespace: g != l }, false)?;
-    let code = load::load(th, &code)?;
-    run(th, "exec", code, g, l)?;
-    Ok(Value::NONE)
-}
-
-/// `compile(source, filename, mode, ...)`.
+/// `compile(source, filename, mode)`.
 pub fn compile(th: &mut Thread, a: Args) -> R {
-    let file = if text::is_text(a[1].base()) {
-        th.text_of(a[1])?
-    } else if let Some(b) = a[1].like::<Bytes>() {
-        String::from_utf8_lossy(b.bytes()).into_owned()
-    } else {
-        let text = format!("expected str, bytes or os.PathLike object, not {}", th.type_name(a[1]));
-        return Err(th.type_error(text));
-    };
-    if !text::is_text(a[2].base()) {
-        return Err(
-            th.type_error(format!("compile() argument 'mode' must be str, not {}", th.type_name(a[2])))
-        );
-    }
-    let mode = match &*th.text_of(a[2])? {
-        "exec" => Mode::Exec { namespace: true },
-        "eval" => Mode::Eval { namespace: true },
+    let text = source(th, a[0], "compile")?;
+    let file = th.text_of(a[1])?;
+    let mode = th.text_of(a[2])?;
+    let mode = match &*mode {
+        "exec" => Mode::Exec { namespace: false },
+        "eval" => Mode::Eval { namespace: false },
         "single" => Mode::Interactive,
         _ => return Err(th.value_error("compile() mode must be 'exec', 'eval' or 'single'")),
     };
-    let Some(text) = source(th, a[0])? else {
-        return Err(th.type_error("compile() arg 1 must be a string, bytes or AST object"));
-    };
-    let text = if matches!(mode, Mode::Eval { .. }) { text.trim_start_matches([' ', '\t']) } else { &text };
-    let code = import::compile_text(th, text, &file, mode, false)?;
+    let text = if matches!(mode, Mode::Eval { .. }) { text.trim_start().to_string() } else { text };
+    let code = imports::compile_text(th, &text, &file, mode, false)?;
     load::load(th, &code)
 }
 
-/// `__import__(name, globals=None, locals=None, fromlist=(), level=0)`.
-pub fn import(th: &mut Thread, a: Args) -> R {
-    if !text::is_text(a[0].base()) {
-        return Err(th.type_error("module name must be a string"));
+/// Globals and locals of `eval` and `exec`; locals unbound when they are the globals.
+fn namespaces(th: &mut Thread, what: &str, globals: Value, locals: Value) -> R<(Value, Value)> {
+    let none = |v: Value| v.is_unbound() || v.is_none();
+    let (g, l) = match (none(globals), none(locals)) {
+        (true, true) => {
+            let g = current_globals(th)?;
+            let l = current_locals(th)?;
+            (g, if l == g { Value::UNBOUND } else { l })
+        }
+        (true, false) => (current_globals(th)?, locals),
+        (false, true) => (globals, Value::UNBOUND),
+        (false, false) => (globals, if locals == globals { Value::UNBOUND } else { locals }),
+    };
+    if !g.is_kind(Kind::Dict) {
+        if g.like::<Dict>().is_some() {
+            return Ok((g.base(), l));
+        }
+        let text = format!("{what}() globals must be a dict, not {}", th.type_name(g));
+        return Err(th.type_error(text));
     }
-    let name = crate::heap::intern::intern_value(&mut th.heap, a[0].base())?;
-    let level = if a[4].is_unbound() { 0 } else { th.index(a[4])? };
-    if level < 0 {
-        return Err(th.value_error("level must be >= 0"));
+    if th.dict_get_name(g, N::__builtins__.v()).is_none() {
+        th.dict_insert(g, N::__builtins__.v(), S::builtins.v())?;
     }
-    let g = if a[1].is_kind(Kind::Dict) { a[1] } else { globals(th)? };
-    import::import(th, g, name, a[3].or(S::empty_tuple.v()), level as usize)
+    Ok((g, l))
+}
+
+fn run(th: &mut Thread, what: &str, a: Args, eval: bool) -> R {
+    let (g, l) = namespaces(th, what, a[1], a[2])?;
+    let code = if a[0].is_kind(Kind::Code) {
+        a[0]
+    } else {
+        let text = source(th, a[0], what)?;
+        let namespace = !l.is_unbound();
+        let mode = if eval { Mode::Eval { namespace } } else { Mode::Exec { namespace } };
+        let text = if eval { text.trim_start_matches([' ', '\t']).to_string() } else { text };
+        let code = imports::compile_text(th, &text, "<string>", mode, false)?;
+        load::load(th, &code)?
+    };
+    let builtins = match th.dict_get_name(g, N::__builtins__.v()) {
+        Some(b) if b.is_kind(Kind::Dict) => b,
+        Some(b) if b.is_kind(Kind::Module) => b.get::<Module>().dict.get(),
+        _ => S::builtins.v(),
+    };
+    let none = Value::NONE;
+    let parts =
+        load::Parts { globals: g, builtins, closure: none, defaults: none, kwdefaults: none, annotations: none };
+    let f = load::function(th, code, parts)?;
+    let wants = frame::code_of(f.get::<Function>()).flags & flag::NAMESPACE != 0;
+    if !wants {
+        return th.call(f, &[]);
+    }
+    let ns = if l.is_unbound() { g } else { l };
+    th.call(f, &[ns])
+}
+
+/// `eval(source, globals, locals)`.
+pub fn eval(th: &mut Thread, a: Args) -> R {
+    run(th, "eval", a, true)
+}
+
+/// `exec(source, globals, locals)`.
+pub fn exec(th: &mut Thread, a: Args) -> R {
+    run(th, "exec", a, false)?;
+    Ok(Value::NONE)
 }

@@ -1,216 +1,101 @@
-//! Text in and out: `print`, `input`, `open`, `help`, `exit`. Invariant: `print` gives the stream each piece by its own
-//! `write`, in order, as CPython does; so what another thread writes may come in between.
+//! `print`, `input`, `open`.
 
-use crate::heap::known::{C, N, S};
+use crate::heap::known::{N, S};
 use crate::heap::object::*;
-use crate::heap::text;
-use crate::heap::{Kind, Value};
-use crate::run::class::class_of;
-use crate::run::frame::code_of;
-use crate::run::{Args, Def, R, Thread, import};
+use crate::heap::{Value, text};
+use crate::run::{Args, R, Thread, import};
 
-/// A stream of module sys; RuntimeError if it is not there.
-fn stream(th: &mut Thread, name: N, lost: &str) -> R {
-    match th.dict_get_name(S::sys.v(), name.v()) {
-        Some(v) => Ok(v),
-        None => Err(th.runtime_error(lost)),
+/// `sys.NAME`, which scripts may replace.
+fn stream(th: &mut Thread, name: N) -> Option<Value> {
+    th.dict_get_name(S::sys.v(), name.v())
+}
+
+/// Writes text to `sys.stdout`.
+pub fn write_out(th: &mut Thread, out: &str) -> R<()> {
+    let s = th.str(out)?;
+    match stream(th, N::stdout) {
+        Some(f) if !f.is_none() => th.call_method(f, N::write, &[s]).map(drop),
+        _ => Ok(()),
     }
 }
 
-/// `sep` and `end`: a str, or None for the default.
-fn separator(th: &mut Thread, what: &str, v: Value, default: &str) -> R {
+fn separator(th: &mut Thread, v: Value, name: &str, default: &str) -> R {
     if v.is_unbound() || v.is_none() {
         return th.intern(default);
     }
-    if !text::is_text(v.base()) {
-        let text = format!("{what} must be None or a string, not {}", th.type_name(v));
-        return Err(th.type_error(text));
+    if text::is_text(v.base()) {
+        return Ok(v);
     }
-    Ok(v)
+    let text = format!("{name} must be None or a string, not {}", th.type_name(v));
+    Err(th.type_error(text))
 }
 
-/// `print(*args, sep=' ', end='\n', file=None, flush=False)`.
+/// `print(*args, sep, end, file, flush)`. The whole line is one write, so lines of threads do not mix.
 pub fn print(th: &mut Thread, a: Args) -> R {
-    let args = a[0].get::<Tuple>();
-    let file = match a[3].or(Value::NONE) {
-        v if v.is_none() => stream(th, N::stdout, "lost sys.stdout")?,
-        v => v,
+    let (args, sep, end) = (a[0], a[1], a[2]);
+    let sep = separator(th, sep, "sep", " ")?;
+    let end = separator(th, end, "end", "\n")?;
+    let file = match a[3].bound() {
+        Some(f) if !f.is_none() => f,
+        _ => match stream(th, N::stdout) {
+            Some(f) => f,
+            None => return Err(th.runtime_error("lost sys.stdout")),
+        },
     };
     if file.is_none() {
         return Ok(Value::NONE);
     }
-    let sep = separator(th, "sep", a[1], " ")?;
-    let end = separator(th, "end", a[2], "\n")?;
-    let write = th.getattr(file, N::write.v())?;
-    for (i, v) in args.iter().enumerate() {
+    let mut out = text::StrBuilder::new();
+    for (i, v) in args.get::<Tuple>().iter().enumerate() {
         if i > 0 {
-            th.call(write, &[sep])?;
+            out.push_value(&mut th.heap, sep.base())?;
         }
         let s = th.str_of(v)?;
-        th.call(write, &[s])?;
+        out.push_value(&mut th.heap, s.base())?;
     }
-    th.call(write, &[end])?;
+    out.push_value(&mut th.heap, end.base())?;
+    let s = out.finish(&mut th.heap)?;
+    th.call_method(file, N::write, &[s])?;
     if !a[4].is_unbound() && th.truth(a[4])? {
         th.call_method(file, N::flush, &[])?;
     }
     Ok(Value::NONE)
 }
 
-/// Flushes a stream if it can be; errors do not matter here.
-fn flush(th: &mut Thread, name: N) {
-    let Some(f) = th.dict_get_name(S::sys.v(), name.v()).filter(|f| !f.is_none()) else { return };
-    if th.call_method(f, N::flush, &[]).is_err() {
-        th.take_raised();
-    }
-}
-
-/// `input(prompt='')`.
+/// `input(prompt)`: through `sys.stdin.readline`, so that the wait goes through the door.
 pub fn input(th: &mut Thread, a: Args) -> R {
-    let stdin = stream(th, N::stdin, "input(): lost sys.stdin")?;
-    let stdout = stream(th, N::stdout, "input(): lost sys.stdout")?;
-    if stdin.is_none() {
-        return Err(th.runtime_error("input(): lost sys.stdin"));
+    for (name, what) in [(N::stdin, "input(): lost sys.stdin"), (N::stdout, "input(): lost sys.stdout")] {
+        if stream(th, name).is_none_or(|s| s.is_none()) {
+            return Err(th.runtime_error(what));
+        }
     }
-    flush(th, N::stderr);
-    if !a[0].is_unbound() && !stdout.is_none() {
-        let prompt = th.str_of(a[0])?;
-        th.call_method(stdout, N::write, &[prompt])?;
+    if !a[0].is_unbound() {
+        let s = th.str_of(a[0])?;
+        let out = stream(th, N::stdout).unwrap_or(Value::NONE);
+        th.call_method(out, N::write, &[s])?;
     }
-    flush(th, N::stdout);
-    let line = th.call_method(stdin, N::readline, &[])?;
-    if !text::is_text(line.base()) {
-        return Err(th.type_error("object.readline() returned non-string"));
-    }
-    let n = text::len(line.base());
-    if n == 0 {
+    let out = stream(th, N::stdout).unwrap_or(Value::NONE);
+    th.call_method(out, N::flush, &[])?;
+    let from = stream(th, N::stdin).unwrap_or(Value::NONE);
+    let line = th.call_method(from, N::readline, &[])?;
+    let b = text::bytes_of(&mut th.heap, line.base())?;
+    if b.is_empty() {
         return Err(th.eof_error("EOF when reading a line"));
     }
-    let last = text::index::code_at(&mut th.heap, line.base(), n - 1)?;
-    let end = if last == '\n' as u32 { n - 1 } else { n };
-    Ok(text::index::substring(&mut th.heap, line.base(), 0, end)?)
+    let b = b.strip_suffix(b"\n").unwrap_or(b);
+    Ok(th.wtf8(b)?)
 }
 
-/// `open(...)`: that of module `_io`.
+/// `open(...)`: the one of `_io`.
 pub fn open(th: &mut Thread, a: Args) -> R {
     let module = import::import_full(th, "_io")?;
     let name = th.intern("open")?;
     let f = th.getattr(module, name)?;
-    let mode = th.intern("r")?;
-    let none = Value::NONE;
-    let defaults = [none, mode, Value::int(-1), none, none, none, Value::TRUE, none];
-    let mut args = [none; 8];
-    for (i, (slot, default)) in args.iter_mut().zip(defaults).enumerate() {
-        *slot = a[i].or(default);
+    let mut args = [Value::UNBOUND; 8];
+    let defaults =
+        [Value::UNBOUND, th.str("r")?, Value::int(-1), Value::NONE, Value::NONE, Value::NONE, Value::TRUE, Value::NONE];
+    for (i, slot) in args.iter_mut().enumerate() {
+        *slot = a[i].or(defaults[i]);
     }
     th.call(f, &args)
-}
-
-/// `exit(code=None)` and `quit`.
-pub fn exit(th: &mut Thread, a: Args) -> R {
-    let code = a[0].or(Value::NONE);
-    let e = th.exception(C::SystemExit, &[code])?;
-    e.get::<Exception>().x0.set(code);
-    Err(th.raise_value(e))
-}
-
-// ---------------------------------------------------------------------------------------------------------------- help
-
-/// `help(object)`: what it is, its signature, its documentation.
-pub fn help(th: &mut Thread, a: Args) -> R {
-    let mut out = String::new();
-    if a[0].is_unbound() {
-        out.push_str("help(object) shows the signature and the documentation of an object.\n");
-    } else {
-        describe(th, a[0], &mut out)?;
-    }
-    let file = stream(th, N::stdout, "lost sys.stdout")?;
-    if !file.is_none() {
-        let s = th.str(&out)?;
-        th.call_method(file, N::write, &[s])?;
-    }
-    Ok(Value::NONE)
-}
-
-fn describe(th: &mut Thread, v: Value, out: &mut String) -> R<()> {
-    let subject = match v.kind() {
-        Kind::Class | Kind::Function | Kind::Native | Kind::Method | Kind::Module => v,
-        _ => class_of(v),
-    };
-    let name = match th.getattr_opt(subject, N::__name__.v())? {
-        Some(n) => th.str_text(n)?,
-        None => th.type_name(subject),
-    };
-    let what = match subject.kind() {
-        Kind::Class => "class",
-        Kind::Function => "function",
-        Kind::Native => "built-in function",
-        Kind::Method => "method",
-        Kind::Module => "module",
-        _ => "object",
-    };
-    out.push_str(&format!("Help on {what} {name}"));
-    if let Some(m) = th.getattr_opt(subject, N::__module__.v())?.filter(|m| text::is_text(*m)) {
-        out.push_str(&format!(" in module {}", th.text_of(m)?));
-    }
-    out.push_str(&format!(":\n\n{name}{}\n", signature(th, subject)?));
-    if let Some(doc) = th.getattr_opt(subject, N::__doc__.v())?.filter(|d| text::is_text(d.base())) {
-        let doc = th.text_of(doc)?;
-        for line in doc.trim_end().lines() {
-            out.push_str(&format!("    {}\n", line.trim()));
-        }
-    }
-    Ok(())
-}
-
-/// The parameters of a function; empty for what has none to show.
-fn signature(th: &mut Thread, v: Value) -> R<String> {
-    Ok(match v.kind() {
-        Kind::Method => signature(th, v.get::<Method>().func.get())?,
-        Kind::Native => {
-            // SAFETY: the address was stored from a `&'static Def`.
-            let def = unsafe { &*(v.get::<Native>().def.get() as *const Def) };
-            def.sig.replacen("$self, ", "self, ", 1).replacen("$type, ", "", 1)
-        }
-        Kind::Function => {
-            let f = v.get::<Function>();
-            let code = code_of(f);
-            let argc = code.argcount as usize;
-            let defaults = f.defaults.get().cast::<Tuple>();
-            let nd = defaults.map_or(0, |d| d.len());
-            let mut parts: Vec<String> = Vec::new();
-            for (i, name) in code.varnames[..argc].iter().enumerate() {
-                match defaults {
-                    Some(d) if i >= argc - nd => {
-                        parts.push(format!("{name}={}", th.repr_text(d.at(i - (argc - nd)))?))
-                    }
-                    _ => parts.push(name.to_string()),
-                }
-                if i + 1 == code.posonly as usize {
-                    parts.push("/".to_string());
-                }
-            }
-            use crate::code::data::flag;
-            let kwonly = code.kwonly as usize;
-            let mut at = argc + kwonly;
-            if code.flags & flag::VARARGS != 0 {
-                parts.push(format!("*{}", code.varnames[at]));
-                at += 1;
-            } else if kwonly > 0 {
-                parts.push("*".to_string());
-            }
-            for name in &code.varnames[argc..argc + kwonly] {
-                let key = th.intern(name)?;
-                let d = f.kwdefaults.get();
-                match if d.is_kind(Kind::Dict) { th.dict_get_name(d, key) } else { None } {
-                    Some(v) => parts.push(format!("{name}={}", th.repr_text(v)?)),
-                    None => parts.push(name.to_string()),
-                }
-            }
-            if code.flags & flag::VARKEYWORDS != 0 {
-                parts.push(format!("**{}", code.varnames[at]));
-            }
-            format!("({})", parts.join(", "))
-        }
-        _ => String::new(),
-    })
 }

@@ -216,3 +216,4 @@ fn signature(f: &Function) -> String {
     }
     format!("({})", parts.join(", "))
 }
+
