@@ -33,6 +33,7 @@ fn queue(th: &mut Thread, a: Args) -> R {
     forward(th, "_concurrency", "queue", a)
 }
 
+
 fn type_param(th: &mut Thread, a: Args) -> R {
     forward(th, "_type_params", "type_param", a)
 }

@@ -292,3 +292,4 @@ pub fn uncaught_in_thread(th: &mut Thread, func: Value) {
     });
     super::show::stderr(th, &format!("Exception ignored in thread started by {what}:\n{text}"));
 }
+

@@ -237,3 +237,4 @@ op! { MakeFunction(s) { helper!(s, 2, |th| {
         Err(e) => Err(Raised::from(e)),
     }
 }) } }
+
