@@ -4,6 +4,6 @@
 
 pub mod code;
 pub mod heap;
-pub mod run;
 pub mod native;
+pub mod run;
 pub mod types;

@@ -131,7 +131,8 @@ fn next(th: &mut Thread, o: Value) -> R<Option<Value>> {
             i.at.set(after);
             return Ok(Some(c));
         }
-        let claim = i.at.atomic().compare_exchange(at as u64, after as u64, Ordering::AcqRel, Ordering::Relaxed);
+        let claim =
+            i.at.atomic().compare_exchange(at as u64, after as u64, Ordering::AcqRel, Ordering::Relaxed);
         if claim.is_ok() {
             return Ok(Some(c));
         }
