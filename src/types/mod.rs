@@ -10,8 +10,11 @@ pub mod bytes_more;
 pub mod cell;
 pub mod code;
 pub mod codec;
+pub mod combine;
 pub mod complex;
 pub mod descr;
+pub mod dict;
+pub mod dict_views;
 pub mod exc_fields;
 pub mod exc_text;
 pub mod exception;
@@ -26,6 +29,9 @@ pub mod group;
 pub mod int;
 pub mod int_more;
 pub mod int_text;
+pub mod iters;
+pub mod list;
+pub mod list_sort;
 pub mod memoryview;
 pub mod method;
 pub mod module;
@@ -34,13 +40,18 @@ pub mod none;
 pub mod object;
 pub mod percent;
 pub mod proxy;
+pub mod range;
 pub mod reduce;
 pub mod seq;
+pub mod set;
+pub mod set_methods;
+pub mod slice;
 pub mod str;
 pub mod str_fmt;
 pub mod str_more;
 pub mod str_parts;
 pub mod super_;
+pub mod tuple;
 pub mod type_;
 pub mod union;
 pub mod weakref;
@@ -103,6 +114,35 @@ pub static CLASSES: &[(C, &ClassDef)] = &[
     (C::async_generator_athrow, &generator::ATHROW),
     (C::proxy, &weakref::PROXY),
     (C::callable_proxy, &weakref::CALLABLE_PROXY),
+    (C::list, &list::DEF),
+    (C::tuple, &tuple::DEF),
+    (C::dict, &dict::DEF),
+    (C::set, &set::SET),
+    (C::frozenset, &set::FROZEN),
+    (C::range, &range::DEF),
+    (C::slice, &slice::DEF),
+    (C::list_iterator, &iters::LIST),
+    (C::list_reverseiterator, &iters::LIST_REVERSE),
+    (C::tuple_iterator, &iters::TUPLE),
+    (C::range_iterator, &iters::RANGE),
+    (C::longrange_iterator, &range::LONG_ITERATOR),
+    (C::set_iterator, &iters::SET),
+    (C::dict_keys, &dict_views::KEYS),
+    (C::dict_values, &dict_views::VALUES),
+    (C::dict_items, &dict_views::ITEMS),
+    (C::dict_keyiterator, &dict_views::KEY_ITERATOR),
+    (C::dict_valueiterator, &dict_views::VALUE_ITERATOR),
+    (C::dict_itemiterator, &dict_views::ITEM_ITERATOR),
+    (C::dict_reversekeyiterator, &dict_views::REVERSE_KEY_ITERATOR),
+    (C::dict_reversevalueiterator, &dict_views::REVERSE_VALUE_ITERATOR),
+    (C::dict_reverseitemiterator, &dict_views::REVERSE_ITEM_ITERATOR),
+    (C::callable_iterator, &iters::CALLABLE),
+    (C::iterator, &iters::SEQUENCE),
+    (C::enumerate, &combine::ENUMERATE),
+    (C::zip, &combine::ZIP),
+    (C::map, &combine::MAP),
+    (C::filter, &combine::FILTER),
+    (C::reversed, &combine::REVERSED),
 ];
 
 /// All rows in the order of `C`: bases before what derives from them.
