@@ -60,12 +60,18 @@ fn help_and_version() {
 
 #[test]
 fn listings_mark_switch_points() {
-    let path = file("dis.mp", "counter = 0\ndef f():\n    global counter\n    for i in range(3):\n        counter += 1\nf()\n");
+    let path = file(
+        "dis.mp",
+        "counter = 0\ndef f():\n    global counter\n    for i in range(3):\n        counter += 1\nf()\n",
+    );
     let o = minipy(&["dis", &path]);
     assert_eq!(o.code, Some(0));
     let at = o.stdout.find("5 | counter += 1").expect("the line is shown");
     let line: Vec<&str> = o.stdout[at..].lines().skip(1).take_while(|l| !l.contains(" | ")).collect();
-    assert!(line.iter().any(|l| l.contains("LoadGlobal")) && line.iter().any(|l| l.contains("StoreGlobal")), "{line:?}");
+    assert!(
+        line.iter().any(|l| l.contains("LoadGlobal")) && line.iter().any(|l| l.contains("StoreGlobal")),
+        "{line:?}"
+    );
     let wrong = file("wrong.mp", "x = = 1\n");
     let o = minipy(&["dis", &wrong]);
     assert_eq!((o.code, o.stderr.trim_end()), (Some(1), "minipy: wrong.mp:1: SyntaxError: invalid syntax"));
@@ -79,7 +85,8 @@ fn programs_come_from_everywhere() {
     assert_eq!(o.stdout, "__main__ ['-']\n", "{o:?}");
     let o = typed(&["-", "x"], "import sys\nprint(sys.argv)\n");
     assert_eq!(o.stdout, "['-', 'x']\n", "{o:?}");
-    let path = file("main.mp", "import sys, cli_beside\nprint(cli_beside.x, __file__ == sys.argv[0], __spec__)\n");
+    let path =
+        file("main.mp", "import sys, cli_beside\nprint(cli_beside.x, __file__ == sys.argv[0], __spec__)\n");
     file("cli_beside.mp", "x = 'beside'\n");
     assert_eq!(minipy(&[&path]).stdout, "beside True None\n");
 }
@@ -149,7 +156,11 @@ fn reports_repeat_under_ticks() {
         assert_eq!((&again.stdout, &again.stderr), (&first.stdout, &first.stderr));
     }
     assert!(first.stderr.lines().all(|l| l.chars().count() <= 80));
-    for row in first.stderr.lines().filter(|l| l.starts_with("  A ") || l.starts_with("  B ") || l.starts_with("  C ")) {
+    for row in first
+        .stderr
+        .lines()
+        .filter(|l| l.starts_with("  A ") || l.starts_with("  B ") || l.starts_with("  C "))
+    {
         let shares: Vec<f64> = row.split_whitespace().rev().take(6).map(|w| w.parse().unwrap()).collect();
         assert!((shares.iter().sum::<f64>() - 100.0).abs() < 0.01, "{row}");
     }
@@ -179,6 +190,9 @@ fn comparisons_tell_modes_apart() {
     let json = file("c.json", "");
     let o = typed(&["compare", "--expect-same", &format!("--json={json}"), &same, "--", "-x"], "typed");
     assert_eq!(o.code, Some(0), "{o:?}");
-    assert!(o.stdout.contains("typed ['-x']") && o.stdout.contains("Every mode gave the same output."), "{o:?}");
+    assert!(
+        o.stdout.contains("typed ['-x']") && o.stdout.contains("Every mode gave the same output."),
+        "{o:?}"
+    );
     assert!(std::fs::read_to_string(&json).unwrap().starts_with("{\"report\": \"compare\""));
 }

@@ -42,7 +42,8 @@ fn steps(text: &str) -> Vec<Step> {
 fn mask(line: &str) -> String {
     let mut out = String::new();
     for word in line.split_whitespace() {
-        let figure = word.chars().any(|c| c.is_ascii_digit()) && !word.contains(':') && !word.starts_with("py");
+        let figure =
+            word.chars().any(|c| c.is_ascii_digit()) && !word.contains(':') && !word.starts_with("py");
         let word: String = if figure {
             let mut masked = String::new();
             for c in word.chars() {
@@ -79,7 +80,9 @@ fn the_session_happens() {
         command.args(["-c", &s.command]).env("PATH", &path);
         let o = program::run(&mut command, "", Duration::from_secs(120));
         let said = format!("{}{}", o.stdout, o.stderr);
-        let lines = |t: &mut dyn Iterator<Item = String>| t.map(|l| mask(&l)).filter(|l| !l.is_empty()).collect::<Vec<_>>();
+        let lines = |t: &mut dyn Iterator<Item = String>| {
+            t.map(|l| mask(&l)).filter(|l| !l.is_empty()).collect::<Vec<_>>()
+        };
         let shown = lines(&mut s.shown.iter().cloned());
         let got = lines(&mut said.lines().map(String::from));
         assert_eq!(got, shown, "README.md:{}: $ {}\n{said}", s.line, s.command);

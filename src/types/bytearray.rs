@@ -173,8 +173,11 @@ fn set_slice(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
         given(th, v)?
     } else {
         let text = crate::heap::text::is_text(v.base());
-        if text || seq::is_index(v) || crate::run::class::slots(crate::run::class::class_of(v)).iter.is_none() {
-            return Err(th.type_error("can assign only bytes, buffers, or iterables of ints in range(0, 256)"));
+        if text || seq::is_index(v) || crate::run::class::slots(crate::run::class::class_of(v)).iter.is_none()
+        {
+            return Err(
+                th.type_error("can assign only bytes, buffers, or iterables of ints in range(0, 256)")
+            );
         }
         given(th, v)?
     };
@@ -186,7 +189,8 @@ fn set_slice(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
     let picked = |i: usize| start.wrapping_add_signed(step * i as isize);
     if v.is_unbound() {
         let gone: std::collections::BTreeSet<usize> = (0..n).map(picked).collect();
-        let kept: Vec<u8> = bytes.iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, b)| *b).collect();
+        let kept: Vec<u8> =
+            bytes.iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, b)| *b).collect();
         return splice(th, o, 0, usize::MAX, &kept);
     }
     if with.len() != n {

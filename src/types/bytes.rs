@@ -326,7 +326,8 @@ fn by_method(th: &mut Thread, source: Value) -> R<Option<Value>> {
 
 /// The bytes that an iterable of ints gives.
 pub fn items(th: &mut Thread, name: &str, source: Value) -> R<Vec<u8>> {
-    let range = if name == "bytes" { "bytes must be in range(0, 256)" } else { "byte must be in range(0, 256)" };
+    let range =
+        if name == "bytes" { "bytes must be in range(0, 256)" } else { "byte must be in range(0, 256)" };
     let it = match th.iter(source) {
         Ok(it) => it,
         Err(_) if th.raised_is(C::TypeError) => {

@@ -91,14 +91,23 @@ pub static ARRAY_METHODS: &[Def] = {
 pub static CLASS_METHODS: &[Def] = &[FROM_HEX];
 /// Class methods of bytearray.
 pub static ARRAY_CLASS_METHODS: &[Def] = &[FROM_HEX];
-const FROM_HEX: Def = def("fromhex", "($type, string, /)", from_hex, "Create a bytes object from a string of hexadecimal numbers.");
+const FROM_HEX: Def = def(
+    "fromhex",
+    "($type, string, /)",
+    from_hex,
+    "Create a bytes object from a string of hexadecimal numbers.",
+);
 
 /// Static methods of bytes.
 pub static STATIC_METHODS: &[Def] = &[MAKETRANS];
 /// Static methods of bytearray.
 pub static ARRAY_STATIC_METHODS: &[Def] = &[MAKETRANS];
-const MAKETRANS: Def =
-    def("maketrans", "(frm, to, /)", maketrans, "Return a translation table usable for the bytes or bytearray translate method.");
+const MAKETRANS: Def = def(
+    "maketrans",
+    "(frm, to, /)",
+    maketrans,
+    "Return a translation table usable for the bytes or bytearray translate method.",
+);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Case {
@@ -245,7 +254,8 @@ fn must_find(th: &mut Thread, a: Args, last: bool) -> R {
 
 fn edge(th: &mut Thread, a: Args, name: &str) -> R {
     let hay = part(th, a[0], a[2], a[3])?.map(|p| p.1);
-    let holds = |x: &[u8]| hay.is_some_and(|h| if name == "startswith" { h.starts_with(x) } else { h.ends_with(x) });
+    let holds =
+        |x: &[u8]| hay.is_some_and(|h| if name == "startswith" { h.starts_with(x) } else { h.ends_with(x) });
     if let Some(t) = a[1].base().cast::<Tuple>() {
         for x in t.iter() {
             let x = seq::need_buffer(th, x)?;
@@ -423,7 +433,9 @@ fn join(th: &mut Thread, a: Args) -> R {
             Some(b) => out.push_bytes(&b)?,
             None => {
                 let t = th.type_name(v);
-                return Err(th.type_error(format!("sequence item {i}: expected a bytes-like object, {t} found")));
+                return Err(
+                    th.type_error(format!("sequence item {i}: expected a bytes-like object, {t} found"))
+                );
             }
         }
     }

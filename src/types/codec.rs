@@ -1,11 +1,11 @@
 //! Encodings by name, and the exceptions of conversions between text and bytes. Invariant: an unknown error handler is
 //! reported only when something has to be handled, as CPython does.
 
+use crate::heap::Value;
 use crate::heap::known::C;
 use crate::heap::text::codec::{self, Bad, Codec, Fault, Order, Policy};
 use crate::heap::text::index::codes;
 use crate::heap::text::{self, StrBuilder, chars};
-use crate::heap::Value;
 use crate::run::{R, Raised, Thread};
 
 /// An encoding by name.
@@ -19,10 +19,8 @@ enum Named {
 
 /// The encoding, and its name as errors show it.
 fn named(name: &str) -> Option<(Named, &'static str)> {
-    let plain: String = name
-        .chars()
-        .map(|c| if matches!(c, '-' | ' ') { '_' } else { c.to_ascii_lowercase() })
-        .collect();
+    let plain: String =
+        name.chars().map(|c| if matches!(c, '-' | ' ') { '_' } else { c.to_ascii_lowercase() }).collect();
     use Named::{Core, Cp1252, Utf8Sig};
     Some(match plain.as_str() {
         "utf_8" | "utf8" | "u8" | "utf" | "cp65001" => (Core(Codec::Utf8), "utf-8"),
@@ -44,8 +42,9 @@ fn named(name: &str) -> Option<(Named, &'static str)> {
 
 /// What bytes 0x80 to 0x9f mean in cp1252; 0 is nothing.
 const CP1252: [u16; 32] = [
-    0x20ac, 0, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0, 0x17d, 0, 0,
-    0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0, 0x17e, 0x178,
+    0x20ac, 0, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0, 0x17d,
+    0, 0, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0,
+    0x17e, 0x178,
 ];
 
 /// Whether there is such an encoding.
@@ -170,7 +169,11 @@ fn encode_cp1252(bytes: &[u8], policy: Policy) -> Result<Vec<u8>, Fault> {
             }
             Policy::SurrogateEscape if (0xdc80..0xdd00).contains(&c) => out.push((c - 0xdc00) as u8),
             _ => {
-                return Err(Fault::Bad(Bad { start: i, end: i + 1, reason: "character maps to <undefined>" }));
+                return Err(Fault::Bad(Bad {
+                    start: i,
+                    end: i + 1,
+                    reason: "character maps to <undefined>",
+                }));
             }
         }
     }
@@ -194,7 +197,11 @@ fn decode_cp1252(bytes: &[u8], policy: Policy) -> Result<StrBuilder, Fault> {
             Policy::BackslashReplace => out.push(&format!("\\x{b:02x}"))?,
             Policy::SurrogateEscape => out.push_code(0xdc00 + b as u32)?,
             _ => {
-                return Err(Fault::Bad(Bad { start: i, end: i + 1, reason: "character maps to <undefined>" }));
+                return Err(Fault::Bad(Bad {
+                    start: i,
+                    end: i + 1,
+                    reason: "character maps to <undefined>",
+                }));
             }
         }
     }

@@ -59,7 +59,12 @@ static METHODS: &[Def] = &[
         },
         "",
     ),
-    def("__format__", "($self, format_spec, /)", |th, a| super::format::complex(th, a[0], a[1]), "Convert to a string according to format_spec."),
+    def(
+        "__format__",
+        "($self, format_spec, /)",
+        |th, a| super::format::complex(th, a[0], a[1]),
+        "Convert to a string according to format_spec.",
+    ),
 ];
 
 static CLASS_METHODS: &[Def] = &[def(

@@ -3,19 +3,44 @@
 use super::float::{of, truncated};
 use super::float_text::{self, HexFault};
 use crate::heap::Value;
-use crate::heap::known::C;
 use crate::heap::bigint;
+use crate::heap::known::C;
 use crate::run::slots::GetSet;
 use crate::run::{Args, Bin, Def, R, Thread, def, get};
 
 /// Methods.
 pub static METHODS: &[Def] = &[
     def("conjugate", "($self, /)", plain, "Return self, the complex conjugate of any float."),
-    def("__trunc__", "($self, /)", |th, a| truncated(th, of(a[0])), "Return the Integral closest to x between 0 and x."),
-    def("__floor__", "($self, /)", |th, a| truncated(th, of(a[0]).floor()), "Return the floor as an Integral."),
-    def("__ceil__", "($self, /)", |th, a| truncated(th, of(a[0]).ceil()), "Return the ceiling as an Integral."),
-    def("__round__", "($self, ndigits=None, /)", round, "Return the Integral closest to x, rounding half toward even."),
-    def("as_integer_ratio", "($self, /)", ratio, "Return a pair of integers, whose ratio is exactly equal to the original float."),
+    def(
+        "__trunc__",
+        "($self, /)",
+        |th, a| truncated(th, of(a[0])),
+        "Return the Integral closest to x between 0 and x.",
+    ),
+    def(
+        "__floor__",
+        "($self, /)",
+        |th, a| truncated(th, of(a[0]).floor()),
+        "Return the floor as an Integral.",
+    ),
+    def(
+        "__ceil__",
+        "($self, /)",
+        |th, a| truncated(th, of(a[0]).ceil()),
+        "Return the ceiling as an Integral.",
+    ),
+    def(
+        "__round__",
+        "($self, ndigits=None, /)",
+        round,
+        "Return the Integral closest to x, rounding half toward even.",
+    ),
+    def(
+        "as_integer_ratio",
+        "($self, /)",
+        ratio,
+        "Return a pair of integers, whose ratio is exactly equal to the original float.",
+    ),
     def(
         "hex",
         "($self, /)",
@@ -43,12 +68,22 @@ pub static METHODS: &[Def] = &[
         },
         "",
     ),
-    def("__format__", "($self, format_spec, /)", |th, a| super::format::float(th, a[0], a[1]), "Formats the float according to format_spec."),
+    def(
+        "__format__",
+        "($self, format_spec, /)",
+        |th, a| super::format::float(th, a[0], a[1]),
+        "Formats the float according to format_spec.",
+    ),
 ];
 
 /// Class methods.
 pub static CLASS_METHODS: &[Def] = &[
-    def("fromhex", "($type, string, /)", from_hex, "Create a floating-point number from a hexadecimal string."),
+    def(
+        "fromhex",
+        "($type, string, /)",
+        from_hex,
+        "Create a floating-point number from a hexadecimal string.",
+    ),
     def(
         "from_number",
         "($type, number, /)",
@@ -59,7 +94,12 @@ pub static CLASS_METHODS: &[Def] = &[
         },
         "Convert real number to a floating-point number.",
     ),
-    def("__getformat__", "($type, typestr, /)", |th, _| Ok(th.str("IEEE, little-endian")?), "You probably don't want to use this function."),
+    def(
+        "__getformat__",
+        "($type, typestr, /)",
+        |th, _| Ok(th.str("IEEE, little-endian")?),
+        "You probably don't want to use this function.",
+    ),
 ];
 
 /// Attributes.

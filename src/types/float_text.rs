@@ -105,7 +105,8 @@ pub fn parse(text: &[u8]) -> Option<f64> {
     let text = if text.contains(&b'_') {
         plain = without_underscores(text)?;
         // Underscores stand between digits only.
-        let pairs = text.windows(3).any(|w| w[1] == b'_' && !(w[0].is_ascii_digit() && w[2].is_ascii_digit()));
+        let pairs =
+            text.windows(3).any(|w| w[1] == b'_' && !(w[0].is_ascii_digit() && w[2].is_ascii_digit()));
         if pairs {
             return None;
         }

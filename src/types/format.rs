@@ -91,7 +91,7 @@ fn parse(bytes: &[u8], name: &str, kind: u8, align: u8) -> Result<Spec, String> 
             at = 1;
         }
     }
-    let mut take = |at: &mut usize, set: &[u8]| match bytes.get(*at) {
+    let take = |at: &mut usize, set: &[u8]| match bytes.get(*at) {
         Some(b) if set.contains(b) => {
             *at += 1;
             *b
@@ -272,7 +272,11 @@ pub fn int(th: &mut Thread, v: Value, spec: Value) -> R {
             b'X' => (16, "0X"),
             _ => (10, ""),
         };
-        let mut text = if radix == 10 { int_text::decimal_text(th, v)? } else { bigint::to_radix(&mut th.heap, v, radix) };
+        let mut text = if radix == 10 {
+            int_text::decimal_text(th, v)?
+        } else {
+            bigint::to_radix(&mut th.heap, v, radix)
+        };
         if kind == b'X' {
             text.make_ascii_uppercase();
         }

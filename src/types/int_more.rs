@@ -1,16 +1,21 @@
 //! Methods and attributes of `int`. Invariant: `self` is taken through `Value::base`.
 
 use super::int::{self, fault, plain};
+use crate::heap::Value;
 use crate::heap::bigint::{self, Fault};
 use crate::heap::known::C;
 use crate::heap::text;
-use crate::heap::Value;
 use crate::run::slots::GetSet;
 use crate::run::{Args, Bin, Def, R, Thread, def, get};
 
 /// Methods.
 pub static METHODS: &[Def] = &[
-    def("conjugate", "($self, /)", |th, a| plain(th, a[0]), "Returns self, the complex conjugate of any int."),
+    def(
+        "conjugate",
+        "($self, /)",
+        |th, a| plain(th, a[0]),
+        "Returns self, the complex conjugate of any int.",
+    ),
     def(
         "bit_length",
         "($self, /)",
@@ -38,7 +43,12 @@ pub static METHODS: &[Def] = &[
         },
         "Return a pair of integers, whose ratio is equal to the original int.",
     ),
-    def("is_integer", "($self, /)", |_, _| Ok(Value::TRUE), "Returns True. Exists for duck type compatibility with float.is_integer."),
+    def(
+        "is_integer",
+        "($self, /)",
+        |_, _| Ok(Value::TRUE),
+        "Returns True. Exists for duck type compatibility with float.is_integer.",
+    ),
     def("__trunc__", "($self, /)", |th, a| plain(th, a[0]), "Truncating an Integral returns itself."),
     def("__floor__", "($self, /)", |th, a| plain(th, a[0]), "Flooring an Integral returns itself."),
     def("__ceil__", "($self, /)", |th, a| plain(th, a[0]), "Ceiling of an Integral returns itself."),
@@ -52,7 +62,12 @@ pub static METHODS: &[Def] = &[
         },
         "",
     ),
-    def("__format__", "($self, format_spec, /)", |th, a| super::format::int(th, a[0], a[1]), "Convert to a string according to format_spec."),
+    def(
+        "__format__",
+        "($self, format_spec, /)",
+        |th, a| super::format::int(th, a[0], a[1]),
+        "Convert to a string according to format_spec.",
+    ),
     def(
         "__sizeof__",
         "($self, /)",

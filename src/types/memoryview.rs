@@ -54,8 +54,18 @@ static METHODS: &[Def] = &[
         "Return the data in the buffer as a byte string.",
     ),
     def("tolist", "($self, /)", tolist, "Return the data in the buffer as a list of elements."),
-    def("release", "($self, /)", |th, a| release(th, a[0]), "Release the underlying buffer exposed by the memoryview object."),
-    def("cast", "($self, /, format, shape=<unrepresentable>)", cast, "Cast a memoryview to a new format or shape."),
+    def(
+        "release",
+        "($self, /)",
+        |th, a| release(th, a[0]),
+        "Release the underlying buffer exposed by the memoryview object.",
+    ),
+    def(
+        "cast",
+        "($self, /, format, shape=<unrepresentable>)",
+        cast,
+        "Cast a memoryview to a new format or shape.",
+    ),
     def(
         "hex",
         "($self, /, sep=<unrepresentable>, bytes_per_sep=1)",
@@ -75,56 +85,100 @@ static METHODS: &[Def] = &[
         },
         "Return a readonly version of the memoryview.",
     ),
-    def("count", "($self, value, /)", |th, a| {
-        let mut n = 0;
-        for k in 0..open(th, a[0])?.end.get() {
-            let x = item(th, a[0], k)?;
-            n += th.eq(x, a[1])? as i64;
-        }
-        Ok(Value::int(n))
-    }, "Count the number of occurrences of a value."),
-    def("index", "($self, value, start=0, stop=sys.maxsize, /)", |th, a| {
-        let (from, to) = seq::window(th, a[2], a[3], open(th, a[0])?.end.get())?;
-        for k in from..to {
-            let x = item(th, a[0], k)?;
-            if th.eq(x, a[1])? {
-                return Ok(Value::int(k as i64));
+    def(
+        "count",
+        "($self, value, /)",
+        |th, a| {
+            let mut n = 0;
+            for k in 0..open(th, a[0])?.end.get() {
+                let x = item(th, a[0], k)?;
+                n += th.eq(x, a[1])? as i64;
             }
-        }
-        Err(th.value_error("memoryview.index(x): x not found"))
-    }, "Return the index of the first occurrence of a value."),
-    def("__enter__", "($self, /)", |th, a| {
-        let i = open(th, a[0])?;
-        if let Some(b) = i.over.get().cast::<ByteArray>() {
-            b.exports.set(b.exports.get() + 1);
-            i.y.set(Value::TRUE);
-        }
-        Ok(a[0])
-    }, ""),
+            Ok(Value::int(n))
+        },
+        "Count the number of occurrences of a value.",
+    ),
+    def(
+        "index",
+        "($self, value, start=0, stop=sys.maxsize, /)",
+        |th, a| {
+            let n = open(th, a[0])?.end.get();
+            let (from, to) = seq::window(th, a[2], a[3], n)?;
+            for k in from..to {
+                let x = item(th, a[0], k)?;
+                if th.eq(x, a[1])? {
+                    return Ok(Value::int(k as i64));
+                }
+            }
+            Err(th.value_error("memoryview.index(x): x not found"))
+        },
+        "Return the index of the first occurrence of a value.",
+    ),
+    def(
+        "__enter__",
+        "($self, /)",
+        |th, a| {
+            let i = open(th, a[0])?;
+            if let Some(b) = i.over.get().cast::<ByteArray>() {
+                b.exports.set(b.exports.get() + 1);
+                i.y.set(Value::TRUE);
+            }
+            Ok(a[0])
+        },
+        "",
+    ),
     def("__exit__", "($self, /, *args)", |th, a| release(th, a[0]), ""),
 ];
 
 static GETSET: &[GetSet] = &[
-    get("nbytes", |th, o| {
-        let i = open(th, o)?;
-        Ok(Value::int((i.end.get() * size_of_format(i)) as i64))
-    }, "The amount of space in bytes that the array would use in a contiguous representation."),
-    get("itemsize", |th, o| {
-        let i = open(th, o)?;
-        Ok(Value::int(size_of_format(i) as i64))
-    }, "The size in bytes of each element of the memoryview."),
-    get("format", |th, o| Ok(open(th, o)?.x.get()), "A string containing the format (in struct module style) of each element."),
+    get(
+        "nbytes",
+        |th, o| {
+            let i = open(th, o)?;
+            Ok(Value::int((i.end.get() * size_of_format(i)) as i64))
+        },
+        "The amount of space in bytes that the array would use in a contiguous representation.",
+    ),
+    get(
+        "itemsize",
+        |th, o| {
+            let i = open(th, o)?;
+            Ok(Value::int(size_of_format(i) as i64))
+        },
+        "The size in bytes of each element of the memoryview.",
+    ),
+    get(
+        "format",
+        |th, o| Ok(open(th, o)?.x.get()),
+        "A string containing the format (in struct module style) of each element.",
+    ),
     get("ndim", |th, o| open(th, o).map(|_| Value::int(1)), "The number of dimensions."),
-    get("shape", |th, o| {
-        let n = open(th, o)?.end.get();
-        Ok(th.tuple(&[Value::int(n as i64)])?)
-    }, "The shape of the array."),
-    get("strides", |th, o| {
-        let n = open(th, o)?.step.get();
-        Ok(th.tuple(&[Value::int(n as isize as i64)])?)
-    }, "The strides of the array."),
-    get("suboffsets", |th, o| open(th, o).map(|_| crate::heap::known::S::empty_tuple.v()), "Used internally for PIL-style arrays."),
-    get("readonly", |th, o| open(th, o).map(|_| Value::bool(readonly(o))), "Whether the memory is read only."),
+    get(
+        "shape",
+        |th, o| {
+            let n = open(th, o)?.end.get();
+            Ok(th.tuple(&[Value::int(n as i64)])?)
+        },
+        "The shape of the array.",
+    ),
+    get(
+        "strides",
+        |th, o| {
+            let n = open(th, o)?.step.get();
+            Ok(th.tuple(&[Value::int(n as isize as i64)])?)
+        },
+        "The strides of the array.",
+    ),
+    get(
+        "suboffsets",
+        |th, o| open(th, o).map(|_| crate::heap::known::S::empty_tuple.v()),
+        "Used internally for PIL-style arrays.",
+    ),
+    get(
+        "readonly",
+        |th, o| open(th, o).map(|_| Value::bool(readonly(o))),
+        "Whether the memory is read only.",
+    ),
     get("obj", |th, o| Ok(open(th, o)?.over.get()), "The underlying object of the memoryview."),
     get("contiguous", contiguous, "Whether the memory is contiguous."),
     get("c_contiguous", contiguous, "Whether the memory is C-contiguous."),
@@ -244,7 +298,15 @@ fn new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
     let b = object.base();
     if is_view(b) {
         let i = open(th, b)?;
-        return view(th, i.over.get(), i.x.get(), i.at.get(), i.end.get(), i.step.get() as isize, readonly(b));
+        return view(
+            th,
+            i.over.get(),
+            i.x.get(),
+            i.at.get(),
+            i.end.get(),
+            i.step.get() as isize,
+            readonly(b),
+        );
     }
     if !matches!(b.kind(), Kind::Bytes | Kind::ByteArray) {
         let t = th.type_name(object);
@@ -332,8 +394,10 @@ fn setitem(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
 fn packed(th: &mut Thread, o: Value, v: Value) -> R<([u8; 8], usize)> {
     let i = open(th, o)?;
     let (code, size) = (format_of(i), size_of_format(i));
-    let kind = |th: &mut Thread| th.type_error(format!("memoryview: invalid type for format '{}'", code as char));
-    let range = |th: &mut Thread| th.value_error(format!("memoryview: invalid value for format '{}'", code as char));
+    let kind =
+        |th: &mut Thread| th.type_error(format!("memoryview: invalid type for format '{}'", code as char));
+    let range =
+        |th: &mut Thread| th.value_error(format!("memoryview: invalid value for format '{}'", code as char));
     let word = match code {
         b'd' | b'f' => {
             let Some(x) = super::float::real(th, v)? else { return Err(kind(th)) };

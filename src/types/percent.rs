@@ -228,7 +228,13 @@ fn convert(
         }
         b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => {
             let x = v.next(th)?;
-            if x.is_int() && kind == b'd' && item.width == 0 && item.precision.is_none() && !item.plus && !item.space {
+            if x.is_int()
+                && kind == b'd'
+                && item.width == 0
+                && item.precision.is_none()
+                && !item.plus
+                && !item.space
+            {
                 let t = int_text::decimal(th, x)?;
                 return Ok(out.push_value(&mut th.heap, t)?);
             }
@@ -260,7 +266,9 @@ fn convert(
 fn character(th: &mut Thread, x: Value, binary: bool, one: &mut StrBuilder) -> R<()> {
     let b = x.base();
     if binary {
-        if let Some(c) = seq::buffer(x).filter(|c| c.len() == 1 && matches!(b.kind(), Kind::Bytes | Kind::ByteArray)) {
+        if let Some(c) =
+            seq::buffer(x).filter(|c| c.len() == 1 && matches!(b.kind(), Kind::Bytes | Kind::ByteArray))
+        {
             return Ok(one.push_bytes(&c)?);
         }
         if seq::is_index(x) {
@@ -286,7 +294,9 @@ fn character(th: &mut Thread, x: Value, binary: bool, one: &mut StrBuilder) -> R
             Some(c) => Ok(one.push_code(c)?),
             None => {
                 let n = text::len(b);
-                Err(th.type_error(format!("%c requires an int or a unicode character, not a string of length {n}")))
+                Err(th.type_error(format!(
+                    "%c requires an int or a unicode character, not a string of length {n}"
+                )))
             }
         };
     }
@@ -378,7 +388,8 @@ fn whole(th: &mut Thread, item: &Item, kind: u8, x: Value, out: &mut StrBuilder)
         b'X' => (16, "0X"),
         _ => (10, ""),
     };
-    let mut text = if radix == 10 { int_text::decimal_text(th, i)? } else { bigint::to_radix(&mut th.heap, i, radix) };
+    let mut text =
+        if radix == 10 { int_text::decimal_text(th, i)? } else { bigint::to_radix(&mut th.heap, i, radix) };
     if kind == b'X' {
         text.make_ascii_uppercase();
     }

@@ -57,7 +57,11 @@ pub fn slice(th: &mut Thread, s: Value, len: usize) -> R<(usize, isize, usize)> 
         Some(i) if i < 0 => i.saturating_add(n).max(low),
         Some(i) => i.min(high),
     };
-    let (from, to) = if step > 0 { (place(start, low), place(stop, high)) } else { (place(start, high), place(stop, low)) };
+    let (from, to) = if step > 0 {
+        (place(start, low), place(stop, high))
+    } else {
+        (place(start, high), place(stop, low))
+    };
     let count = if step > 0 && from < to {
         (to - from - 1) / step + 1
     } else if step < 0 && to < from {

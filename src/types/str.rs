@@ -2,13 +2,12 @@
 //! text.
 
 use super::seq;
-use crate::heap::bigint;
 use crate::heap::known::C;
 use crate::heap::object::Iter;
 use crate::heap::text::{self, StrBuilder, chars, index, search};
 use crate::heap::{Kind, Value};
 use crate::run::class::wrap_base;
-use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Side, Thread, TypeSlots, def};
+use crate::run::{Bin, ClassDef, Cmp, Def, PLAIN, R, Side, Thread, TypeSlots, def};
 use std::sync::atomic::Ordering;
 
 /// `str`.
@@ -131,7 +130,8 @@ fn next(th: &mut Thread, o: Value) -> R<Option<Value>> {
             i.at.set(after);
             return Ok(Some(c));
         }
-        let claim = i.at.atomic().compare_exchange(at as u64, after as u64, Ordering::AcqRel, Ordering::Relaxed);
+        let claim =
+            i.at.atomic().compare_exchange(at as u64, after as u64, Ordering::AcqRel, Ordering::Relaxed);
         if claim.is_ok() {
             return Ok(Some(c));
         }
@@ -185,40 +185,4 @@ fn decoded(th: &mut Thread, object: Value, encoding: &str, errors: &str) -> R {
             Err(th.type_error(format!("decoding to str: need a bytes-like object, {t} found")))
         }
     }
-}
-
-/// `chr(i)`.
-pub fn chr(th: &mut Thread, v: Value) -> R {
-    let i = crate::run::arith::index(th, v)?;
-    match bigint::to_i64(i).and_then(|i| u32::try_from(i).ok()).filter(|c| *c < 0x11_0000) {
-        Some(c) => Ok(text::char_string(&mut th.heap, c)?),
-        None => Err(th.value_error("chr() arg not in range(0x110000)")),
-    }
-}
-
-/// `ord(c)`.
-pub fn ord(th: &mut Thread, v: Value) -> R {
-    let b = v.base();
-    let n = if text::is_text(b) {
-        let bytes = text::bytes_of(&mut th.heap, b)?;
-        if let Some(c) = super::format::only_char(bytes) {
-            return Ok(Value::int(c as i64));
-        }
-        text::len(b)
-    } else if let Some(bytes) = seq::buffer(v) {
-        if let [c] = *bytes {
-            return Ok(Value::int(c as i64));
-        }
-        bytes.len()
-    } else {
-        let t = th.type_name(v);
-        return Err(th.type_error(format!("ord() expected string of length 1, but {t} found")));
-    };
-    Err(th.type_error(format!("ord() expected a character, but string of length {n} found")))
-}
-
-/// `ascii(v)` as a method of any value: its repr with everything beyond ASCII escaped.
-pub fn ascii(th: &mut Thread, a: Args) -> R {
-    let shown = th.repr(a[0])?;
-    super::str_more::ascii_only(th, shown.base())
 }

@@ -1,10 +1,10 @@
 //! `str.format` and `str.format_map`: fields, their names, conversions, nested specs. Invariant: a template is read
 //! once from left to right; nothing of it is interpreted twice.
 
+use crate::heap::Value;
 use crate::heap::object::Tuple;
 use crate::heap::text::index::decode;
 use crate::heap::text::{self, StrBuilder};
-use crate::heap::Value;
 use crate::run::{Args, R, Thread};
 
 /// How fields without a name are numbered.
@@ -188,7 +188,9 @@ fn find(th: &mut Thread, name: &[u8], source: &mut Source) -> R {
             }
             let t = source.args.get::<Tuple>();
             if i >= t.len() {
-                return Err(th.index_error(format!("Replacement index {i} out of range for positional args tuple")));
+                return Err(
+                    th.index_error(format!("Replacement index {i} out of range for positional args tuple"))
+                );
             }
             t.at(i)
         }

@@ -12,12 +12,7 @@ use crate::run::{Args, Def, R, Thread, def};
 
 macro_rules! cased {
     ($name:literal $case:ident $doc:literal) => {
-        def(
-            $name,
-            "($self, /)",
-            |th, a| Ok(chars::to_case(&mut th.heap, a[0].base(), Case::$case)?),
-            $doc,
-        )
+        def($name, "($self, /)", |th, a| Ok(chars::to_case(&mut th.heap, a[0].base(), Case::$case)?), $doc)
     };
 }
 
@@ -44,22 +39,66 @@ pub static METHODS: &[Def] = &[
     cased!("upper" Upper "Return a copy of the string converted to uppercase."),
     cased!("title" Title "Return a version of the string where each word is titlecased."),
     cased!("swapcase" Swap "Convert uppercase characters to lowercase and lowercase characters to uppercase."),
-    test!("isalnum" |b| chars::all(b, chars::is_alnum), "Return True if the string is an alpha-numeric string, False otherwise."),
-    test!("isalpha" |b| chars::all(b, chars::is_alpha), "Return True if the string is an alphabetic string, False otherwise."),
-    test!("isascii" |b| b.is_ascii(), "Return True if all characters in the string are ASCII, False otherwise."),
-    test!("isdecimal" |b| chars::all(b, chars::is_decimal), "Return True if the string is a decimal string, False otherwise."),
-    test!("isdigit" |b| chars::all(b, chars::is_digit), "Return True if the string is a digit string, False otherwise."),
+    test!(
+        "isalnum" | b | chars::all(b, chars::is_alnum),
+        "Return True if the string is an alpha-numeric string, False otherwise."
+    ),
+    test!(
+        "isalpha" | b | chars::all(b, chars::is_alpha),
+        "Return True if the string is an alphabetic string, False otherwise."
+    ),
+    test!(
+        "isascii" | b | b.is_ascii(),
+        "Return True if all characters in the string are ASCII, False otherwise."
+    ),
+    test!(
+        "isdecimal" | b | chars::all(b, chars::is_decimal),
+        "Return True if the string is a decimal string, False otherwise."
+    ),
+    test!(
+        "isdigit" | b | chars::all(b, chars::is_digit),
+        "Return True if the string is a digit string, False otherwise."
+    ),
     test!("isidentifier" chars::is_identifier, "Return True if the string is a valid Python identifier, False otherwise."),
     test!("islower" chars::all_lower, "Return True if the string is a lowercase string, False otherwise."),
-    test!("isnumeric" |b| chars::all(b, chars::is_numeric), "Return True if the string is a numeric string, False otherwise."),
-    test!("isprintable" |b| codes(b).all(chars::is_printable), "Return True if all characters in the string are printable, False otherwise."),
-    test!("isspace" |b| chars::all(b, chars::is_space), "Return True if the string is a whitespace string, False otherwise."),
+    test!(
+        "isnumeric" | b | chars::all(b, chars::is_numeric),
+        "Return True if the string is a numeric string, False otherwise."
+    ),
+    test!(
+        "isprintable" | b | codes(b).all(chars::is_printable),
+        "Return True if all characters in the string are printable, False otherwise."
+    ),
+    test!(
+        "isspace" | b | chars::all(b, chars::is_space),
+        "Return True if the string is a whitespace string, False otherwise."
+    ),
     test!("istitle" chars::all_title, "Return True if the string is a title-cased string, False otherwise."),
     test!("isupper" chars::all_upper, "Return True if the string is an uppercase string, False otherwise."),
-    def("center", "($self, width, fillchar=' ', /)", |th, a| aligned(th, a, b'^'), "Return a centered string of length width."),
-    def("ljust", "($self, width, fillchar=' ', /)", |th, a| aligned(th, a, b'<'), "Return a left-justified string of length width."),
-    def("rjust", "($self, width, fillchar=' ', /)", |th, a| aligned(th, a, b'>'), "Return a right-justified string of length width."),
-    def("count", "($self, sub, start=None, end=None, /)", count, "Return the number of non-overlapping occurrences of substring sub."),
+    def(
+        "center",
+        "($self, width, fillchar=' ', /)",
+        |th, a| aligned(th, a, b'^'),
+        "Return a centered string of length width.",
+    ),
+    def(
+        "ljust",
+        "($self, width, fillchar=' ', /)",
+        |th, a| aligned(th, a, b'<'),
+        "Return a left-justified string of length width.",
+    ),
+    def(
+        "rjust",
+        "($self, width, fillchar=' ', /)",
+        |th, a| aligned(th, a, b'>'),
+        "Return a right-justified string of length width.",
+    ),
+    def(
+        "count",
+        "($self, sub, start=None, end=None, /)",
+        count,
+        "Return the number of non-overlapping occurrences of substring sub.",
+    ),
     def(
         "encode",
         "($self, /, encoding='utf-8', errors='strict')",
@@ -69,37 +108,166 @@ pub static METHODS: &[Def] = &[
         },
         "Encode the string using the codec registered for encoding.",
     ),
-    def("startswith", "($self, prefix, start=None, end=None, /)", |th, a| edge(th, a, "startswith"), "Return True if the string starts with the specified prefix, False otherwise."),
-    def("endswith", "($self, suffix, start=None, end=None, /)", |th, a| edge(th, a, "endswith"), "Return True if the string ends with the specified suffix, False otherwise."),
-    def("expandtabs", "($self, /, tabsize=8)", expandtabs, "Return a copy where all tab characters are expanded using spaces."),
-    def("find", "($self, sub, start=None, end=None, /)", |th, a| Ok(Value::int(found(th, a, "find", false)?)), "Return the lowest index in S where substring sub is found."),
-    def("rfind", "($self, sub, start=None, end=None, /)", |th, a| Ok(Value::int(found(th, a, "rfind", true)?)), "Return the highest index in S where substring sub is found."),
-    def("index", "($self, sub, start=None, end=None, /)", |th, a| must_find(th, a, "index", false), "Return the lowest index in S where substring sub is found."),
-    def("rindex", "($self, sub, start=None, end=None, /)", |th, a| must_find(th, a, "rindex", true), "Return the highest index in S where substring sub is found."),
-    def("format", "($self, /, *args, **kwargs)", str_fmt::format, "Return a formatted version of the string, using substitutions from args and kwargs."),
-    def("format_map", "($self, mapping, /)", str_fmt::format_map, "Return a formatted version of the string, using substitutions from mapping."),
-    def("join", "($self, iterable, /)", |th, a| join(th, a[0].base(), a[1]), "Concatenate any number of strings."),
-    def("strip", "($self, chars=None, /)", |th, a| strip(th, a, "strip", true, true), "Return a copy of the string with leading and trailing whitespace removed."),
-    def("lstrip", "($self, chars=None, /)", |th, a| strip(th, a, "lstrip", true, false), "Return a copy of the string with leading whitespace removed."),
-    def("rstrip", "($self, chars=None, /)", |th, a| strip(th, a, "rstrip", false, true), "Return a copy of the string with trailing whitespace removed."),
-    def("partition", "($self, sep, /)", |th, a| partition(th, a, false), "Partition the string into three parts using the given separator."),
-    def("rpartition", "($self, sep, /)", |th, a| partition(th, a, true), "Partition the string into three parts using the given separator."),
-    def("replace", "($self, old, new, /, count=-1)", replace, "Return a copy with all occurrences of substring old replaced by new."),
-    def("removeprefix", "($self, prefix, /)", |th, a| removed(th, a, "removeprefix"), "Return a str with the given prefix string removed if present."),
-    def("removesuffix", "($self, suffix, /)", |th, a| removed(th, a, "removesuffix"), "Return a str with the given suffix string removed if present."),
-    def("split", "($self, /, sep=None, maxsplit=-1)", |th, a| split(th, a, false), "Return a list of the substrings in the string, using sep as the separator string."),
-    def("rsplit", "($self, /, sep=None, maxsplit=-1)", |th, a| split(th, a, true), "Return a list of the substrings in the string, using sep as the separator string."),
-    def("splitlines", "($self, /, keepends=False)", splitlines, "Return a list of the lines in the string, breaking at line boundaries."),
-    def("translate", "($self, table, /)", translate, "Replace each character in the string using the given translation table."),
-    def("zfill", "($self, width, /)", zfill, "Pad a numeric string with zeros on the left, to fill a field of the given width."),
-    def("__format__", "($self, format_spec, /)", |th, a| super::format::str(th, a[0], a[1]), "Return a formatted version of the string as described by format_spec."),
+    def(
+        "startswith",
+        "($self, prefix, start=None, end=None, /)",
+        |th, a| edge(th, a, "startswith"),
+        "Return True if the string starts with the specified prefix, False otherwise.",
+    ),
+    def(
+        "endswith",
+        "($self, suffix, start=None, end=None, /)",
+        |th, a| edge(th, a, "endswith"),
+        "Return True if the string ends with the specified suffix, False otherwise.",
+    ),
+    def(
+        "expandtabs",
+        "($self, /, tabsize=8)",
+        expandtabs,
+        "Return a copy where all tab characters are expanded using spaces.",
+    ),
+    def(
+        "find",
+        "($self, sub, start=None, end=None, /)",
+        |th, a| Ok(Value::int(found(th, a, "find", false)?)),
+        "Return the lowest index in S where substring sub is found.",
+    ),
+    def(
+        "rfind",
+        "($self, sub, start=None, end=None, /)",
+        |th, a| Ok(Value::int(found(th, a, "rfind", true)?)),
+        "Return the highest index in S where substring sub is found.",
+    ),
+    def(
+        "index",
+        "($self, sub, start=None, end=None, /)",
+        |th, a| must_find(th, a, "index", false),
+        "Return the lowest index in S where substring sub is found.",
+    ),
+    def(
+        "rindex",
+        "($self, sub, start=None, end=None, /)",
+        |th, a| must_find(th, a, "rindex", true),
+        "Return the highest index in S where substring sub is found.",
+    ),
+    def(
+        "format",
+        "($self, /, *args, **kwargs)",
+        str_fmt::format,
+        "Return a formatted version of the string, using substitutions from args and kwargs.",
+    ),
+    def(
+        "format_map",
+        "($self, mapping, /)",
+        str_fmt::format_map,
+        "Return a formatted version of the string, using substitutions from mapping.",
+    ),
+    def(
+        "join",
+        "($self, iterable, /)",
+        |th, a| join(th, a[0].base(), a[1]),
+        "Concatenate any number of strings.",
+    ),
+    def(
+        "strip",
+        "($self, chars=None, /)",
+        |th, a| strip(th, a, "strip", true, true),
+        "Return a copy of the string with leading and trailing whitespace removed.",
+    ),
+    def(
+        "lstrip",
+        "($self, chars=None, /)",
+        |th, a| strip(th, a, "lstrip", true, false),
+        "Return a copy of the string with leading whitespace removed.",
+    ),
+    def(
+        "rstrip",
+        "($self, chars=None, /)",
+        |th, a| strip(th, a, "rstrip", false, true),
+        "Return a copy of the string with trailing whitespace removed.",
+    ),
+    def(
+        "partition",
+        "($self, sep, /)",
+        |th, a| partition(th, a, false),
+        "Partition the string into three parts using the given separator.",
+    ),
+    def(
+        "rpartition",
+        "($self, sep, /)",
+        |th, a| partition(th, a, true),
+        "Partition the string into three parts using the given separator.",
+    ),
+    def(
+        "replace",
+        "($self, old, new, /, count=-1)",
+        replace,
+        "Return a copy with all occurrences of substring old replaced by new.",
+    ),
+    def(
+        "removeprefix",
+        "($self, prefix, /)",
+        |th, a| removed(th, a, "removeprefix"),
+        "Return a str with the given prefix string removed if present.",
+    ),
+    def(
+        "removesuffix",
+        "($self, suffix, /)",
+        |th, a| removed(th, a, "removesuffix"),
+        "Return a str with the given suffix string removed if present.",
+    ),
+    def(
+        "split",
+        "($self, /, sep=None, maxsplit=-1)",
+        |th, a| split(th, a, false),
+        "Return a list of the substrings in the string, using sep as the separator string.",
+    ),
+    def(
+        "rsplit",
+        "($self, /, sep=None, maxsplit=-1)",
+        |th, a| split(th, a, true),
+        "Return a list of the substrings in the string, using sep as the separator string.",
+    ),
+    def(
+        "splitlines",
+        "($self, /, keepends=False)",
+        splitlines,
+        "Return a list of the lines in the string, breaking at line boundaries.",
+    ),
+    def(
+        "translate",
+        "($self, table, /)",
+        translate,
+        "Replace each character in the string using the given translation table.",
+    ),
+    def(
+        "zfill",
+        "($self, width, /)",
+        zfill,
+        "Pad a numeric string with zeros on the left, to fill a field of the given width.",
+    ),
+    def(
+        "__format__",
+        "($self, format_spec, /)",
+        |th, a| super::format::str(th, a[0], a[1]),
+        "Return a formatted version of the string as described by format_spec.",
+    ),
     def("__getnewargs__", "($self, /)", |th, a| Ok(th.tuple(&[a[0].base()])?), ""),
-    def("__sizeof__", "($self, /)", |_, a| Ok(Value::int(41 + text::byte_len(a[0].base()) as i64)), "Return the size of the string in memory, in bytes."),
+    def(
+        "__sizeof__",
+        "($self, /)",
+        |_, a| Ok(Value::int(41 + text::byte_len(a[0].base()) as i64)),
+        "Return the size of the string in memory, in bytes.",
+    ),
 ];
 
 /// Static methods.
-pub static STATIC_METHODS: &[Def] =
-    &[def("maketrans", "(x, y=None, z=None, /)", maketrans, "Return a translation table usable for str.translate().")];
+pub static STATIC_METHODS: &[Def] = &[def(
+    "maketrans",
+    "(x, y=None, z=None, /)",
+    maketrans,
+    "Return a translation table usable for str.translate().",
+)];
 
 /// A text argument, or TypeError naming its position.
 pub fn need(th: &mut Thread, v: Value, function: &str, n: usize) -> R {

@@ -1,7 +1,7 @@
 //! Programs that say beside the line what must happen (the comments of `tests/lang/README.md`), run in a GIL mode.
 //! Invariant: a program that does not end in time is killed and fails.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(unused, reason = "each test file uses its part")]
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -41,9 +41,15 @@ pub struct Outcome {
 /// Reads the expectations of a program.
 pub fn expected(path: &Path) -> Expected {
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let mut out = Expected { stderr: std::fs::read_to_string(path.with_extension("stderr")).ok(), ..Expected::default() };
+    let mut out = Expected {
+        stderr: std::fs::read_to_string(path.with_extension("stderr")).ok(),
+        ..Expected::default()
+    };
     for (i, line) in text.lines().enumerate() {
-        let after = |key: &str| line.find(key).map(|at| line[at + key.len()..].strip_prefix(' ').unwrap_or(&line[at + key.len()..]));
+        let after = |key: &str| {
+            line.find(key)
+                .map(|at| line[at + key.len()..].strip_prefix(' ').unwrap_or(&line[at + key.len()..]))
+        };
         let alone = |key: &str| line.strip_prefix(key).map(|t| t.strip_prefix(' ').unwrap_or(t));
         if let Some(t) = after("# expect:") {
             out.says = true;
@@ -146,7 +152,8 @@ pub fn check(path: &Path, mode: &str, limit: Duration) -> Result<(), String> {
         }
     }
     let place = |stderr: &str| {
-        let number = |l: &str| l.split("line ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+        let number =
+            |l: &str| l.split("line ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
         stderr.lines().rfind(|l| l.trim_start().starts_with("File \"FILE\"")).and_then(number)
     };
     if let Some((line, text)) = &want.raises {
