@@ -128,6 +128,9 @@ classes! {
     RuntimeWarning "RuntimeWarning" SyntaxWarning "SyntaxWarning" UserWarning "UserWarning"
     FutureWarning "FutureWarning" ImportWarning "ImportWarning" UnicodeWarning "UnicodeWarning"
     BytesWarning "BytesWarning" ResourceWarning "ResourceWarning" EncodingWarning "EncodingWarning"
+    // awaitables and proxies
+    coroutine_wrapper "coroutine_wrapper" async_generator_asend "async_generator_asend"
+    async_generator_athrow "async_generator_athrow" proxy "ProxyType" callable_proxy "CallableProxyType"
 }
 
 static CLASS_VALUES: [AtomicU64; CLASS_TEXTS.len()] =

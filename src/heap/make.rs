@@ -222,7 +222,13 @@ impl Mutator {
 
     /// A bound method.
     pub fn method(&mut self, func: Value, this: Value) -> Make {
-        let (v, m) = self.new::<Method>(C::method.shape(), ALL, 0)?;
+        // Bound builtins have classes of their own.
+        let class = match func.is_kind(Kind::Native) {
+            true if func.header().shape() == C::wrapper.shape() => C::method_wrapper,
+            true => C::builtin,
+            false => C::method,
+        };
+        let (v, m) = self.new::<Method>(class.shape(), ALL, 0)?;
         m.func.set(func);
         m.this.set(this);
         Ok(v)

@@ -30,6 +30,14 @@ pub fn target(w: &Weak) -> Value {
     Value(w.target.get() as u64)
 }
 
+/// Calls `f` with every weak reference to `v`. `f` must not allocate.
+pub fn each_to(v: Value, mut f: impl FnMut(Value)) {
+    let s = state();
+    for &w in s.weak.iter().filter(|w| target(w.get::<Weak>()) == v) {
+        f(w);
+    }
+}
+
 impl Mutator {
     /// Registers a `Weak` cell whose target is set.
     pub fn register_weak(&mut self, v: Value) {

@@ -31,7 +31,12 @@ static FUNCTIONS: &[Def] = &[
         |th, a| weakref::proxy(th, a[0], a[1].or(Value::NONE)),
         "Create a proxy object that weakly references 'object'.",
     ),
-    def("getweakrefcount", "(object, /)", weakref::count, "Return the number of weak references to 'object'."),
+    def(
+        "getweakrefcount",
+        "(object, /)",
+        weakref::count,
+        "Return the number of weak references to 'object'.",
+    ),
     def(
         "getweakrefs",
         "(object, /)",

@@ -99,7 +99,11 @@ pub fn match_group(th: &mut Thread, exc: Value, what: Value) -> R<(Value, Value)
         }
         let empty = th.intern("")?;
         let one = th.tuple(&[exc])?;
-        let class = if is_subclass(class_of(exc), C::Exception.v()) { C::ExceptionGroup } else { C::BaseExceptionGroup };
+        let class = if is_subclass(class_of(exc), C::Exception.v()) {
+            C::ExceptionGroup
+        } else {
+            C::BaseExceptionGroup
+        };
         let group = th.call(class.v(), &[empty, one])?;
         group.get::<Exception>().traceback.set(exc.get::<Exception>().traceback.get());
         return Ok((group, Value::NONE));
@@ -112,7 +116,9 @@ pub fn match_group(th: &mut Thread, exc: Value, what: Value) -> R<(Value, Value)
     let pair = th.call(split, &[what])?;
     let text = match pair.cast::<Tuple>() {
         Some(t) if t.len() >= 2 => return Ok((t.at(0), t.at(1))),
-        Some(t) => format!("{}.split must return a 2-tuple, got tuple of size {}", th.type_name(exc), t.len()),
+        Some(t) => {
+            format!("{}.split must return a 2-tuple, got tuple of size {}", th.type_name(exc), t.len())
+        }
         None => format!("{}.split must return a tuple, not {}", th.type_name(exc), th.type_name(pair)),
     };
     Err(th.type_error(text))
@@ -174,6 +180,5 @@ fn projection(th: &mut Thread, original: Value, kept: Value) -> R {
 /// Whether the single exception `e` stands in `group`.
 fn holds(group: Value, e: Value) -> bool {
     group == e
-        || is_group(group)
-            && members(group).cast::<Tuple>().is_some_and(|t| t.iter().any(|m| holds(m, e)))
+        || is_group(group) && members(group).cast::<Tuple>().is_some_and(|t| t.iter().any(|m| holds(m, e)))
 }

@@ -1,7 +1,7 @@
 //! Iteration and pattern helpers that handlers share. Invariant: an iterator flagged `PRIVATE` is known to one loop
 //! only, so its steps are not claimed atomically.
 
-use super::class::{class_of, is_instance, lookup, slots};
+use super::class::{class_of, lookup, slots};
 use super::thread::{R, Thread};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
@@ -116,12 +116,23 @@ pub fn match_class(th: &mut Thread, subject: Value, class: Value, names: Value, 
     };
     if npos > 0 {
         let of_self = [
-            C::bool, C::bytearray, C::bytes, C::dict, C::float, C::frozenset, C::int, C::list, C::set, C::str, C::tuple,
+            C::bool,
+            C::bytearray,
+            C::bytes,
+            C::dict,
+            C::float,
+            C::frozenset,
+            C::int,
+            C::list,
+            C::set,
+            C::str,
+            C::tuple,
         ];
         match th.getattr_opt(class, N::__match_args__.v())? {
             None if of_self.iter().any(|c| super::class::is_subclass(class, c.v())) => {
                 if npos > 1 {
-                    let text = format!("{}() accepts 1 positional sub-pattern ({npos} given)", th.class_name(class));
+                    let text =
+                        format!("{}() accepts 1 positional sub-pattern ({npos} given)", th.class_name(class));
                     return Err(th.type_error(text));
                 }
                 put(0, subject);
@@ -151,8 +162,10 @@ pub fn match_class(th: &mut Thread, subject: Value, class: Value, names: Value, 
                 }
                 for i in 0..npos {
                     if t.at(i).like::<Str>().is_none() {
-                        let text =
-                            format!("__match_args__ elements must be strings (got {})", th.type_name(t.at(i)));
+                        let text = format!(
+                            "__match_args__ elements must be strings (got {})",
+                            th.type_name(t.at(i))
+                        );
                         return Err(th.type_error(text));
                     }
                     let name = th.attr_name(t.at(i))?;
@@ -205,48 +218,6 @@ pub fn async_wrap(th: &mut Thread, v: Value) -> R {
     th.new_cell(v).map_err(Into::into)
 }
 
-/// `except*`: what of `exc` matches, and the rest (None where empty).
-pub fn match_group(th: &mut Thread, exc: Value, what: Value) -> R<(Value, Value)> {
-    if !is_instance(exc, C::BaseExceptionGroup) {
-        if super::unwind::matches(th, exc, what)? {
-            let text = th.str("")?;
-            let one = th.tuple(&[exc])?;
-            let group = th.call(C::BaseExceptionGroup.v(), &[text, one])?;
-            return Ok((group, Value::NONE));
-        }
-        return Ok((Value::NONE, exc));
-    }
-    let split = th.intern("split")?;
-    let f = th.getattr(exc, split)?;
-    let pair = th.call(f, &[what])?;
-    let t = pair.get::<Tuple>();
-    Ok((t.at(0), t.at(1)))
-}
-
-/// `except*`: what is raised in the end, or None.
-pub fn merge_group(th: &mut Thread, raised: Value, original: Value) -> R {
-    let l = raised.get::<List>();
-    let items = crate::heap::list::snapshot(&mut th.heap, l)?;
-    let mut n = 0;
-    for v in items.get::<Tuple>().iter() {
-        n += !v.is_none() as usize;
-    }
-    if n == 0 {
-        return Ok(Value::NONE);
-    }
-    let kept = th.list_with(n)?;
-    for v in items.get::<Tuple>().iter() {
-        if !v.is_none() {
-            crate::heap::list::push(&mut th.heap, kept.get::<List>(), v)?;
-        }
-    }
-    if n == 1 {
-        return Ok(crate::heap::list::peek(kept.get::<List>(), 0).unwrap_or(original));
-    }
-    let text = th.str("")?;
-    th.call(C::BaseExceptionGroup.v(), &[text, kept])
-}
-
 /// Whether the class of `v` states an iterator or item protocol.
 pub fn is_iterable(v: Value) -> bool {
     let s = slots(class_of(v));
@@ -257,4 +228,3 @@ pub fn is_iterable(v: Value) -> bool {
 pub fn dict_len(d: Value) -> usize {
     d.get::<Dict>().used.get()
 }
-

@@ -3,6 +3,7 @@
 
 pub mod arith;
 pub mod attr;
+pub mod bases;
 pub mod call;
 pub mod class;
 pub mod dispatch;
@@ -13,6 +14,7 @@ pub mod exit;
 pub mod frame;
 pub mod generator;
 pub mod gil;
+pub mod group;
 pub mod import;
 pub mod inherit;
 pub mod iterate;

@@ -116,6 +116,10 @@ fn finalize(th: &mut Thread, v: Value) -> R<()> {
     use crate::heap::object::Weak;
     if let Some(w) = v.cast::<Weak>() {
         let callback = w.callback.get();
+        // A reference of a script subclass stands beside its callback.
+        if let Some(pair) = callback.cast::<crate::heap::object::Tuple>() {
+            return th.call(pair.at(0), &[pair.at(1)]).map(drop);
+        }
         return if callback.is_none() { Ok(()) } else { th.call(callback, &[v]).map(drop) };
     }
     match super::class::slots(th.class_of(v)).del {

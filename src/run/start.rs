@@ -33,6 +33,8 @@ pub struct Parts {
     pub builtins: &'static ModuleDef,
     /// Its function `__build_class__`.
     pub build_class: &'static Def,
+    /// Further builtin functions.
+    pub more: &'static [Def],
     /// Modules.
     pub library: import::Library,
 }
@@ -85,6 +87,9 @@ pub fn start(mode: gil::Mode, parts: Parts) -> R<&'static mut Thread> {
         th.dict_insert(dict, name, c.v())?;
     }
     let owner = b.get::<Module>().name.get();
+    for f in parts.more {
+        import::add_function(th, dict, f, owner)?;
+    }
     let build = th.native(parts.build_class, Value::UNBOUND, owner)?;
     S::build_class.fill(build);
     th.dict_insert(dict, N::__build_class__.v(), build)?;
@@ -111,7 +116,7 @@ fn shapes() -> R<()> {
 
 /// Whether scripts find the class under its name without an import.
 fn in_builtins(c: C) -> bool {
-    if c as u16 >= C::BaseException as u16 {
+    if (C::BaseException as u16..=C::EncodingWarning as u16).contains(&(c as u16)) {
         return true;
     }
     matches!(

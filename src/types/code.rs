@@ -25,7 +25,12 @@ pub static DEF: ClassDef = ClassDef {
 };
 
 static METHODS: &[Def] = &[
-    def("co_positions", "($self, /)", positions, "(line, end line, column, end column) of each place in the code."),
+    def(
+        "co_positions",
+        "($self, /)",
+        positions,
+        "(line, end line, column, end column) of each place in the code.",
+    ),
     def("co_lines", "($self, /)", lines, "(start, end, line) of each run of places on one line."),
 ];
 
@@ -41,7 +46,14 @@ static GETSET: &[GetSet] = &[
     get("co_argcount", |_, o| int(plain(o).argcount), ""),
     get("co_posonlyargcount", |_, o| int(plain(o).posonly), ""),
     get("co_kwonlyargcount", |_, o| int(plain(o).kwonly), ""),
-    get("co_nlocals", |th, o| { let t = varnames(th, o)?; int(t.get::<Tuple>().len() as i64) }, ""),
+    get(
+        "co_nlocals",
+        |th, o| {
+            let t = varnames(th, o)?;
+            int(t.get::<Tuple>().len() as i64)
+        },
+        "",
+    ),
     get("co_stacksize", |_, o| int(plain(o).nregs - plain(o).nlocals.min(plain(o).nregs)), ""),
     get("co_varnames", varnames, ""),
     get("co_cellvars", |th, o| names(th, plain(o).cellvars.iter().map(|c| &*c.1)), ""),
@@ -58,13 +70,7 @@ fn repr(th: &mut Thread, o: Value) -> R {
     let d = plain(o);
     text(
         th,
-        format!(
-            "<code object {} at {}, file \"{}\", line {}>",
-            d.name,
-            address(o),
-            d.filename,
-            d.first_line
-        ),
+        format!("<code object {} at {}, file \"{}\", line {}>", d.name, address(o), d.filename, d.first_line),
     )
 }
 

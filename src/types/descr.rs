@@ -45,9 +45,24 @@ pub static PROPERTY: ClassDef = ClassDef {
 };
 
 static PROPERTY_METHODS: &[Def] = &[
-    def("getter", "($self, object, /)", |th, a| changed(th, a, 0), "Descriptor to obtain a copy of the property with a different getter."),
-    def("setter", "($self, object, /)", |th, a| changed(th, a, 1), "Descriptor to obtain a copy of the property with a different setter."),
-    def("deleter", "($self, object, /)", |th, a| changed(th, a, 2), "Descriptor to obtain a copy of the property with a different deleter."),
+    def(
+        "getter",
+        "($self, object, /)",
+        |th, a| changed(th, a, 0),
+        "Descriptor to obtain a copy of the property with a different getter.",
+    ),
+    def(
+        "setter",
+        "($self, object, /)",
+        |th, a| changed(th, a, 1),
+        "Descriptor to obtain a copy of the property with a different setter.",
+    ),
+    def(
+        "deleter",
+        "($self, object, /)",
+        |th, a| changed(th, a, 2),
+        "Descriptor to obtain a copy of the property with a different deleter.",
+    ),
     def("__set_name__", "($self, owner, name, /)", set_name, "Method to set name of a property."),
 ];
 
@@ -55,8 +70,24 @@ static PROPERTY_GETSET: &[GetSet] = &[
     get("fget", |_, o| Ok(prop(o).get.get()), ""),
     get("fset", |_, o| Ok(prop(o).set.get()), ""),
     get("fdel", |_, o| Ok(prop(o).del.get()), ""),
-    getset("__name__", property_name, |_, o, v| { prop(o).name.set(v.or(Value::NONE)); Ok(()) }, ""),
-    getset("__doc__", property_doc, |_, o, v| { prop(o).doc.set(v.or(Value::NONE)); Ok(()) }, ""),
+    getset(
+        "__name__",
+        property_name,
+        |_, o, v| {
+            prop(o).name.set(v.or(Value::NONE));
+            Ok(())
+        },
+        "",
+    ),
+    getset(
+        "__doc__",
+        property_doc,
+        |_, o, v| {
+            prop(o).doc.set(v.or(Value::NONE));
+            Ok(())
+        },
+        "",
+    ),
     get("__isabstractmethod__", property_abstract, ""),
 ];
 

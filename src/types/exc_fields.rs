@@ -143,7 +143,11 @@ pub fn import_init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<(
 
 /// Attributes of ImportError.
 pub static IMPORT: &[GetSet] = &[
-    get("msg", |_, o| Ok(if nargs(o) == 1 { arg(o, 0).unwrap_or(Value::NONE) } else { Value::NONE }), "exception message"),
+    get(
+        "msg",
+        |_, o| Ok(if nargs(o) == 1 { arg(o, 0).unwrap_or(Value::NONE) } else { Value::NONE }),
+        "exception message",
+    ),
     field!("name" 0),
     field!("path" 1),
     field!("name_from" 2),
@@ -185,7 +189,8 @@ fn class_for(errno: i64) -> C {
 
 /// Whether a script class has its own `__init__`, which then passes the arguments on as it likes.
 fn parsed_by_init(cls: Value) -> bool {
-    slots(cls).init.map(|f| f as usize) != Some(os_init as fn(&mut Thread, Value, Value, Value) -> R<()> as usize)
+    slots(cls).init.map(|f| f as usize)
+        != Some(os_init as fn(&mut Thread, Value, Value, Value) -> R<()> as usize)
 }
 
 /// `OSError.__new__`: the errno chooses the subclass.
@@ -342,7 +347,12 @@ fn set_part(th: &mut Thread, o: Value, i: usize, v: Value) -> R<()> {
 
 macro_rules! part {
     ($name:literal $i:literal) => {
-        getset($name, |_, o| Ok(syntax_part(o, $i)), |th, o, v| set_part(th, o, $i, v), concat!("exception ", $name))
+        getset(
+            $name,
+            |_, o| Ok(syntax_part(o, $i)),
+            |th, o, v| set_part(th, o, $i, v),
+            concat!("exception ", $name),
+        )
     };
 }
 
@@ -402,13 +412,23 @@ fn set_unicode(th: &mut Thread, o: Value, i: usize, v: Value) -> R<()> {
 
 macro_rules! unicode {
     ($name:literal $i:literal) => {
-        getset($name, |_, o| Ok(unicode(o, $i)), |th, o, v| set_unicode(th, o, $i, v), concat!("exception ", $name))
+        getset(
+            $name,
+            |_, o| Ok(unicode(o, $i)),
+            |th, o, v| set_unicode(th, o, $i, v),
+            concat!("exception ", $name),
+        )
     };
 }
 
 /// Attributes of the Unicode errors.
-pub static UNICODE: &[GetSet] =
-    &[unicode!("encoding" 0), unicode!("object" 1), unicode!("start" 2), unicode!("end" 3), unicode!("reason" 4)];
+pub static UNICODE: &[GetSet] = &[
+    unicode!("encoding" 0),
+    unicode!("object" 1),
+    unicode!("start" 2),
+    unicode!("end" 3),
+    unicode!("reason" 4),
+];
 
 fn want_str(th: &mut Thread, v: Value, position: usize) -> R<()> {
     if is_str(v) {
@@ -419,7 +439,14 @@ fn want_str(th: &mut Thread, v: Value, position: usize) -> R<()> {
 }
 
 /// Checks the arguments and keeps them: encoding (unless `translate`), object, start, end, reason.
-fn unicode_init(th: &mut Thread, o: Value, args: Value, kwargs: Value, decode: bool, translate: bool) -> R<()> {
+fn unicode_init(
+    th: &mut Thread,
+    o: Value,
+    args: Value,
+    kwargs: Value,
+    decode: bool,
+    translate: bool,
+) -> R<()> {
     super::exception::init(th, o, args, kwargs)?;
     let want = if translate { 4 } else { 5 };
     if nargs(o) != want {

@@ -79,12 +79,15 @@ pub fn syntax_str(th: &mut Thread, o: Value) -> R {
     };
     let message = th.str_text(message)?;
     let line = if line.is_int() { Some(line.as_int()) } else { None };
-    text(th, match (file, line) {
-        (Some(f), Some(l)) => format!("{message} ({f}, line {l})"),
-        (Some(f), None) => format!("{message} ({f})"),
-        (None, Some(l)) => format!("{message} (line {l})"),
-        (None, None) => message,
-    })
+    text(
+        th,
+        match (file, line) {
+            (Some(f), Some(l)) => format!("{message} ({f}, line {l})"),
+            (Some(f), None) => format!("{message} ({f})"),
+            (None, Some(l)) => format!("{message} (line {l})"),
+            (None, None) => message,
+        },
+    )
 }
 
 /// Start and end of the faulty part, brought into the object's `0..len`.
@@ -104,15 +107,18 @@ pub fn decode_str(th: &mut Thread, o: Value) -> R {
     };
     let (encoding, reason) = (shown(th, unicode(o, 0))?, shown(th, unicode(o, 4))?);
     let (start, end) = span(o, bytes.len());
-    text(th, match bytes.get(start) {
-        Some(b) if end == start + 1 => {
-            format!("'{encoding}' codec can't decode byte 0x{b:02x} in position {start}: {reason}")
-        }
-        _ => {
-            let last = end as i64 - 1;
-            format!("'{encoding}' codec can't decode bytes in position {start}-{last}: {reason}")
-        }
-    })
+    text(
+        th,
+        match bytes.get(start) {
+            Some(b) if end == start + 1 => {
+                format!("'{encoding}' codec can't decode byte 0x{b:02x} in position {start}: {reason}")
+            }
+            _ => {
+                let last = end as i64 - 1;
+                format!("'{encoding}' codec can't decode bytes in position {start}-{last}: {reason}")
+            }
+        },
+    )
 }
 
 /// The one character in `start..end` as an escape, or `None`.
@@ -138,13 +144,18 @@ pub fn encode_str(th: &mut Thread, o: Value) -> R {
     let (encoding, reason) = (shown(th, unicode(o, 0))?, shown(th, unicode(o, 4))?);
     let (start, end) = span(o, crate::heap::text::len(object.base()));
     let bad = bad_char(th, object, start, end)?;
-    text(th, match bad {
-        Some(c) => format!("'{encoding}' codec can't encode character '{c}' in position {start}: {reason}"),
-        None => {
-            let last = end as i64 - 1;
-            format!("'{encoding}' codec can't encode characters in position {start}-{last}: {reason}")
-        }
-    })
+    text(
+        th,
+        match bad {
+            Some(c) => {
+                format!("'{encoding}' codec can't encode character '{c}' in position {start}: {reason}")
+            }
+            None => {
+                let last = end as i64 - 1;
+                format!("'{encoding}' codec can't encode characters in position {start}-{last}: {reason}")
+            }
+        },
+    )
 }
 
 /// UnicodeTranslateError.
@@ -156,8 +167,11 @@ pub fn translate_str(th: &mut Thread, o: Value) -> R {
     let reason = shown(th, unicode(o, 4))?;
     let (start, end) = span(o, crate::heap::text::len(object.base()));
     let bad = bad_char(th, object, start, end)?;
-    text(th, match bad {
-        Some(c) => format!("can't translate character '{c}' in position {start}: {reason}"),
-        None => format!("can't translate characters in position {start}-{}: {reason}", end as i64 - 1),
-    })
+    text(
+        th,
+        match bad {
+            Some(c) => format!("can't translate character '{c}' in position {start}: {reason}"),
+            None => format!("can't translate characters in position {start}-{}: {reason}", end as i64 - 1),
+        },
+    )
 }

@@ -185,7 +185,12 @@ fn base_slots(s: &mut TypeSlots) {
 }
 
 static METHODS: &[Def] = &[
-    def("with_traceback", "($self, object, /)", with_traceback, "Set self.__traceback__ to tb and return self."),
+    def(
+        "with_traceback",
+        "($self, object, /)",
+        with_traceback,
+        "Set self.__traceback__ to tb and return self.",
+    ),
     def("add_note", "($self, object, /)", add_note, "Add a note to the exception"),
     def("__setstate__", "($self, object, /)", setstate, ""),
     def("__reduce__", "($self, /)", reduce, ""),

@@ -25,7 +25,8 @@ pub static FRAME: ClassDef = ClassDef {
     ..PLAIN
 };
 
-static FRAME_METHODS: &[Def] = &[def("clear", "($self, /)", clear, "Clear all references held by the frame.")];
+static FRAME_METHODS: &[Def] =
+    &[def("clear", "($self, /)", clear, "Clear all references held by the frame.")];
 
 static FRAME_GETSET: &[GetSet] = &[
     get("f_code", |_, o| Ok(func(o).code.get()), ""),
@@ -129,7 +130,8 @@ pub fn locals(th: &mut Thread, at: &At) -> R {
     }
     for (reg, name) in code.cellvars.iter().filter(|c| c.0 >= code.nlocals && readable(c.0)) {
         // SAFETY: as above.
-        let v = unsafe { *at.base.add(*reg as usize) }.cast::<Cell>().map_or(Value::UNBOUND, |c| c.value.get());
+        let v =
+            unsafe { *at.base.add(*reg as usize) }.cast::<Cell>().map_or(Value::UNBOUND, |c| c.value.get());
         put(th, out, name, v)?;
     }
     for (i, name) in code.freevars.iter().enumerate() {
@@ -161,14 +163,19 @@ pub static TRACEBACK: ClassDef = ClassDef {
     ..PLAIN
 };
 
-static TRACEBACK_METHODS: &[Def] = &[def("__dir__", "($self, /)", |th, _| {
-    let out = th.list_with(4)?;
-    for n in ["tb_frame", "tb_next", "tb_lasti", "tb_lineno"] {
-        let n = th.intern(n)?;
-        crate::heap::list::push(&mut th.heap, out.get::<List>(), n)?;
-    }
-    Ok(out)
-}, "")];
+static TRACEBACK_METHODS: &[Def] = &[def(
+    "__dir__",
+    "($self, /)",
+    |th, _| {
+        let out = th.list_with(4)?;
+        for n in ["tb_frame", "tb_next", "tb_lasti", "tb_lineno"] {
+            let n = th.intern(n)?;
+            crate::heap::list::push(&mut th.heap, out.get::<List>(), n)?;
+        }
+        Ok(out)
+    },
+    "",
+)];
 
 static TRACEBACK_GETSET: &[GetSet] = &[
     getset("tb_next", |_, o| Ok(tb(o).next.get()), set_next, ""),

@@ -17,9 +17,11 @@ pub static DEF: ClassDef = ClassDef {
     slots: |s| {
         s.repr = Some(repr);
         s.call = Some(|th, f, args, kwargs| th.call_ex(f, args, kwargs));
-        s.get = Some(|th, f, this, class| {
-            if this.is_none() && class != C::none.v() { Ok(f) } else { Ok(th.method(f, this)?) }
-        });
+        s.get = Some(
+            |th, f, this, class| {
+                if this.is_none() && class != C::none.v() { Ok(f) } else { Ok(th.method(f, this)?) }
+            },
+        );
         s.new = Some(new);
     },
     methods: METHODS,
@@ -56,7 +58,12 @@ static GETSET: &[GetSet] = &[
     ),
     getset("__annotations__", annotations, set_annotations, ""),
     getset("__annotate__", annotate, set_annotate, ""),
-    getset("__type_params__", |_, f| Ok(fun(f).type_params.get().or(S::empty_tuple.v())), set_type_params, ""),
+    getset(
+        "__type_params__",
+        |_, f| Ok(fun(f).type_params.get().or(S::empty_tuple.v())),
+        set_type_params,
+        "",
+    ),
     getset("__dict__", dict, set_dict, ""),
     get("__globals__", |_, f| Ok(fun(f).globals.get()), ""),
     get("__builtins__", |_, f| Ok(fun(f).builtins.get()), ""),
@@ -134,7 +141,8 @@ fn entry_of(code: Value) -> (usize, usize) {
     let d = plain_code(code);
     let argc = if d.flags & flag::SIMPLE != 0 { d.argcount as usize } else { 0xffff };
     // SAFETY: a stream has at least one word.
-    let entry = unsafe { std::ptr::from_ref(code.get::<Code>().stream.get().get::<Stream>().word(0)) } as usize;
+    let entry =
+        unsafe { std::ptr::from_ref(code.get::<Code>().stream.get().get::<Stream>().word(0)) } as usize;
     (entry, (d.nregs as usize) << 32 | argc << 3)
 }
 

@@ -66,16 +66,46 @@ pub static WRAPPER: ClassDef = ClassDef {
 };
 
 static GENERATOR_METHODS: &[Def] = &[
-    def("send", "($self, value, /)", |th, a| send(th, a[0], a[1]), "send(arg) -> send 'arg' into generator,\nreturn next yielded value or raise StopIteration."),
-    def("throw", "($self, typ, val=None, tb=None, /)", |th, a| throw(th, a[0], a), "Raise exception in generator, return next yielded value or raise\nStopIteration."),
-    def("close", "($self, /)", |th, a| run::close(th, a[0]), "close() -> raise GeneratorExit inside generator."),
+    def(
+        "send",
+        "($self, value, /)",
+        |th, a| send(th, a[0], a[1]),
+        "send(arg) -> send 'arg' into generator,\nreturn next yielded value or raise StopIteration.",
+    ),
+    def(
+        "throw",
+        "($self, typ, val=None, tb=None, /)",
+        |th, a| throw(th, a[0], a),
+        "Raise exception in generator, return next yielded value or raise\nStopIteration.",
+    ),
+    def(
+        "close",
+        "($self, /)",
+        |th, a| run::close(th, a[0]),
+        "close() -> raise GeneratorExit inside generator.",
+    ),
     def("__next__", "($self, /)", |th, a| send(th, a[0], Value::NONE), "Implement next(self)."),
 ];
 
 static COROUTINE_METHODS: &[Def] = &[
-    def("send", "($self, value, /)", |th, a| send(th, a[0], a[1]), "send(arg) -> send 'arg' into coroutine,\nreturn next iterated value or raise StopIteration."),
-    def("throw", "($self, typ, val=None, tb=None, /)", |th, a| throw(th, a[0], a), "Raise exception in coroutine, return next iterated value or raise\nStopIteration."),
-    def("close", "($self, /)", |th, a| run::close(th, a[0]), "close() -> raise GeneratorExit inside coroutine."),
+    def(
+        "send",
+        "($self, value, /)",
+        |th, a| send(th, a[0], a[1]),
+        "send(arg) -> send 'arg' into coroutine,\nreturn next iterated value or raise StopIteration.",
+    ),
+    def(
+        "throw",
+        "($self, typ, val=None, tb=None, /)",
+        |th, a| throw(th, a[0], a),
+        "Raise exception in coroutine, return next iterated value or raise\nStopIteration.",
+    ),
+    def(
+        "close",
+        "($self, /)",
+        |th, a| run::close(th, a[0]),
+        "close() -> raise GeneratorExit inside coroutine.",
+    ),
     def("__await__", "($self, /)", |th, a| Ok(th.heap.iter(C::coroutine_wrapper, a[0], 0, 0, 0)?), ""),
 ];
 
@@ -83,12 +113,27 @@ static WRAPPER_METHODS: &[Def] = &[
     def("send", "($self, value, /)", |th, a| send(th, it(a[0]).over.get(), a[1]), ""),
     def("throw", "($self, typ, val=None, tb=None, /)", |th, a| throw(th, it(a[0]).over.get(), a), ""),
     def("close", "($self, /)", |th, a| run::close(th, it(a[0]).over.get()), ""),
-    def("__next__", "($self, /)", |th, a| send(th, it(a[0]).over.get(), Value::NONE), "Implement next(self)."),
+    def(
+        "__next__",
+        "($self, /)",
+        |th, a| send(th, it(a[0]).over.get(), Value::NONE),
+        "Implement next(self).",
+    ),
 ];
 
 static GENERATOR_GETSET: &[GetSet] = &[
-    getset("__name__", |_, o| Ok(cell(o).name.get()), |th, o, v| rename(th, o, "__name__", v), "name of the generator"),
-    getset("__qualname__", |_, o| Ok(cell(o).qualname.get()), |th, o, v| rename(th, o, "__qualname__", v), "qualified name of the generator"),
+    getset(
+        "__name__",
+        |_, o| Ok(cell(o).name.get()),
+        |th, o, v| rename(th, o, "__name__", v),
+        "name of the generator",
+    ),
+    getset(
+        "__qualname__",
+        |_, o| Ok(cell(o).qualname.get()),
+        |th, o, v| rename(th, o, "__qualname__", v),
+        "qualified name of the generator",
+    ),
     get("gi_frame", frame, ""),
     get("gi_running", running, ""),
     get("gi_suspended", suspended, ""),
@@ -97,8 +142,18 @@ static GENERATOR_GETSET: &[GetSet] = &[
 ];
 
 static COROUTINE_GETSET: &[GetSet] = &[
-    getset("__name__", |_, o| Ok(cell(o).name.get()), |th, o, v| rename(th, o, "__name__", v), "name of the coroutine"),
-    getset("__qualname__", |_, o| Ok(cell(o).qualname.get()), |th, o, v| rename(th, o, "__qualname__", v), "qualified name of the coroutine"),
+    getset(
+        "__name__",
+        |_, o| Ok(cell(o).name.get()),
+        |th, o, v| rename(th, o, "__name__", v),
+        "name of the coroutine",
+    ),
+    getset(
+        "__qualname__",
+        |_, o| Ok(cell(o).qualname.get()),
+        |th, o, v| rename(th, o, "__qualname__", v),
+        "qualified name of the coroutine",
+    ),
     get("cr_frame", frame, ""),
     get("cr_running", running, ""),
     get("cr_suspended", suspended, ""),
@@ -108,8 +163,18 @@ static COROUTINE_GETSET: &[GetSet] = &[
 ];
 
 static ASYNC_GETSET: &[GetSet] = &[
-    getset("__name__", |_, o| Ok(cell(o).name.get()), |th, o, v| rename(th, o, "__name__", v), "name of the async generator"),
-    getset("__qualname__", |_, o| Ok(cell(o).qualname.get()), |th, o, v| rename(th, o, "__qualname__", v), "qualified name of the async generator"),
+    getset(
+        "__name__",
+        |_, o| Ok(cell(o).name.get()),
+        |th, o, v| rename(th, o, "__name__", v),
+        "name of the async generator",
+    ),
+    getset(
+        "__qualname__",
+        |_, o| Ok(cell(o).qualname.get()),
+        |th, o, v| rename(th, o, "__qualname__", v),
+        "qualified name of the async generator",
+    ),
     get("ag_frame", frame, ""),
     get("ag_running", running, ""),
     get("ag_suspended", suspended, ""),
@@ -139,7 +204,11 @@ fn rename(th: &mut Thread, o: Value, which: &str, v: Value) -> R<()> {
     if v.is_unbound() || !is_str(v) {
         return Err(th.type_error(format!("{which} must be set to a string object")));
     }
-    if which == "__name__" { cell(o).name.set(v) } else { cell(o).qualname.set(v) }
+    if which == "__name__" {
+        cell(o).name.set(v)
+    } else {
+        cell(o).qualname.set(v)
+    }
     Ok(())
 }
 
@@ -233,14 +302,34 @@ fn throw(th: &mut Thread, o: Value, a: Args) -> R {
 // ---------------------------------------------------------------------------------------------------- async generators
 
 static ASYNC_METHODS: &[Def] = &[
-    def("__aiter__", "($self, /)", |_, a| Ok(a[0]), "Return an awaitable, that resolves in asynchronous iterator."),
-    def("__anext__", "($self, /)", |th, a| asend(th, a[0], Value::NONE), "Return a value or raise StopAsyncIteration."),
+    def(
+        "__aiter__",
+        "($self, /)",
+        |_, a| Ok(a[0]),
+        "Return an awaitable, that resolves in asynchronous iterator.",
+    ),
+    def(
+        "__anext__",
+        "($self, /)",
+        |th, a| asend(th, a[0], Value::NONE),
+        "Return a value or raise StopAsyncIteration.",
+    ),
     def("asend", "($self, value, /)", |th, a| asend(th, a[0], a[1]), "asend(v) -> send 'v' in generator."),
-    def("athrow", "($self, typ, val=None, tb=None, /)", |th, a| {
-        let exc = to_throw(th, a)?;
-        athrow(th, a[0], exc)
-    }, "athrow(value) -> raise exception in generator."),
-    def("aclose", "($self, /)", |th, a| athrow(th, a[0], Value::UNBOUND), "aclose() -> raise GeneratorExit inside generator."),
+    def(
+        "athrow",
+        "($self, typ, val=None, tb=None, /)",
+        |th, a| {
+            let exc = to_throw(th, a)?;
+            athrow(th, a[0], exc)
+        },
+        "athrow(value) -> raise exception in generator.",
+    ),
+    def(
+        "aclose",
+        "($self, /)",
+        |th, a| athrow(th, a[0], Value::UNBOUND),
+        "aclose() -> raise GeneratorExit inside generator.",
+    ),
 ];
 
 /// States of an awaitable, in `Iter::at`.
@@ -275,14 +364,24 @@ pub static ATHROW: ClassDef = ClassDef {
 static AWAITABLE_METHODS: &[Def] = &[
     def("__await__", "($self, /)", |_, a| Ok(a[0]), ""),
     def("send", "($self, value, /)", |th, a| drive(th, a[0], a[1], None), ""),
-    def("throw", "($self, typ, val=None, tb=None, /)", |th, a| {
-        let exc = to_throw(th, a)?;
-        drive(th, a[0], Value::NONE, Some(exc))
-    }, ""),
-    def("close", "($self, /)", |_, a| {
-        it(a[0]).at.set(USED);
-        Ok(Value::NONE)
-    }, ""),
+    def(
+        "throw",
+        "($self, typ, val=None, tb=None, /)",
+        |th, a| {
+            let exc = to_throw(th, a)?;
+            drive(th, a[0], Value::NONE, Some(exc))
+        },
+        "",
+    ),
+    def(
+        "close",
+        "($self, /)",
+        |_, a| {
+            it(a[0]).at.set(USED);
+            Ok(Value::NONE)
+        },
+        "",
+    ),
 ];
 
 fn asend(th: &mut Thread, o: Value, v: Value) -> R {

@@ -21,10 +21,15 @@ pub fn slots_of(s: &mut TypeSlots) {
 /// Methods.
 pub static METHODS: &[Def] = &[
     def("derive", "($self, object, /)", derive, ""),
-    def("split", "($self, object, /)", |th, a| {
-        let p = condition(th, a, true)?;
-        Ok(th.tuple(&[p.matched, p.rest])?)
-    }, ""),
+    def(
+        "split",
+        "($self, object, /)",
+        |th, a| {
+            let p = condition(th, a, true)?;
+            Ok(th.tuple(&[p.matched, p.rest])?)
+        },
+        "",
+    ),
     def("subgroup", "($self, object, /)", |th, a| Ok(condition(th, a, false)?.matched), ""),
 ];
 
@@ -108,14 +113,15 @@ fn is_exception_class(v: Value) -> bool {
 /// Splits by a class, a tuple of classes, or a predicate.
 fn condition(th: &mut Thread, a: Args, rest: bool) -> R<Parts> {
     let what = a[1];
-    let classes = is_exception_class(what)
-        || what.cast::<Tuple>().is_some_and(|t| t.iter().all(is_exception_class));
+    let classes =
+        is_exception_class(what) || what.cast::<Tuple>().is_some_and(|t| t.iter().all(is_exception_class));
     let callable = slots(class_of(what)).call.is_some() && !what.is_kind(Kind::Class);
     if classes {
         return split(th, a[0], rest, &mut |th, e| crate::run::unwind::matches(th, e, what));
     }
     if !callable {
-        let text = "expected an exception type, a tuple of exception types, or a callable (other than a class)";
+        let text =
+            "expected an exception type, a tuple of exception types, or a callable (other than a class)";
         return Err(th.type_error(text));
     }
     split(th, a[0], rest, &mut |th, e| {

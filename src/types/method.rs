@@ -35,7 +35,11 @@ pub static DEF: ClassDef = ClassDef {
 static METHODS: &[Def] = &[def("__reduce__", "($self, /)", method_reduce, "")];
 
 static GETSET: &[GetSet] = &[
-    get("__func__", |_, m| Ok(m.get::<Method>().func.get()), "the function (or other callable) implementing a method"),
+    get(
+        "__func__",
+        |_, m| Ok(m.get::<Method>().func.get()),
+        "the function (or other callable) implementing a method",
+    ),
     get("__self__", |_, m| Ok(m.get::<Method>().this.get()), "the instance to which a method is bound"),
     get("__doc__", |th, m| th.getattr(m.get::<Method>().func.get(), N::__doc__.v()), ""),
 ];
@@ -258,7 +262,11 @@ fn module(th: &mut Thread, o: Value) -> R {
     if super::is_str(owner) {
         return Ok(owner);
     }
-    if bound_to(o).is_unbound() && !owner.is_kind(Kind::Class) { th.intern("builtins") } else { Ok(Value::NONE) }
+    if bound_to(o).is_unbound() && !owner.is_kind(Kind::Class) {
+        th.intern("builtins")
+    } else {
+        Ok(Value::NONE)
+    }
 }
 
 fn builtin_repr(th: &mut Thread, o: Value) -> R {
@@ -273,10 +281,13 @@ fn builtin_repr(th: &mut Thread, o: Value) -> R {
     }
     let (class, at) = (th.type_name(this), address(this));
     let wrapper = o.header().shape() == C::method_wrapper.shape();
-    text(th, match wrapper {
-        true => format!("<method-wrapper '{name}' of {class} object at {at}>"),
-        false => format!("<built-in method {name} of {class} object at {at}>"),
-    })
+    text(
+        th,
+        match wrapper {
+            true => format!("<method-wrapper '{name}' of {class} object at {at}>"),
+            false => format!("<built-in method {name} of {class} object at {at}>"),
+        },
+    )
 }
 
 fn descriptor_repr(th: &mut Thread, o: Value) -> R {

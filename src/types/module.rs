@@ -82,7 +82,11 @@ fn module_get(th: &mut Thread, o: Value, name: Value) -> R {
 fn module_set(th: &mut Thread, o: Value, name: Value, v: Value) -> R<()> {
     let data = class::lookup(th.class_of(o), name)
         .is_some_and(|d| attr::descriptor_kind(d) == attr::Desc::Data && !is_shared_name(name));
-    if data || o.is_kind(Kind::Module) { attr::generic_set(th, o, name, v) } else { attr::generic_set(th, o.base(), name, v) }
+    if data || o.is_kind(Kind::Module) {
+        attr::generic_set(th, o, name, v)
+    } else {
+        attr::generic_set(th, o.base(), name, v)
+    }
 }
 
 /// Names whose descriptor stands in `module` itself.

@@ -44,12 +44,32 @@ pub static DEF: ClassDef = ClassDef {
 };
 
 static METHODS: &[Def] = &[
-    def("get", "($self, key, default=None, /)", get, "Return the value for key if key is in the mapping, else default."),
-    def("keys", "($self, /)", |th, a| passed(th, a, N::keys), "a set-like object providing a view on D's keys"),
+    def(
+        "get",
+        "($self, key, default=None, /)",
+        get,
+        "Return the value for key if key is in the mapping, else default.",
+    ),
+    def(
+        "keys",
+        "($self, /)",
+        |th, a| passed(th, a, N::keys),
+        "a set-like object providing a view on D's keys",
+    ),
     def("values", "($self, /)", |th, a| passed(th, a, N::values), "an object providing a view on D's values"),
-    def("items", "($self, /)", |th, a| passed(th, a, N::items), "a set-like object providing a view on D's items"),
+    def(
+        "items",
+        "($self, /)",
+        |th, a| passed(th, a, N::items),
+        "a set-like object providing a view on D's items",
+    ),
     def("copy", "($self, /)", copy, "a shallow copy of D"),
-    def("__reversed__", "($self, /)", |th, a| passed(th, a, N::__reversed__), "D.__reversed__() -> reverse iterator"),
+    def(
+        "__reversed__",
+        "($self, /)",
+        |th, a| passed(th, a, N::__reversed__),
+        "D.__reversed__() -> reverse iterator",
+    ),
 ];
 
 /// The proxy over a class or mapping.

@@ -32,7 +32,11 @@ pub static DEF: ClassDef = ClassDef {
 static GETSET: &[GetSet] = &[
     get("__thisclass__", |_, o| Ok(it(o).over.get()), "the class invoking super()"),
     get("__self__", |_, o| Ok(it(o).x.get().or(Value::NONE)), "the instance invoking super(); may be None"),
-    get("__self_class__", |_, o| Ok(it(o).y.get().or(Value::NONE)), "the type of the instance invoking super(); may be None"),
+    get(
+        "__self_class__",
+        |_, o| Ok(it(o).y.get().or(Value::NONE)),
+        "the type of the instance invoking super(); may be None",
+    ),
 ];
 
 fn it(o: Value) -> &'static Iter {

@@ -46,7 +46,12 @@ static METHODS: &[Def] = &[
         "Check if a class is a subclass.",
     ),
     def("__dir__", "($self, /)", dir, "Specialized __dir__ implementation for types."),
-    def("__sizeof__", "($self, /)", |_, _| Ok(Value::int(136)), "Return memory consumption of the type object."),
+    def(
+        "__sizeof__",
+        "($self, /)",
+        |_, _| Ok(Value::int(136)),
+        "Return memory consumption of the type object.",
+    ),
 ];
 
 static CLASS_METHODS: &[Def] = &[def(
@@ -226,7 +231,8 @@ fn set_module(th: &mut Thread, c: Value, v: Value) -> R<()> {
 }
 
 fn set_own(th: &mut Thread, c: Value, name: N, v: Value) -> R<()> {
-    check_set(th, c, name.text(), v)?;
+    let shown = th.text_of(name.v())?;
+    check_set(th, c, &shown, v)?;
     class::set_attr(th, c, name.v(), v)
 }
 
@@ -399,7 +405,7 @@ fn set_bases(th: &mut Thread, c: Value, v: Value) -> R<()> {
             return Err(th.type_error(text));
         }
     }
-    class::set_bases(th, c, v)
+    crate::run::bases::set_bases(th, c, v)
 }
 
 fn mro(th: &mut Thread, a: Args) -> R {

@@ -73,7 +73,8 @@ fn has_weakref(class: Value) -> bool {
         let is = |v: Value| v.cast::<Str>().is_some_and(|s| s.bytes() == b"__weakref__");
         match s.kind() {
             Kind::Tuple => s.get::<Tuple>().iter().any(is),
-            Kind::List => (0..s.get::<List>().len.get()).any(|i| crate::heap::list::peek(s.get::<List>(), i).is_some_and(is)),
+            Kind::List => (0..s.get::<List>().len.get())
+                .any(|i| crate::heap::list::peek(s.get::<List>(), i).is_some_and(is)),
             _ => is(s),
         }
     })
@@ -86,7 +87,9 @@ pub fn make(th: &mut Thread, cls: Value, v: Value, callback: Value) -> R {
         return Err(th.type_error(text));
     }
     let plain = cls == C::weakref.v();
-    if plain && callback.is_none() && v.header().has(flag::WEAKLY)
+    if plain
+        && callback.is_none()
+        && v.header().has(flag::WEAKLY)
         && let Some(known) = shared(v)
     {
         return Ok(known);
@@ -209,18 +212,33 @@ pub static CALLABLE_PROXY: ClassDef = ClassDef {
 };
 
 static PROXY_METHODS: &[Def] = &[
-    def("__bytes__", "($self, /)", |th, a| {
-        let t = live(th, a[0])?;
-        th.call_method(t, N::__bytes__, &[])
-    }, ""),
-    def("__reversed__", "($self, /)", |th, a| {
-        let t = live(th, a[0])?;
-        th.call_method(t, N::__reversed__, &[])
-    }, ""),
-    def("__dir__", "($self, /)", |th, a| {
-        let t = live(th, a[0])?;
-        th.call_method(t, N::__dir__, &[])
-    }, ""),
+    def(
+        "__bytes__",
+        "($self, /)",
+        |th, a| {
+            let t = live(th, a[0])?;
+            th.call_method(t, N::__bytes__, &[])
+        },
+        "",
+    ),
+    def(
+        "__reversed__",
+        "($self, /)",
+        |th, a| {
+            let t = live(th, a[0])?;
+            th.call_method(t, N::__reversed__, &[])
+        },
+        "",
+    ),
+    def(
+        "__dir__",
+        "($self, /)",
+        |th, a| {
+            let t = live(th, a[0])?;
+            th.call_method(t, N::__dir__, &[])
+        },
+        "",
+    ),
 ];
 
 /// A proxy of `v`.

@@ -55,7 +55,7 @@ op! { MatchExc(s) { helper!(s, 1, |th| unwind::matches(th, s.r(s.b()), s.r(s.c()
 op! { MatchGroup(s) {
     let r = {
         let th = s.save();
-        crate::run::iterate::match_group(th, s.r(s.b()), s.r(s.c()))
+        crate::run::group::match_group(th, s.r(s.b()), s.r(s.c()))
     };
     let s = s.reload();
     match r {
@@ -69,7 +69,7 @@ op! { MatchGroup(s) {
     }
 } }
 
-op! { MergeGroup(s) { helper!(s, 1, |th| crate::run::iterate::merge_group(th, s.r(s.b()), s.r(s.c()))) } }
+op! { MergeGroup(s) { helper!(s, 1, |th| crate::run::group::merge_group(th, s.r(s.b()), s.r(s.c()))) } }
 
 op! { ExcInfo(s) {
     let e = s.r(s.b());

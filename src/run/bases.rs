@@ -1,0 +1,54 @@
+//! Changing the bases of a class. Invariant: after it every class below is linearised anew and no inline cache remembers
+//! the old order.
+
+use super::class::{clear_caches, linearise, recompute};
+use super::thread::{R, Thread};
+use crate::heap::object::*;
+use crate::heap::{Kind, Value};
+
+/// `class.__bases__ = bases`; the caller has seen that the layouts agree. All classes below are linearised anew.
+pub fn set_bases(th: &mut Thread, class: Value, bases: Value) -> R<()> {
+    let c = class.get::<Class>();
+    let old = c.bases.get();
+    c.bases.set(bases);
+    if let Err(e) = relinearise(th, class) {
+        c.bases.set(old);
+        relinearise(th, class)?;
+        return Err(e);
+    }
+    for b in old.get::<Tuple>().iter() {
+        let subs = b.get::<Class>().subclasses.get();
+        let kept = th.list_with(0)?;
+        let all = crate::heap::list::snapshot(&mut th.heap, subs.get::<List>())?;
+        for w in all.get::<Tuple>().iter() {
+            if crate::heap::weak::target(w.get::<Weak>()) != class {
+                crate::heap::list::push(&mut th.heap, kept.get::<List>(), w)?;
+            }
+        }
+        b.get::<Class>().subclasses.set(kept);
+    }
+    for b in bases.get::<Tuple>().iter() {
+        let weak = th.weak(class)?;
+        crate::heap::list::push(&mut th.heap, b.get::<Class>().subclasses.get().get::<List>(), weak)?;
+    }
+    th.heap.stop_world(|| recompute(class));
+    clear_caches(th);
+    Ok(())
+}
+
+/// Computes the linearisation of a class and of all classes below it.
+fn relinearise(th: &mut Thread, class: Value) -> R<()> {
+    let c = class.get::<Class>();
+    let mro = linearise(th, class, c.bases.get().get::<Tuple>())?;
+    c.mro.set(mro);
+    let subs = crate::heap::list::snapshot(&mut th.heap, c.subclasses.get().get::<List>())?;
+    for w in subs.get::<Tuple>().iter() {
+        let sub = crate::heap::weak::target(w.get::<Weak>());
+        if sub.is_kind(Kind::Class)
+            && sub.get::<Class>().bases.get().get::<Tuple>().iter().any(|b| b == class)
+        {
+            relinearise(th, sub)?;
+        }
+    }
+    Ok(())
+}
