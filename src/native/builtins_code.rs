@@ -118,7 +118,9 @@ fn source(th: &mut Thread, v: Value, what: &str) -> R<String> {
         Kind::Bytes => String::from_utf8_lossy(b.get::<Bytes>().bytes()).into_owned(),
         _ => {
             let t = th.type_name(v);
-            return Err(th.type_error(format!("{what}() arg 1 must be a string, bytes or code object, not {t}")));
+            return Err(
+                th.type_error(format!("{what}() arg 1 must be a string, bytes or code object, not {t}"))
+            );
         }
     };
     if text.contains('\0') {
@@ -187,8 +189,14 @@ fn run(th: &mut Thread, what: &str, a: Args, eval: bool) -> R {
         _ => S::builtins.v(),
     };
     let none = Value::NONE;
-    let parts =
-        load::Parts { globals: g, builtins, closure: none, defaults: none, kwdefaults: none, annotations: none };
+    let parts = load::Parts {
+        globals: g,
+        builtins,
+        closure: none,
+        defaults: none,
+        kwdefaults: none,
+        annotations: none,
+    };
     let f = load::function(th, code, parts)?;
     let wants = frame::code_of(f.get::<Function>()).flags & flag::NAMESPACE != 0;
     if !wants {

@@ -92,8 +92,16 @@ pub fn open(th: &mut Thread, a: Args) -> R {
     let name = th.intern("open")?;
     let f = th.getattr(module, name)?;
     let mut args = [Value::UNBOUND; 8];
-    let defaults =
-        [Value::UNBOUND, th.str("r")?, Value::int(-1), Value::NONE, Value::NONE, Value::NONE, Value::TRUE, Value::NONE];
+    let defaults = [
+        Value::UNBOUND,
+        th.str("r")?,
+        Value::int(-1),
+        Value::NONE,
+        Value::NONE,
+        Value::NONE,
+        Value::TRUE,
+        Value::NONE,
+    ];
     for (i, slot) in args.iter_mut().enumerate() {
         *slot = a[i].or(defaults[i]);
     }

@@ -107,7 +107,10 @@ pub fn pow(th: &mut Thread, a: Args) -> R {
     let whole = |v: Value| bigint::is_integer(v.base());
     if !(whole(a[0]) && whole(a[1]) && whole(a[2])) {
         for v in [a[0], a[1], a[2]] {
-            if !whole(v) && !crate::run::class::is_instance(v, C::float) && !crate::run::class::is_instance(v, C::complex) {
+            if !whole(v)
+                && !crate::run::class::is_instance(v, C::float)
+                && !crate::run::class::is_instance(v, C::complex)
+            {
                 let (x, y, z) = (th.type_name(a[0]), th.type_name(a[1]), th.type_name(a[2]));
                 let text = format!("unsupported operand type(s) for ** or pow(): '{x}', '{y}', '{z}'");
                 return Err(th.type_error(text));
@@ -118,7 +121,9 @@ pub fn pow(th: &mut Thread, a: Args) -> R {
     match bigint::modpow(&mut th.heap, a[0].base(), a[1].base(), a[2].base()) {
         Ok(v) => Ok(v),
         Err(bigint::Fault::Zero) => Err(th.value_error("pow() 3rd argument cannot be 0")),
-        Err(bigint::Fault::NotInvertible) => Err(th.value_error("base is not invertible for the given modulus")),
+        Err(bigint::Fault::NotInvertible) => {
+            Err(th.value_error("base is not invertible for the given modulus"))
+        }
         Err(_) => Err(th.memory_error("")),
     }
 }
@@ -151,7 +156,9 @@ fn extreme(th: &mut Thread, a: Args, op: Cmp, name: &str) -> R {
         0 => return Err(th.type_error(format!("{name} expected at least 1 argument, got 0"))),
         1 => args.at(0),
         _ if !default.is_unbound() => {
-            return Err(th.type_error(format!("Cannot specify a default for {name}() with multiple positional arguments")));
+            return Err(th.type_error(format!(
+                "Cannot specify a default for {name}() with multiple positional arguments"
+            )));
         }
         _ => a[0],
     };
@@ -188,7 +195,9 @@ pub fn min(th: &mut Thread, a: Args) -> R {
 pub fn sum(th: &mut Thread, a: Args) -> R {
     let mut total = a[1].or(Value::int(0));
     match total.base().kind() {
-        Kind::Str | Kind::Rope => return Err(th.type_error("sum() can't sum strings [use ''.join(seq) instead]")),
+        Kind::Str | Kind::Rope => {
+            return Err(th.type_error("sum() can't sum strings [use ''.join(seq) instead]"));
+        }
         Kind::Bytes => return Err(th.type_error("sum() can't sum bytes [use b''.join(seq) instead]")),
         Kind::ByteArray => return Err(th.type_error("sum() can't sum bytearray [use b''.join(seq) instead]")),
         _ => {}
@@ -244,4 +253,3 @@ fn float_sum(th: &mut Thread, it: Value, start: f64, first: f64) -> R<(Value, Op
     let total = if c != 0.0 && c.is_finite() { sum + c } else { sum };
     Ok((th.float(total)?, rest))
 }
-

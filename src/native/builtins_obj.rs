@@ -216,4 +216,3 @@ fn signature(f: &Function) -> String {
     }
     format!("({})", parts.join(", "))
 }
-
