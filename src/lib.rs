@@ -6,4 +6,6 @@ pub mod code;
 pub mod heap;
 pub mod native;
 pub mod run;
+pub mod shell;
+pub mod trace;
 pub mod types;

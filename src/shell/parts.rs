@@ -9,7 +9,9 @@ use crate::types;
 /// The lists for `run::start`.
 pub fn parts() -> Parts {
     Parts {
-        classes: types::CLASSES,
+        classes: types::classes(),
+        finish: types::finish,
+        more: native::MORE,
         builtins: &native::BUILTINS,
         build_class: &native::BUILD_CLASS,
         library: Library { natives: native::MODULES, sources: SOURCES },
