@@ -2,15 +2,15 @@
 //! process ends with the code that the outcome asks for. Invariant: the script's main thread is an OS thread of its
 //! own with a roomy stack, and the process ends from there.
 
-use super::args::{Color, Program, Run};
+use super::args::{Program, Run};
 use super::script::{self, Script};
-use super::{INTERRUPTED, TIMEOUT, USAGE, parts, prompt, report, timeout};
+use super::{INTERRUPTED, TIMEOUT, parts, prompt, report, timeout};
 use crate::code::data::{Code, Const};
 use crate::code::Mode as CodeMode;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::{Exception, Module, Tuple};
 use crate::heap::{Value, space};
-use crate::run::{R, Raised, Thread, event, exit, gil, import, load, show, signal, start};
+use crate::run::{R, Raised, Thread, exit, import, load, show, start};
 use std::io::IsTerminal;
 
 /// Native stack of the main script thread; pages are committed when touched.

@@ -46,7 +46,12 @@ static ZIP_METHODS: &[Def] = &[def("__reduce__", "($self, /)", zip_reduce, "")];
 static MAP_METHODS: &[Def] = &[def("__reduce__", "($self, /)", map_reduce, "")];
 static FILTER_METHODS: &[Def] = &[def("__reduce__", "($self, /)", filter_reduce, "")];
 static REVERSED_METHODS: &[Def] = &[
-    def("__length_hint__", "($self, /)", reversed_hint, "Private method returning an estimate of len(list(it))."),
+    def(
+        "__length_hint__",
+        "($self, /)",
+        reversed_hint,
+        "Private method returning an estimate of len(list(it)).",
+    ),
     def("__reduce__", "($self, /)", reversed_reduce, ""),
 ];
 
@@ -65,7 +70,8 @@ fn enumerate_new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     if args.get::<Tuple>().is_empty() && kwargs.is_unbound() {
         return Err(th.type_error("enumerate() missing required argument 'iterable'"));
     }
-    let [over, start] = bind(th, "enumerate", ["iterable", "start"], 1, args, own_kwargs(cls, C::enumerate, kwargs))?;
+    let [over, start] =
+        bind(th, "enumerate", ["iterable", "start"], 1, args, own_kwargs(cls, C::enumerate, kwargs))?;
     let start = if start.is_unbound() { Value::int(0) } else { arith::index(th, start)? };
     let it = th.iter(over)?;
     let v = th.heap.iter(C::enumerate, it, 0, 0, 0)?;

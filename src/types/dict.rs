@@ -38,7 +38,12 @@ pub static DEF: ClassDef = ClassDef {
 };
 
 static METHODS: &[Def] = &[
-    def("get", "($self, key, default=None, /)", get, "Return the value for key if key is in the dictionary, else default."),
+    def(
+        "get",
+        "($self, key, default=None, /)",
+        get,
+        "Return the value for key if key is in the dictionary, else default.",
+    ),
     def(
         "setdefault",
         "($self, key, default=None, /)",
@@ -67,8 +72,18 @@ static METHODS: &[Def] = &[
     ),
     def("keys", "($self, /)", |th, a| view(th, C::dict_keys, a[0]), "A set-like object of the dict's keys."),
     def("values", "($self, /)", |th, a| view(th, C::dict_values, a[0]), "An object of the dict's values."),
-    def("items", "($self, /)", |th, a| view(th, C::dict_items, a[0]), "A set-like object of the dict's items."),
-    def("copy", "($self, /)", |th, a| Ok(dict::copy(&mut th.heap, of(a[0]))?), "Return a shallow copy of the dict."),
+    def(
+        "items",
+        "($self, /)",
+        |th, a| view(th, C::dict_items, a[0]),
+        "A set-like object of the dict's items.",
+    ),
+    def(
+        "copy",
+        "($self, /)",
+        |th, a| Ok(dict::copy(&mut th.heap, of(a[0]))?),
+        "Return a shallow copy of the dict.",
+    ),
     def("clear", "($self, /)", clear, "Remove all items from the dict."),
     def("__reversed__", "($self, /)", reversed, "Return a reverse iterator over the dict keys."),
     def("__sizeof__", "($self, /)", size_of, "Return the size of the dict in memory."),
@@ -221,7 +236,8 @@ fn init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()> {
 
 /// Puts the entries of a mapping, or the pairs of an iterable, into the dict `d`.
 pub fn merge(th: &mut Thread, d: Value, from: Value) -> R<()> {
-    let own_iter = slots(class_of(from)).iter.map(|f| f as usize) == Some(iter as fn(&mut Thread, Value) -> R as usize);
+    let own_iter =
+        slots(class_of(from)).iter.map(|f| f as usize) == Some(iter as fn(&mut Thread, Value) -> R as usize);
     if let Some(f) = from.like::<Dict>()
         && own_iter
     {

@@ -1,9 +1,9 @@
 //! Views of dicts and the iterators over them. Invariant: an iterator step reads key and value under the iterator's
 //! own lock, so two threads never get the same entry; it raises when the dict's length is not the one it began with.
 
+use super::dict as dicts;
 use super::list::{check_depth, guarded, push_repr};
 use super::set::{self, Kinds};
-use super::dict as dicts;
 use crate::heap::known::C;
 use crate::heap::object::*;
 use crate::heap::text::StrBuilder;
@@ -14,8 +14,14 @@ use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Side, Thread, TypeSlot
 macro_rules! view_class {
     ($id:ident $name:literal $slots:expr, $methods:ident) => {
         #[doc = concat!("`", $name, "`: over the dict.")]
-        pub static $id: ClassDef =
-            ClassDef { name: $name, slots: $slots, methods: $methods, getset: MAPPING, kind: Kind::Iter, ..PLAIN };
+        pub static $id: ClassDef = ClassDef {
+            name: $name,
+            slots: $slots,
+            methods: $methods,
+            getset: MAPPING,
+            kind: Kind::Iter,
+            ..PLAIN
+        };
     };
 }
 
@@ -47,7 +53,8 @@ fn common(s: &mut TypeSlots) {
     s.len = Some(|_, o| Ok(real(o).len()));
 }
 
-static METHODS: &[Def] = &[def("__reversed__", "($self, /)", reversed, "Return a reverse iterator over the view.")];
+static METHODS: &[Def] =
+    &[def("__reversed__", "($self, /)", reversed, "Return a reverse iterator over the view.")];
 
 static SET_METHODS: &[Def] = &[
     def(
@@ -59,7 +66,8 @@ static SET_METHODS: &[Def] = &[
     def("__reversed__", "($self, /)", reversed, "Return a reverse iterator over the view."),
 ];
 
-static MAPPING: &[GetSet] = &[get("mapping", |th, o| super::proxy::make(th, over(o)), "dictionary that this view refers to")];
+static MAPPING: &[GetSet] =
+    &[get("mapping", |th, o| super::proxy::make(th, over(o)), "dictionary that this view refers to")];
 
 fn over(o: Value) -> Value {
     o.get::<Iter>().over.get()

@@ -55,7 +55,8 @@ static HINTED: &[Def] = &[
     def("__setstate__", "($self, object, /)", setstate, "Set state information for unpickling."),
 ];
 
-static PLAIN_METHODS: &[Def] = &[def("__reduce__", "($self, /)", callable_reduce, "Return state information for pickling.")];
+static PLAIN_METHODS: &[Def] =
+    &[def("__reduce__", "($self, /)", callable_reduce, "Return state information for pickling.")];
 
 fn list_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
     let i = o.get::<Iter>();

@@ -42,7 +42,12 @@ static METHODS: &[Def] = &[
     def("clear", "($self, /)", clear, "Remove all items from list."),
     def("copy", "($self, /)", copy, "Return a shallow copy of the list."),
     def("count", "($self, value, /)", count, "Return number of occurrences of value."),
-    def("extend", "($self, iterable, /)", extend_method, "Extend list by appending elements from the iterable."),
+    def(
+        "extend",
+        "($self, iterable, /)",
+        extend_method,
+        "Extend list by appending elements from the iterable.",
+    ),
     def(
         "index",
         "($self, value, start=0, stop=9223372036854775807, /)",
@@ -200,7 +205,8 @@ fn set_slice(th: &mut Thread, o: Value, s: &Slice, v: Value) -> R<()> {
     let parts = slice::unpack(th, s)?;
     if !is_iterable(v) {
         let simple = parts.within(l.len()).step == 1;
-        let text = if simple { "can only assign an iterable" } else { "must assign iterable to extended slice" };
+        let text =
+            if simple { "can only assign an iterable" } else { "must assign iterable to extended slice" };
         return Err(th.type_error(text));
     }
     let items = th.to_tuple(v)?;
@@ -211,7 +217,8 @@ fn set_slice(th: &mut Thread, o: Value, s: &Slice, v: Value) -> R<()> {
         list::splice(&mut th.heap, l, start, (s.stop as usize).max(start), Source::Tuple(t))?;
         return Ok(());
     }
-    let fits = t.len() == s.n && list::set_stepped(&mut th.heap, l, s.start.max(0) as usize, s.step, Source::Tuple(t));
+    let fits = t.len() == s.n
+        && list::set_stepped(&mut th.heap, l, s.start.max(0) as usize, s.step, Source::Tuple(t));
     if fits {
         return Ok(());
     }

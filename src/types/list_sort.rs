@@ -20,7 +20,11 @@ pub fn sort(th: &mut Thread, l: &List, key: Value, reverse: bool) -> R<()> {
             return Err(e);
         }
     };
-    if list::attach(&mut th.heap, l, sorted, n) { Ok(()) } else { Err(th.value_error("list modified during sort")) }
+    if list::attach(&mut th.heap, l, sorted, n) {
+        Ok(())
+    } else {
+        Err(th.value_error("list modified during sort"))
+    }
 }
 
 /// A fresh array of the items in order (the same one if they already are).
@@ -82,7 +86,8 @@ fn order_of(th: &mut Thread, keys: &'static Array, n: usize, reverse: bool) -> R
     }
     if all(|v| v.is_kind(Kind::Str)) {
         // The bytes belong to the keys, which the array keeps alive; their order is that of code points.
-        let mut v: Vec<(&[u8], u32)> = (0..n).map(|i| (at(keys, start(i)).get::<Str>().bytes(), start(i))).collect();
+        let mut v: Vec<(&[u8], u32)> =
+            (0..n).map(|i| (at(keys, start(i)).get::<Str>().bytes(), start(i))).collect();
         v.sort_by(|a, b| a.0.cmp(b.0));
         return Ok(v.into_iter().map(|e| e.1).collect());
     }

@@ -95,7 +95,9 @@ pub fn key_hash(th: &mut Thread, k: Value) -> R<i64> {
 
 #[cold]
 fn unhashable(th: &mut Thread, k: Value, e: Raised) -> Raised {
-    if !th.raised_is(C::TypeError) || crate::run::class::slots(class_of(k)).hash.is_some() && !plainly_unhashable(k) {
+    if !th.raised_is(C::TypeError)
+        || crate::run::class::slots(class_of(k)).hash.is_some() && !plainly_unhashable(k)
+    {
         return e;
     }
     let cause = th.take_raised();

@@ -100,8 +100,11 @@ impl Parts {
             Some(i) if i < 0 => i.saturating_add(n).max(low),
             Some(i) => i.min(high),
         };
-        let (start, stop) =
-            if step > 0 { (place(self.start, low), place(self.stop, high)) } else { (place(self.start, high), place(self.stop, low)) };
+        let (start, stop) = if step > 0 {
+            (place(self.start, low), place(self.stop, high))
+        } else {
+            (place(self.start, high), place(self.stop, low))
+        };
         let count = if step > 0 && start < stop {
             (stop - start - 1) / step + 1
         } else if step < 0 && stop < start {
@@ -129,7 +132,11 @@ pub fn position(th: &mut Thread, k: Value, class: &str) -> R<isize> {
         return Err(th.type_error(text));
     }
     let i = arith::index(th, k)?;
-    if i.is_int() { Ok(i.as_int() as isize) } else { Err(th.index_error("cannot fit 'int' into an index-sized integer")) }
+    if i.is_int() {
+        Ok(i.as_int() as isize)
+    } else {
+        Err(th.index_error("cannot fit 'int' into an index-sized integer"))
+    }
 }
 
 /// A position counted from the end where negative; `None` outside the length.
@@ -141,7 +148,11 @@ pub fn place(i: isize, len: usize) -> Option<usize> {
 /// An argument that is a C `Py_ssize_t` in CPython.
 pub fn ssize(th: &mut Thread, v: Value) -> R<isize> {
     let i = arith::index(th, v)?;
-    if i.is_int() { Ok(i.as_int() as isize) } else { Err(th.overflow_error("Python int too large to convert to C ssize_t")) }
+    if i.is_int() {
+        Ok(i.as_int() as isize)
+    } else {
+        Err(th.overflow_error("Python int too large to convert to C ssize_t"))
+    }
 }
 
 /// A `start` or `stop` argument of `index`: clamped; absent is `default`.

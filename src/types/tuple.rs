@@ -1,8 +1,8 @@
 //! `tuple`. Invariant: a tuple never changes after it has been seen, so its items are read without care.
 
 use super::list::{check_depth, guarded, made, push_repr};
-use super::slice::{self, bound, place, position};
 use super::positional;
+use super::slice::{self, bound, place, position};
 use crate::heap::known::{C, S};
 use crate::heap::object::*;
 use crate::heap::text::StrBuilder;
@@ -41,7 +41,12 @@ static METHODS: &[Def] = &[
         "Return first index of value.\n\nRaises ValueError if the value is not present.",
     ),
     def("__getnewargs__", "($self, /)", |th, a| Ok(th.tuple(&[a[0].base()])?), ""),
-    def("__sizeof__", "($self, /)", |_, a| Ok(Value::int(24 + 8 * of(a[0]).len() as i64)), "Size in memory, in bytes."),
+    def(
+        "__sizeof__",
+        "($self, /)",
+        |_, a| Ok(Value::int(24 + 8 * of(a[0]).len() as i64)),
+        "Size in memory, in bytes.",
+    ),
 ];
 
 fn of(v: Value) -> &'static Tuple {
@@ -83,7 +88,8 @@ impl Default for Hasher {
 impl Hasher {
     /// Takes in one hash.
     pub fn add(&mut self, h: i64) {
-        self.sum = self.sum.wrapping_add((h as u64).wrapping_mul(PRIME_2)).rotate_left(31).wrapping_mul(PRIME_1);
+        self.sum =
+            self.sum.wrapping_add((h as u64).wrapping_mul(PRIME_2)).rotate_left(31).wrapping_mul(PRIME_1);
         self.n += 1;
     }
 
@@ -111,7 +117,9 @@ fn hash(th: &mut Thread, o: Value) -> R<i64> {
 }
 
 fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
-    let (Some(x), Some(y)) = (a.like::<Tuple>(), b.like::<Tuple>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+    let (Some(x), Some(y)) = (a.like::<Tuple>(), b.like::<Tuple>()) else {
+        return Ok(Value::NOT_IMPLEMENTED);
+    };
     check_depth(th)?;
     for (p, q) in x.iter().zip(y.iter()) {
         if !th.eq(p, q)? {
@@ -166,7 +174,9 @@ fn contains(th: &mut Thread, o: Value, v: Value) -> R<bool> {
 fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, side: Side) -> R {
     match op {
         Bin::Add => {
-            let (Some(x), Some(y)) = (a.like::<Tuple>(), b.like::<Tuple>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+            let (Some(x), Some(y)) = (a.like::<Tuple>(), b.like::<Tuple>()) else {
+                return Ok(Value::NOT_IMPLEMENTED);
+            };
             if x.is_empty() && b.is_kind(Kind::Tuple) {
                 return Ok(b);
             }
