@@ -15,7 +15,21 @@ pub mod thread;
 pub mod util;
 pub mod weakref;
 
-use crate::run::ModuleDef;
+use crate::run::{Args, Def, ModuleDef, R, Thread, def};
+
+/// The module `builtins`.
+pub static BUILTINS: &ModuleDef = &builtins::MODULE;
+
+/// Builtin functions whose body is a library module.
+pub static MORE: &[Def] = concurrency::FUNCTIONS;
+
+/// `__build_class__`.
+pub static BUILD_CLASS: Def =
+    def("__build_class__", "(func, name, /, *bases, **kwds)", build_class, "What class statements call.");
+
+fn build_class(th: &mut Thread, a: Args) -> R {
+    crate::types::build::build_class(th, a[0], a[1], a[2], a[3])
+}
 
 /// Every native module that can be imported.
 pub static MODULES: &[&ModuleDef] = &[&sys::MODULE, &thread::MODULE, &signal::MODULE, &weakref::MODULE];
