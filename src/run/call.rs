@@ -278,6 +278,10 @@ unsafe fn bind(
     n: usize,
     kw: Option<&'static Tuple>,
 ) -> R<()> {
+    if code.flags & (flag::CLASS_BODY | flag::NAMESPACE) != 0 && n == 1 {
+        // The namespace stands in register 0 and is no parameter.
+        return Ok(());
+    }
     let nkw = kw.map_or(0, |k| k.len());
     let npos = n - nkw;
     let argc = code.argcount as usize;

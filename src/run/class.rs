@@ -605,7 +605,7 @@ fn self_attrs(ns: &Dict) -> u16 {
     let mut at = 0;
     let table = ns.table.get();
     while let Some((next, _, v)) = crate::heap::dict::next_entry(table.get::<DictTable>(), at) {
-        at = next;
+        at = next + 1;
         if let Some(f) = v.cast::<Function>() {
             let code = super::frame::code_of(f);
             let mut i = 0;
@@ -778,7 +778,7 @@ impl Dict {
         let mut at = 0;
         let table = self.table.get();
         while let Some((next, k, v)) = crate::heap::dict::next_entry(table.get::<DictTable>(), at) {
-            at = next;
+            at = next + 1;
             if k.cast::<Str>().is_some_and(|s| s.bytes() == name.as_bytes()) {
                 return v;
             }

@@ -267,7 +267,7 @@ impl Thread {
             let table = real.table.get();
             let mut at = 0;
             while let Some((next, k, v)) = dict::next_entry(table.get::<DictTable>(), at) {
-                at = next;
+                at = next + 1;
                 crate::heap::list::push(&mut self.heap, l, k)?;
                 crate::heap::list::push(&mut self.heap, l, v)?;
             }

@@ -395,7 +395,7 @@ fn dict_names(d: Value, out: &mut Vec<String>) {
     let table = d.table.get();
     let mut at = 0;
     while let Some((next, k, _)) = crate::heap::dict::next_entry(table.get::<DictTable>(), at) {
-        at = next;
+        at = next + 1;
         if let Some(s) = k.cast::<Str>() {
             out.push(String::from_utf8_lossy(s.bytes()).into_owned());
         }
