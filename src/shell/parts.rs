@@ -20,9 +20,6 @@ pub fn parts() -> Parts {
     Parts {
         classes: types::classes(),
         finish: types::finish,
-        more: native::MORE,
-        builtins: &native::BUILTINS,
-        build_class: &native::BUILD_CLASS,
         builtins: &native::builtins::MODULE,
         build_class: &BUILD_CLASS,
         more: native::concurrency::FUNCTIONS,
