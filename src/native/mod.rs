@@ -9,7 +9,10 @@ pub mod concurrency;
 pub mod local;
 pub mod lock;
 pub mod signal;
+pub mod seq;
+pub mod sys;
 pub mod thread;
+pub mod util;
 pub mod weakref;
 
 use crate::run::{Args, Def, ModuleDef, R, Thread, def};
@@ -22,11 +25,11 @@ pub static MORE: &[Def] = concurrency::FUNCTIONS;
 
 /// `__build_class__`.
 pub static BUILD_CLASS: Def =
-    def("__build_class__", "(func, name, /, *bases, **kwds)", build_class, "Internal helper function used by the class statement.");
+    def("__build_class__", "(func, name, /, *bases, **kwds)", build_class, "What class statements call.");
 
 fn build_class(th: &mut Thread, a: Args) -> R {
     crate::types::build::build_class(th, a[0], a[1], a[2], a[3])
 }
 
 /// Every native module that can be imported.
-pub static MODULES: &[&ModuleDef] = &[&thread::MODULE, &signal::MODULE, &weakref::MODULE];
+pub static MODULES: &[&ModuleDef] = &[&sys::MODULE, &thread::MODULE, &signal::MODULE, &weakref::MODULE];

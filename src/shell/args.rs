@@ -116,8 +116,20 @@ const OTHER_COMMANDS: [&str; 5] = ["atomic", "fix", "explore", "step", "replay"]
 const OPTIONS: [&str; 9] =
     ["gil", "no-gil", "report", "json", "timeout", "max-heap", "color", "help", "version"];
 const OTHER_OPTIONS: [&str; 14] = [
-    "narrate", "timeline", "trace", "html", "tag", "py2", "pasted", "on-deadlock", "seed", "record", "replay", "race",
-    "expect", "explore",
+    "narrate",
+    "timeline",
+    "trace",
+    "html",
+    "tag",
+    "py2",
+    "pasted",
+    "on-deadlock",
+    "seed",
+    "record",
+    "replay",
+    "race",
+    "expect",
+    "explore",
 ];
 
 /// A fault of the command line: one line.
@@ -137,7 +149,9 @@ fn value(parser: &mut Parser) -> Result<String, Wrong> {
 
 fn mode(text: &str, from: &str) -> Result<Mode, Wrong> {
     Mode::parse(text).ok_or_else(|| {
-        format!("{from}: '{text}' is no GIL mode; it is py310, py32, py2, ticks[:N], off or a version such as 3.8")
+        format!(
+            "{from}: '{text}' is no GIL mode; it is py310, py32, py2, ticks[:N], off or a version such as 3.8"
+        )
     })
 }
 
@@ -170,7 +184,9 @@ fn size(text: &str) -> Result<usize, Wrong> {
         _ => None,
     };
     let bytes = digits.parse::<usize>().ok().and_then(|n| n.checked_mul(unit?));
-    bytes.filter(|n| *n >= 1 << 20).ok_or_else(|| format!("--max-heap: '{text}' is no size of 1m or more, such as 64m"))
+    bytes
+        .filter(|n| *n >= 1 << 20)
+        .ok_or_else(|| format!("--max-heap: '{text}' is no size of 1m or more, such as 64m"))
 }
 
 fn color(text: &str) -> Result<Color, Wrong> {
@@ -252,7 +268,9 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
                     return command(&word, &mut parser);
                 }
                 if OTHER_COMMANDS.contains(&word.as_str()) {
-                    return Err(format!("this version has no command '{word}' (a file of that name: ./{word})"));
+                    return Err(format!(
+                        "this version has no command '{word}' (a file of that name: ./{word})"
+                    ));
                 }
                 program = Some(if word == "-" { Program::Stdin } else { Program::File(word) });
             }
@@ -337,9 +355,13 @@ fn compare(parser: &mut Parser) -> Result<Job, Wrong> {
             // Options may stand before and behind the script; its own arguments stand behind `--`.
             Arg::Value(v) if job.file.is_empty() => job.file = text(v)?,
             Arg::Value(_) => {
-                return Err("arguments of the script stand behind '--': minipy compare FILE -- ARGS".to_string());
+                return Err(
+                    "arguments of the script stand behind '--': minipy compare FILE -- ARGS".to_string()
+                );
             }
-            Arg::Long(name) if !["modes", "repeat", "expect-same"].contains(&name) => return Err(unknown(name)),
+            Arg::Long(name) if !["modes", "repeat", "expect-same"].contains(&name) => {
+                return Err(unknown(name));
+            }
             other => return Err(unexpected(other)),
         }
         if !job.file.is_empty() {
@@ -404,8 +426,11 @@ mod tests {
     #[test]
     fn modes_of_the_surroundings() {
         let mode = |minipy: Option<&str>, python: Option<&str>, line: &str| {
-            let around =
-                Around { minipy_gil: minipy.map(Into::into), python_gil: python.map(Into::into), terminal: false };
+            let around = Around {
+                minipy_gil: minipy.map(Into::into),
+                python_gil: python.map(Into::into),
+                terminal: false,
+            };
             match read(line, &around) {
                 Ok(Job::Run(r)) => Ok(r.mode),
                 Ok(other) => panic!("{other:?}"),
@@ -437,7 +462,8 @@ mod tests {
 
     #[test]
     fn comparisons() {
-        let Ok(Job::Compare(c)) = read("compare --modes=py2,off a.mp --repeat=3 -- -x 1", &Around::default()) else {
+        let Ok(Job::Compare(c)) = read("compare --modes=py2,off a.mp --repeat=3 -- -x 1", &Around::default())
+        else {
             panic!()
         };
         assert_eq!((c.modes.len(), c.repeat, c.file.as_str()), (2, 3, "a.mp"));

@@ -313,9 +313,12 @@ fn verdicts(rows: &[Row], script: &Script, bold: (&str, &str)) -> String {
                     out.push_str(&cut(code, WIDTH.saturating_sub(30 + said.len())));
                     out.push('\n');
                     let py310 = rows.iter().any(|r| r.mode == Mode::Py310);
-                    let sealed = dis::compile(&text, script.short()).is_ok_and(|code| never_inside(&code, line));
+                    let sealed =
+                        dis::compile(&text, script.short()).is_ok_and(|code| never_inside(&code, line));
                     if py310 && sealed {
-                        out.push_str("py310 never switches inside that line; Python does not promise this.\n");
+                        out.push_str(
+                            "py310 never switches inside that line; Python does not promise this.\n",
+                        );
                     }
                 }
                 None => out.push('\n'),

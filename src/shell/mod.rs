@@ -40,7 +40,9 @@ pub fn main() -> ! {
         Ok(Job::Help(topic)) => help::topic(topic.as_deref()),
         Ok(Job::Usage) => product(help::USAGE),
         Ok(Job::LongUsage) => product(&format!("{}{}", help::USAGE, help::EXAMPLES)),
-        Ok(Job::Version) => product(&format!("minipy {} (language: Python 3.14)\n", env!("CARGO_PKG_VERSION"))),
+        Ok(Job::Version) => {
+            product(&format!("minipy {} (language: Python 3.14)\n", env!("CARGO_PKG_VERSION")))
+        }
         Err(wrong) => usage(&wrong),
     };
     std::process::exit(code)

@@ -7,8 +7,8 @@ use crate::heap::Value;
 use crate::heap::known::C;
 use crate::run::{R, Raised, Thread, door, gil, import, load};
 use minipy_grammar as grammar;
-use rustyline::error::ReadlineError;
 use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 

@@ -107,7 +107,8 @@ fn gather(th: &mut Thread, settings: &Settings) -> Report {
             gil::Mode::Ticks(n) => Some(n),
             _ => None,
         },
-        interval: matches!(mode, gil::Mode::Py310 | gil::Mode::Py32).then(|| gil::interval().as_nanos() as u64),
+        interval: matches!(mode, gil::Mode::Py310 | gil::Mode::Py32)
+            .then(|| gil::interval().as_nanos() as u64),
         logs: &logs,
         end: End { at: event::now(), thread: th.shared.number, ran: th.instructions() },
         file: &settings.file,

@@ -5,8 +5,8 @@
 use super::args::{Program, Run};
 use super::script::{self, Script};
 use super::{INTERRUPTED, TIMEOUT, parts, prompt, report, timeout};
-use crate::code::data::{Code, Const};
 use crate::code::Mode as CodeMode;
+use crate::code::data::{Code, Const};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::{Exception, Module, Tuple};
 use crate::heap::{Value, space};
@@ -143,7 +143,9 @@ fn late_option(job: &Run, code: &Code) {
         && std::io::stderr().is_terminal()
         && !reads_arguments(code)
     {
-        eprintln!("minipy: note: {option} stands after the script and is the script's: minipy {option} {file}");
+        eprintln!(
+            "minipy: note: {option} stands after the script and is the script's: minipy {option} {file}"
+        );
     }
 }
 
@@ -274,10 +276,12 @@ fn flush(th: &mut Thread, name: &str) {
     let Some(stream) = th.dict_get_name(S::sys.v(), key).filter(|s| !s.is_none()) else { return };
     let saved = std::mem::replace(&mut th.raised, Value::UNBOUND);
     let mark = th.keep(saved);
-    let outcome = th.intern("flush").map_err(Raised::from).and_then(|k| th.getattr_opt(stream, k)).and_then(|f| match f {
-        Some(f) => th.call(f, &[]).map(drop),
-        None => Ok(()),
-    });
+    let outcome = th.intern("flush").map_err(Raised::from).and_then(|k| th.getattr_opt(stream, k)).and_then(
+        |f| match f {
+            Some(f) => th.call(f, &[]).map(drop),
+            None => Ok(()),
+        },
+    );
     // A stream that the script closed, or a pipe that nobody reads, is not worth a second report here.
     if let Err(Raised) = outcome {
         let quiet = th.raised_is(C::ValueError) || th.raised_is(C::BrokenPipeError);

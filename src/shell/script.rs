@@ -137,7 +137,8 @@ fn module(name: &str) -> Result<Script, Missing> {
         }
     }
     if SOURCES.iter().any(|(n, _)| n.strip_suffix(".__init__") == Some(name)) {
-        let text = format!("No module named {name}.__main__; '{name}' is a package and cannot be directly executed");
+        let text =
+            format!("No module named {name}.__main__; '{name}' is a package and cannot be directly executed");
         return Err((text, 1));
     }
     Err((format!("No module named {name}"), 1))

@@ -57,7 +57,10 @@ fn list(limit: Duration) -> String {
             _ if line == 0 => String::new(),
             _ => format!(" at line {line}"),
         };
-        out.push_str(&format!("  {}  {doing}{at}\n", left(&format!("{} {name}", letter(s.number as usize)), 26).trim_end()));
+        out.push_str(&format!(
+            "  {}  {doing}{at}\n",
+            left(&format!("{} {name}", letter(s.number as usize)), 26).trim_end()
+        ));
     }
     out
 }

@@ -254,7 +254,10 @@ fn switches(input: &Input, lives: &Lives) -> ([u64; 5], Option<Hot>) {
         }
     }
     let of = by_line.values().sum();
-    let most = by_line.iter().filter(|(line, _)| **line > 0).max_by_key(|(line, n)| (**n, std::cmp::Reverse(**line)));
+    let most = by_line
+        .iter()
+        .filter(|(line, _)| **line > 0)
+        .max_by_key(|(line, n)| (**n, std::cmp::Reverse(**line)));
     let hot = most.map(|(&line, &switches)| {
         let text = input.source.lines().nth(line as usize - 1).unwrap_or("").trim().to_string();
         Hot { line, switches, of, text }
@@ -289,11 +292,13 @@ fn surprises(input: &Input, lives: &Lives, switches: &[u64; 5], hot: Option<&Hot
     let others: Vec<usize> = (0..lives.lives.len()).filter(|i| Some(*i) != main).collect();
     // Threads that only computed: they gave the GIL up at their end and nowhere else.
     let computed = |i: &&usize| {
-        let own = |t: &&life::Turn| t.life == **i && matches!(t.reason, Some(Reason::Blocking | Reason::Yield));
+        let own =
+            |t: &&life::Turn| t.life == **i && matches!(t.reason, Some(Reason::Blocking | Reason::Yield));
         !lives.turns.iter().any(|t| own(&t))
     };
     if input.gil && forced == 0 && others.len() > 1 && others.iter().filter(computed).count() > 1 {
-        let longest = lives.turns.iter().filter(|t| Some(t.life) != main).map(|t| t.to - t.from).max().unwrap_or(0);
+        let longest =
+            lives.turns.iter().filter(|t| Some(t.life) != main).map(|t| t.to - t.from).max().unwrap_or(0);
         if let Some(n) = input.turn {
             out.push(format!(
                 "NO SWITCH: no thread ran {n} instructions in one turn (longest {}). More iterations, or shorter \

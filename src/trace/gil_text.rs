@@ -23,24 +23,40 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
     out.push('\n');
     for row in &r.rows {
         let ran = row.ran.map_or("-".to_string(), count);
-        out.push_str(&format!("  {}{}", left(&format!("{} {}", row.letter, row.name), NAME), right(&ran, 14)));
+        out.push_str(&format!(
+            "  {}{}",
+            left(&format!("{} {}", row.letter, row.name), NAME),
+            right(&ran, 14)
+        ));
         for (share, width) in row.shares.iter().zip(COLUMNS) {
             out.push_str(&right(&percent(*share), width));
         }
         out.push('\n');
     }
     if r.gil {
-        let by: Vec<String> = REASONS.iter().zip(r.switches).map(|(n, c)| format!("{n} {}", count(c))).collect();
-        out.push_str(&wrap(&format!("  switches: {}; false wakes {}", by.join(", "), count(r.false_wakes)), "    "));
+        let by: Vec<String> =
+            REASONS.iter().zip(r.switches).map(|(n, c)| format!("{n} {}", count(c))).collect();
+        out.push_str(&wrap(
+            &format!("  switches: {}; false wakes {}", by.join(", "), count(r.false_wakes)),
+            "    ",
+        ));
         if let Some(w) = &r.longest_wait {
             out.push_str(&wrap(&format!("  longest wait {}: {}", r.amount(w.length), r.place(w)), "    "));
         }
         if let Some(h) = &r.longest_hold {
             let why = if h.native.is_some() { " (a native call keeps the GIL until it returns)" } else { "" };
-            out.push_str(&wrap(&format!("  longest hold {}: {}{why}", r.amount(h.length), r.place(h)), "    "));
+            out.push_str(&wrap(
+                &format!("  longest hold {}: {}{why}", r.amount(h.length), r.place(h)),
+                "    ",
+            ));
         }
         if let Some(h) = &r.hot {
-            let lead = format!("  most switches fell on line {} ({} of {}): ", h.line, count(h.switches), count(h.of));
+            let lead = format!(
+                "  most switches fell on line {} ({} of {}): ",
+                h.line,
+                count(h.switches),
+                count(h.of)
+            );
             let room = WIDTH.saturating_sub(lead.len());
             out.push_str(&format!("{lead}{}\n", cut(&h.text, room)));
         }
@@ -69,7 +85,8 @@ mod tests {
     use crate::run::event::{Event, Log, Reason, State, What};
 
     fn log(thread: u32, name: &str, events: &[(u64, u32, u64, What)]) -> (u32, Log) {
-        let events = events.iter().map(|&(at, line, ran, what)| Event { at, thread, line, ran, what }).collect();
+        let events =
+            events.iter().map(|&(at, line, ran, what)| Event { at, thread, line, ran, what }).collect();
         (thread, Log { events, dropped: 0, name: name.to_string() })
     }
 

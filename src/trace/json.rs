@@ -108,7 +108,11 @@ mod tests {
 
     #[test]
     fn texts_are_escaped() {
-        let v = Json::Map(vec![("a", "x\"\\\n\u{1}é".into()), ("b", vec![1u64, 2].into()), ("c", Json::Real(0.5))]);
+        let v = Json::Map(vec![
+            ("a", "x\"\\\n\u{1}é".into()),
+            ("b", vec![1u64, 2].into()),
+            ("c", Json::Real(0.5)),
+        ]);
         assert_eq!(v.to_string(), r#"{"a": "x\"\\\n\u0001é", "b": [1, 2], "c": 0.500}"#);
     }
 }

@@ -138,7 +138,8 @@ pub fn tile(logs: &[(u32, Log)], clock: Clock, gil: bool, end: End) -> Lives {
     let wakes = if clock == Clock::Instructions { wakes(logs, &clocks) } else { HashMap::new() };
     for (index, ((number, log), at)) in logs.iter().zip(&clocks).enumerate() {
         let own = wakes.get(number).map_or(&[][..], Vec::as_slice);
-        let mut life = Life { number: *number, name: log.name.clone(), dropped: log.dropped, ..Life::default() };
+        let mut life =
+            Life { number: *number, name: log.name.clone(), dropped: log.dropped, ..Life::default() };
         one(&mut life, log, at, own, clock, gil, out.length);
         life.ran = match log.events.last() {
             Some(_) if *number == end.thread => end.ran,

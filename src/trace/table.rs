@@ -147,7 +147,10 @@ mod tests {
         assert_eq!(time(5_040_000), "5.0 ms");
         assert_eq!(time(412_000_000), "412 ms");
         assert_eq!(time(2_100_000_000), "2.10 s");
-        assert_eq!((letter(0), letter(25), letter(26), letter(52)), ("A".into(), "Z".into(), "AA".into(), "BA".into()));
+        assert_eq!(
+            (letter(0), letter(25), letter(26), letter(52)),
+            ("A".into(), "Z".into(), "AA".into(), "BA".into())
+        );
     }
 
     #[test]
