@@ -418,11 +418,13 @@ pub fn send(th: &mut Thread, to: Value, v: Value) -> R<Resumed> {
         return resume(th, to, v);
     }
     if v.is_none() {
-        return match super::class::slots(th.class_of(to)).next {
-            Some(next) => match next(th, to)? {
-                Some(v) => Ok(Resumed::Yielded(v)),
-                // The value of StopIteration was dropped by `next`; natives with results are driven by `send`.
-                None => Ok(Resumed::Returned(Value::NONE)),
+        // An iterator in script says its result by StopIteration, which the slot would drop.
+        let slot = super::class::slots(th.class_of(to)).next.filter(|_| !to.is_kind(Kind::Instance));
+        return match slot {
+            Some(next) => match next(th, to) {
+                Ok(Some(v)) => Ok(Resumed::Yielded(v)),
+                Ok(None) => Ok(Resumed::Returned(Value::NONE)),
+                Err(e) => stop_value(th, Err(e)),
             },
             None => {
                 let r = th.call_method(to, crate::heap::known::N::__next__, &[]);
