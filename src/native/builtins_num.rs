@@ -2,7 +2,7 @@
 
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
-use crate::heap::{Kind, Value, bigint, list, text};
+use crate::heap::{Kind, Value, bigint, text};
 use crate::run::{Args, Bin, Cmp, R, Thread, Un, arith};
 
 /// `abs(x)`.
