@@ -303,7 +303,11 @@ impl Thread {
             Some(n) if n.owner.get().is_kind(crate::heap::Kind::Class) => {
                 format!("{}.{}", self.class_name(n.owner.get()), def.name)
             }
-            _ => def.name.to_string(),
+            Some(n) => match n.owner.get().cast::<Str>().map(|s| String::from_utf8_lossy(s.bytes())) {
+                Some(module) if module != "builtins" => format!("{module}.{}", def.name),
+                _ => def.name.to_string(),
+            },
+            None => def.name.to_string(),
         }
     }
 
