@@ -5,17 +5,45 @@ pub mod builtins_code;
 pub mod builtins_io;
 pub mod builtins_num;
 pub mod builtins_obj;
+pub mod collections;
+pub mod collections_deque;
+pub mod collections_ring;
 pub mod concurrency;
+pub mod itertools;
+pub mod itertools_comb;
+pub mod itertools_group;
+pub mod itertools_take;
 pub mod local;
 pub mod lock;
-pub mod signal;
 pub mod seq;
+pub mod signal;
 pub mod sys;
 pub mod thread;
 pub mod util;
 pub mod weakref;
 
-use crate::run::ModuleDef;
+use crate::run::{Args, Def, ModuleDef, R, Thread, def};
+
+/// The module `builtins`.
+pub static BUILTINS: &ModuleDef = &builtins::MODULE;
+
+/// Builtin functions whose body is a library module.
+pub static MORE: &[Def] = concurrency::FUNCTIONS;
+
+/// `__build_class__`.
+pub static BUILD_CLASS: Def =
+    def("__build_class__", "(func, name, /, *bases, **kwds)", build_class, "What class statements call.");
+
+fn build_class(th: &mut Thread, a: Args) -> R {
+    crate::types::build::build_class(th, a[0], a[1], a[2], a[3])
+}
 
 /// Every native module that can be imported.
-pub static MODULES: &[&ModuleDef] = &[&sys::MODULE, &thread::MODULE, &signal::MODULE, &weakref::MODULE];
+pub static MODULES: &[&ModuleDef] = &[
+    &sys::MODULE,
+    &thread::MODULE,
+    &signal::MODULE,
+    &weakref::MODULE,
+    &collections::MODULE,
+    &itertools::MODULE,
+];

@@ -11,12 +11,9 @@ pub fn parts() -> Parts {
     Parts {
         classes: types::classes(),
         finish: types::finish,
-        builtins: &native::builtins::MODULE,
-        build_class: &BUILD_CLASS,
-        more: native::concurrency::FUNCTIONS,
-        more: native::MORE,
         builtins: native::BUILTINS,
         build_class: &native::BUILD_CLASS,
+        more: native::MORE,
         library: Library { natives: native::MODULES, sources: SOURCES },
     }
 }
