@@ -15,6 +15,14 @@ pub mod itertools_group;
 pub mod itertools_take;
 pub mod local;
 pub mod lock;
+pub mod re;
+pub mod re_exec;
+pub mod re_flag;
+pub mod re_match;
+pub mod re_parse;
+pub mod re_prog;
+pub mod re_set;
+pub mod re_sub;
 pub mod seq;
 pub mod signal;
 pub mod sys;
@@ -46,4 +54,5 @@ pub static MODULES: &[&ModuleDef] = &[
     &weakref::MODULE,
     &collections::MODULE,
     &itertools::MODULE,
+    &re::MODULE,
 ];
