@@ -17,7 +17,7 @@ pub static MODULE: ModuleDef = ModuleDef {
           - defaultdict:  dict subclass with a default value factory",
     functions: &[def(
         "_count_elements",
-        "($module, mapping, iterable, /)",
+        "(mapping, iterable, /)",
         count_elements,
         "Count elements in the iterable, updating the mapping",
     )],

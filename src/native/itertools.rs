@@ -17,7 +17,7 @@ pub static MODULE: ModuleDef = ModuleDef {
     doc: "Functional tools for creating and using iterators.",
     functions: &[def(
         "tee",
-        "($module, iterable, n=2, /)",
+        "(iterable, n=2, /)",
         group::tee,
         "Returns a tuple of n independent iterators.",
     )],
