@@ -11,7 +11,12 @@ pub static MODULE: ModuleDef = ModuleDef {
     name: "atexit",
     doc: "Functions that run when the program ends.",
     functions: &[
-        def("register", "(func, /, *args, **kwargs)", register, "Call func(*args, **kwargs) at the end; returns func."),
+        def(
+            "register",
+            "(func, /, *args, **kwargs)",
+            register,
+            "Call func(*args, **kwargs) at the end; returns func.",
+        ),
         def("unregister", "(func, /)", unregister, "Forget every registration of func."),
         def("_clear", "()", clear, "Forget all registrations."),
         def("_run_exitfuncs", "()", run, "Run the registered functions now."),

@@ -300,7 +300,9 @@ fn trunc(th: &mut Thread, a: Args) -> R {
     if super::util::as_float(a[0]).is_none() && !bigint::is_integer(a[0].base()) {
         return match th.special(a[0], N::__trunc__)? {
             Some(m) => th.call(m, &[]),
-            None => Err(th.type_error(format!("type {} doesn't define __trunc__ method", th.type_name(a[0])))),
+            None => {
+                Err(th.type_error(format!("type {} doesn't define __trunc__ method", th.type_name(a[0]))))
+            }
         };
     }
     special(th, a[0], N::__trunc__, f64::trunc)
@@ -357,7 +359,8 @@ fn ldexp(th: &mut Thread, a: Args) -> R {
 
 fn modf(th: &mut Thread, a: Args) -> R {
     let x = real(th, a[0])?;
-    let (f, i) = if x.is_infinite() { (0f64.copysign(x), x) } else { ((x - x.trunc()).copysign(x), x.trunc()) };
+    let (f, i) =
+        if x.is_infinite() { (0f64.copysign(x), x) } else { ((x - x.trunc()).copysign(x), x.trunc()) };
     let (f, i) = (th.float(f)?, th.float(i)?);
     Ok(th.tuple(&[f, i])?)
 }
@@ -585,7 +588,12 @@ fn perm(th: &mut Thread, a: Args) -> R {
 
 fn comb(th: &mut Thread, a: Args) -> R {
     let n = count(th, a[0], "n must be a non-negative integer", "n must not exceed 9223372036854775807")?;
-    let k = count(th, a[1], "k must be a non-negative integer", "min(n - k, k) must not exceed 9223372036854775807")?;
+    let k = count(
+        th,
+        a[1],
+        "k must be a non-negative integer",
+        "min(n - k, k) must not exceed 9223372036854775807",
+    )?;
     if k > n {
         return Ok(Value::int(0));
     }

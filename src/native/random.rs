@@ -93,7 +93,12 @@ static RANDOM: ClassDef = ClassDef {
     },
     methods: &[
         def("random", "($self, /)", random, "A float in [0.0, 1.0) with 53 random bits."),
-        def("seed", "($self, n=None, /)", seed, "Start the sequence anew from an int, or from the system's entropy."),
+        def(
+            "seed",
+            "($self, n=None, /)",
+            seed,
+            "Start the sequence anew from an int, or from the system's entropy.",
+        ),
         def("getrandbits", "($self, k, /)", getrandbits, "An int with k random bits."),
         def("getstate", "($self, /)", getstate, "The words of the generator as a tuple."),
         def("setstate", "($self, state, /)", setstate, "Go on from what getstate() gave."),
@@ -119,7 +124,8 @@ fn entropy() -> [u32; 8] {
     let mut key = [0u32; 8];
     // SAFETY: fills the buffer from the kernel; on failure the clock below still varies it.
     unsafe { libc::getrandom(key.as_mut_ptr().cast(), 32, 0) };
-    key[7] ^= std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+    key[7] ^=
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
     key
 }
 
@@ -140,7 +146,8 @@ fn seed(th: &mut Thread, a: Args) -> R {
             let i = bigint::abs(&mut th.heap, i)?;
             match i.cast::<Big>() {
                 Some(b) => {
-                    let mut words: Vec<u32> = b.magnitude().iter().flat_map(|l| [*l as u32, (*l >> 32) as u32]).collect();
+                    let mut words: Vec<u32> =
+                        b.magnitude().iter().flat_map(|l| [*l as u32, (*l >> 32) as u32]).collect();
                     while words.last() == Some(&0) {
                         words.pop();
                     }
@@ -233,4 +240,3 @@ pub static MODULE: ModuleDef = ModuleDef {
         th.dict_insert(d, name, c)
     },
 };
-
