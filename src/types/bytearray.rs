@@ -366,7 +366,7 @@ pub fn remove(th: &mut Thread, a: Args) -> R {
 pub fn resize(th: &mut Thread, a: Args) -> R {
     let n = slice::ssize(th, a[1])?;
     let Ok(n) = usize::try_from(n) else {
-        return Err(th.value_error(format!("bytearray.resize(): new size must be >= 0, got {n}")));
+        return Err(th.value_error(format!("Can only resize to positive sizes, got {n}")));
     };
     renew(th, a[0], |b| {
         let mut out = b[..n.min(b.len())].to_vec();

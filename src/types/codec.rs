@@ -56,6 +56,11 @@ fn unknown(th: &mut Thread, name: &str) -> Raised {
     th.lookup_error(format!("unknown encoding: {name}"))
 }
 
+/// The type of an argument as errors show it.
+pub fn argument_type(th: &Thread, v: Value) -> String {
+    if v.is_none() { "None".to_string() } else { th.type_name(v) }
+}
+
 /// The optional `encoding` and `errors` of a method.
 pub fn options(th: &mut Thread, function: &str, encoding: Value, errors: Value) -> R<(String, String)> {
     let mut text = |v: Value, name: &str, default: &str| -> R<String> {
@@ -63,7 +68,7 @@ pub fn options(th: &mut Thread, function: &str, encoding: Value, errors: Value) 
             return Ok(default.to_string());
         }
         if !text::is_text(v.base()) {
-            let t = th.type_name(v);
+            let t = argument_type(th, v);
             return Err(th.type_error(format!("{function}() argument '{name}' must be str, not {t}")));
         }
         th.text_of(v)
@@ -130,6 +135,9 @@ pub fn decode(th: &mut Thread, bytes: &[u8], object: Value, encoding: &str, erro
         Ok(v) => Ok(v),
         Err(Fault::Full) => Err(Raised),
         Err(Fault::Bad(_)) if policy.is_none() => Err(no_handler(th, errors)),
+        Err(Fault::Bad(_)) if policy == Some(Policy::XmlCharRefReplace) => {
+            Err(th.type_error("don't know how to handle UnicodeDecodeError in error callback"))
+        }
         Err(Fault::Bad(bad)) => {
             let object = if object.is_kind(Kind::Bytes) { object } else { th.bytes(bytes)? };
             Err(raise(th, C::UnicodeDecodeError, shown, object, bad))
