@@ -5,11 +5,18 @@ pub mod builtins_code;
 pub mod builtins_io;
 pub mod builtins_num;
 pub mod builtins_obj;
+pub mod collections;
+pub mod collections_deque;
+pub mod collections_ring;
 pub mod concurrency;
+pub mod itertools;
+pub mod itertools_comb;
+pub mod itertools_group;
+pub mod itertools_take;
 pub mod local;
 pub mod lock;
-pub mod signal;
 pub mod seq;
+pub mod signal;
 pub mod sys;
 pub mod thread;
 pub mod util;
@@ -32,4 +39,11 @@ fn build_class(th: &mut Thread, a: Args) -> R {
 }
 
 /// Every native module that can be imported.
-pub static MODULES: &[&ModuleDef] = &[&sys::MODULE, &thread::MODULE, &signal::MODULE, &weakref::MODULE];
+pub static MODULES: &[&ModuleDef] = &[
+    &sys::MODULE,
+    &thread::MODULE,
+    &signal::MODULE,
+    &weakref::MODULE,
+    &collections::MODULE,
+    &itertools::MODULE,
+];

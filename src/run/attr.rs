@@ -194,6 +194,10 @@ fn store_own(th: &mut Thread, o: Value, name: Value, v: Value, member: bool) -> 
             if v.is_unbound() {
                 return match delete_attr(&mut th.heap, o, name) {
                     Ok(Some(_)) => Ok(()),
+                    Ok(None) if member => {
+                        let text = th.text_of(name)?;
+                        Err(th.attribute_error(o, name, &text))
+                    }
                     Ok(None) => Err(no_attribute(th, o, name)),
                     Err(_) => set_in_dict(th, o, dict_of(o).unwrap_or(Value::NONE), name, v),
                 };
