@@ -270,6 +270,8 @@ fn set_slice(th: &mut Thread, o: Value, s: &Slice, v: Value) -> R<()> {
 fn inplace(th: &mut Thread, op: Bin, o: Value, v: Value) -> R {
     match op {
         Bin::Add => match seq::buffer(v) {
+            // The operand is itself a view of the array.
+            Some(b) if o == v && !b.is_empty() => Err(exported(th)),
             Some(b) => {
                 push(th, o, &b.into_owned())?;
                 Ok(o)

@@ -140,6 +140,16 @@ pub fn decode(th: &mut Thread, bytes: &[u8], object: Value, encoding: &str, erro
         }
         Err(Fault::Bad(bad)) => {
             let object = if object.is_kind(Kind::Bytes) { object } else { th.bytes(bytes)? };
+            // What a mark decides is named by the order that it decided.
+            let shown = match codec {
+                Named::Core(Codec::Utf16(Order::Marked)) if bytes.starts_with(&[0xfe, 0xff]) => "utf-16-be",
+                Named::Core(Codec::Utf16(Order::Marked)) => "utf-16-le",
+                Named::Core(Codec::Utf32(Order::Marked)) if bytes.starts_with(&[0, 0, 0xfe, 0xff]) => {
+                    "utf-32-be"
+                }
+                Named::Core(Codec::Utf32(Order::Marked)) => "utf-32-le",
+                _ => shown,
+            };
             Err(raise(th, C::UnicodeDecodeError, shown, object, bad))
         }
     }
