@@ -319,7 +319,9 @@ impl Thread {
         let plural = |k: usize| if k == 1 { "" } else { "s" };
         let name = def.name;
         let text = if !sig.plain || sig.params.iter().any(|p| p.1 == Param::Either && p.0 != "self") {
-            if n > max {
+            if n > max && max == 0 {
+                format!("{name}() takes no positional arguments")
+            } else if n > max {
                 let bound = if min == max { "exactly" } else { "at most" };
                 let kind = if sig.params.iter().any(|p| p.1 == Param::Keyword) { "positional " } else { "" };
                 format!("{name}() takes {bound} {max} {kind}argument{} ({n} given)", plural(max))

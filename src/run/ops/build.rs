@@ -29,9 +29,8 @@ fn build_set(th: &mut Thread, items: &[Value]) -> R {
 
 #[inline(never)]
 fn set_add(th: &mut Thread, v: Value, x: Value) -> R<()> {
-    let x = th.key(x)?;
-    let h = th.hash(x)?;
-    crate::heap::set::insert(th, v.get::<Set>(), crate::heap::dict::fold(h), x, |th, k| th.eq(k, x)).map(drop)
+    let (x, h) = th.hashed(x, "set element")?;
+    crate::heap::set::insert(th, v.get::<Set>(), h, x, |th, k| th.eq(k, x)).map(drop)
 }
 
 op! { BuildMap(s) { helper!(s, 1, |th| build_map(th, std::slice::from_raw_parts(s.base.add(s.b()), 2 * s.c()))) } }
