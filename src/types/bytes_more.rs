@@ -343,7 +343,7 @@ pub fn hex_of(th: &mut Thread, bytes: &[u8], sep: Value, per: Value) -> R {
     out.reserve(n * 2)?;
     for (i, b) in bytes.iter().enumerate() {
         // Groups are counted from the end, or from the beginning when the size is negative.
-        let edge = if per > 0 { (n - i) % group == 0 } else { i % group == 0 };
+        let edge = if per > 0 { (n - i).is_multiple_of(group) } else { i.is_multiple_of(group) };
         if i > 0 && edge {
             out.push_bytes(&[sep])?;
         }

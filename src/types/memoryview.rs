@@ -538,7 +538,7 @@ fn cast(th: &mut Thread, a: Args) -> R {
         return Err(th.type_error("memoryview: cannot cast between two non-byte formats"));
     }
     let n = i.end.get() * old;
-    if n % size != 0 {
+    if !n.is_multiple_of(size) {
         return Err(th.type_error("memoryview: length is not a multiple of itemsize"));
     }
     view(th, i.over.get(), a[1].base(), i.at.get(), n / size, size as isize, readonly(a[0]))
