@@ -245,7 +245,7 @@ fn set_slice(th: &mut Thread, o: Value, s: &Slice, v: Value) -> R<()> {
             // Every `step`th byte from the lowest one selected on goes.
             let step = s.step.unsigned_abs();
             let low = if s.step > 0 { s.start } else { s.start + s.step * (s.n as isize - 1) } as usize;
-            let gone = |i: usize| i >= low && (i - low) % step == 0 && (i - low) / step < s.n;
+            let gone = |i: usize| i >= low && (i - low).is_multiple_of(step) && (i - low) / step < s.n;
             Ok(Some(b.iter().enumerate().filter(|(i, _)| s.n == 0 || !gone(*i)).map(|(_, x)| *x).collect()))
         })?;
         return Ok(());
@@ -270,8 +270,12 @@ fn set_slice(th: &mut Thread, o: Value, s: &Slice, v: Value) -> R<()> {
 fn inplace(th: &mut Thread, op: Bin, o: Value, v: Value) -> R {
     match op {
         Bin::Add => match seq::buffer(v) {
+            // The operand is itself a view of the array.
+            Some(b) if o == v && !b.is_empty() => Err(exported(th)),
             Some(b) => {
-                push(th, o, &b.into_owned())?;
+                // A copy: a view may show the array itself.
+                let bytes = b.into_owned();
+                push(th, o, &bytes)?;
                 Ok(o)
             }
             None => {
@@ -366,7 +370,7 @@ pub fn remove(th: &mut Thread, a: Args) -> R {
 pub fn resize(th: &mut Thread, a: Args) -> R {
     let n = slice::ssize(th, a[1])?;
     let Ok(n) = usize::try_from(n) else {
-        return Err(th.value_error(format!("bytearray.resize(): new size must be >= 0, got {n}")));
+        return Err(th.value_error(format!("Can only resize to positive sizes, got {n}")));
     };
     renew(th, a[0], |b| {
         let mut out = b[..n.min(b.len())].to_vec();

@@ -159,7 +159,9 @@ pub fn byte(th: &mut Thread, v: Value, text: &str) -> R<u8> {
 
 fn compare(_: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
     let x = content(a);
-    match seq::buffer(b) {
+    // A bytes object compares with its own kind only; what else shows bytes answers for itself.
+    let asked = a.base().is_kind(Kind::ByteArray) || b.base().is_kind(Kind::Bytes);
+    match seq::buffer(b).filter(|_| asked) {
         Some(y) => Ok(Value::bool(op.of(x.cmp(&y)))),
         None => Ok(Value::NOT_IMPLEMENTED),
     }

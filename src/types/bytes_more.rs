@@ -3,6 +3,7 @@
 
 use super::bytes::{byte, content, make_like};
 use super::seq;
+use super::slice::ssize;
 use crate::heap::list::push;
 use crate::heap::object::{List, Tuple};
 use crate::heap::text::{self, search};
@@ -151,7 +152,7 @@ fn mapped(th: &mut Thread, a: Args, case: Case) -> R {
 }
 
 fn aligned(th: &mut Thread, a: Args, name: &str) -> R {
-    let width = th.index(a[1])?.max(0) as usize;
+    let width = ssize(th, a[1])?.max(0) as usize;
     let fill = if a[2].is_unbound() {
         b' '
     } else {
@@ -194,7 +195,7 @@ fn padded(th: &mut Thread, like: Value, bytes: &[u8], fill: u8, left: usize, rig
 }
 
 fn zfill(th: &mut Thread, a: Args) -> R {
-    let width = th.index(a[1])?.max(0) as usize;
+    let width = ssize(th, a[1])?.max(0) as usize;
     let bytes = content(a[0]);
     let room = width.saturating_sub(bytes.len());
     let signed = matches!(bytes.first(), Some(b'+' | b'-')) as usize;
@@ -277,7 +278,7 @@ fn decode(th: &mut Thread, a: Args) -> R {
 }
 
 fn expandtabs(th: &mut Thread, a: Args) -> R {
-    let size = if a[1].is_unbound() { 8 } else { th.index(a[1])? };
+    let size = if a[1].is_unbound() { 8 } else { ssize(th, a[1])? };
     let mut out = text::StrBuilder::new();
     let mut column = 0isize;
     for &b in content(a[0]) {
@@ -304,7 +305,7 @@ fn hex(th: &mut Thread, a: Args) -> R {
 /// `hex(sep, bytes_per_sep)` of bytes.
 pub fn hex_of(th: &mut Thread, bytes: &[u8], sep: Value, per: Value) -> R {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let per = if per.is_unbound() { 1 } else { th.index(per)? };
+    let per = if per.is_unbound() { 1 } else { ssize(th, per)? };
     let sep = if sep.is_unbound() {
         None
     } else {
@@ -326,17 +327,24 @@ pub fn hex_of(th: &mut Thread, bytes: &[u8], sep: Value, per: Value) -> R {
         Some(c[0])
     };
     let n = bytes.len();
+    let Some(sep) = sep.filter(|_| per != 0) else {
+        return Ok(text::written(&mut th.heap, n * 2, |to| {
+            for (i, b) in bytes.iter().enumerate() {
+                // SAFETY: the text in the making has room for two digits of each byte.
+                unsafe {
+                    *to.add(2 * i) = DIGITS[(b >> 4) as usize];
+                    *to.add(2 * i + 1) = DIGITS[(b & 15) as usize];
+                }
+            }
+        })?);
+    };
     let group = per.unsigned_abs();
     let mut out = text::StrBuilder::new();
     out.reserve(n * 2)?;
     for (i, b) in bytes.iter().enumerate() {
         // Groups are counted from the end, or from the beginning when the size is negative.
-        let edge = if per > 0 { (n - i) % group.max(1) == 0 } else { i % group.max(1) == 0 };
-        if let Some(sep) = sep
-            && i > 0
-            && group > 0
-            && edge
-        {
+        let edge = if per > 0 { (n - i).is_multiple_of(group) } else { i.is_multiple_of(group) };
+        if i > 0 && edge {
             out.push_bytes(&[sep])?;
         }
         out.push_bytes(&[DIGITS[(b >> 4) as usize], DIGITS[(b & 15) as usize]])?;
@@ -483,7 +491,7 @@ fn removed(th: &mut Thread, a: Args, front: bool) -> R {
 
 fn replace(th: &mut Thread, a: Args) -> R {
     let (old, new) = (seq::need_buffer(th, a[1])?, seq::need_buffer(th, a[2])?);
-    let limit = if a[3].is_unbound() { -1 } else { th.index(a[3])? };
+    let limit = if a[3].is_unbound() { -1 } else { ssize(th, a[3])? };
     let mut left = if limit < 0 { usize::MAX } else { limit as usize };
     let hay = content(a[0]);
     let mut out = text::StrBuilder::new();
@@ -510,7 +518,7 @@ fn replace(th: &mut Thread, a: Args) -> R {
 }
 
 fn split(th: &mut Thread, a: Args, right: bool) -> R {
-    let limit = if a[2].is_unbound() { -1 } else { th.index(a[2])? };
+    let limit = if a[2].is_unbound() { -1 } else { ssize(th, a[2])? };
     let limit = if limit < 0 { usize::MAX } else { limit as usize };
     let sep = if a[1].is_unbound() || a[1].is_none() { None } else { Some(seq::need_buffer(th, a[1])?) };
     if sep.as_ref().is_some_and(|s| s.is_empty()) {

@@ -354,10 +354,12 @@ fn getitem(th: &mut Thread, o: Value, k: Value) -> R {
         let at = if n == 0 { i.at.get() } else { place(i, start) };
         return view(th, i.over.get(), i.x.get(), at, n, i.step.get() as isize * step, readonly(o));
     }
-    if let Some(t) = k.cast::<Tuple>()
-        && t.len() == 1
-    {
-        return getitem(th, o, t.at(0));
+    if let Some(t) = k.cast::<Tuple>() {
+        if t.len() == 1 {
+            return getitem(th, o, t.at(0));
+        }
+        let text = format!("cannot index 1-dimension view with {}-element tuple", t.len());
+        return Err(th.type_error(text));
     }
     if !seq::is_index(k) {
         return Err(th.type_error("memoryview: invalid slice key"));
@@ -515,7 +517,8 @@ fn cast(th: &mut Thread, a: Args) -> R {
         return Err(th.not_implemented("memoryview: casts to more than one dimension are not supported"));
     }
     if !text::is_text(a[1].base()) {
-        return Err(th.type_error("memoryview: format argument must be a string"));
+        let t = super::codec::argument_type(th, a[1]);
+        return Err(th.type_error(format!("cast() argument 'format' must be str, not {t}")));
     }
     let format = th.text_of(a[1])?;
     let code = match format.strip_prefix('@').unwrap_or(&format).as_bytes() {
@@ -535,7 +538,7 @@ fn cast(th: &mut Thread, a: Args) -> R {
         return Err(th.type_error("memoryview: cannot cast between two non-byte formats"));
     }
     let n = i.end.get() * old;
-    if n % size != 0 {
+    if !n.is_multiple_of(size) {
         return Err(th.type_error("memoryview: length is not a multiple of itemsize"));
     }
     view(th, i.over.get(), a[1].base(), i.at.get(), n / size, size as isize, readonly(a[0]))
