@@ -1,6 +1,6 @@
 //! Builtin functions over numbers and iterables.
 
-use crate::heap::known::{C, N};
+use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, bigint, list, text};
 use crate::run::{Args, Bin, Cmp, R, Thread, Un, arith};
@@ -139,12 +139,17 @@ pub fn round(th: &mut Thread, a: Args) -> R {
 
 /// `sorted(iterable, key, reverse)`.
 pub fn sorted(th: &mut Thread, a: Args) -> R {
-    let out = th.to_list(a[0])?;
-    let out = if out == a[0] { list::copy(&mut th.heap, out.get::<List>())? } else { out };
+    let given = a[0].get::<Tuple>();
+    if given.len() != 1 {
+        return Err(th.type_error(format!("sorted expected 1 argument, got {}", given.len())));
+    }
+    let over = given.at(0);
+    let out = th.to_list(over)?;
+    let out = if out == over { list::copy(&mut th.heap, out.get::<List>())? } else { out };
+    // The list's own method knows the keywords.
     let sort = th.getattr(out, N::sort.v())?;
-    let names = th.tuple(&[N::key.v(), N::reverse.v()])?;
     let mark = th.keep(out);
-    let r = th.call_named(sort, &[a[1].or(Value::NONE), a[2].or(Value::FALSE)], Some(names.get::<Tuple>()));
+    let r = th.call_ex(sort, S::empty_tuple.v(), a[1]);
     th.drop_kept(mark);
     r.map(|_| out)
 }

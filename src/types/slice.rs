@@ -148,10 +148,9 @@ pub fn place(i: isize, len: usize) -> Option<usize> {
 /// An argument that is a C `Py_ssize_t` in CPython.
 pub fn ssize(th: &mut Thread, v: Value) -> R<isize> {
     let i = arith::index(th, v)?;
-    if i.is_int() {
-        Ok(i.as_int() as isize)
-    } else {
-        Err(th.overflow_error("Python int too large to convert to C ssize_t"))
+    match crate::heap::bigint::to_i64(i) {
+        Some(n) => Ok(n as isize),
+        None => Err(th.overflow_error("Python int too large to convert to C ssize_t")),
     }
 }
 
