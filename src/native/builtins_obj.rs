@@ -131,7 +131,7 @@ pub fn iter(th: &mut Thread, a: Args) -> R {
 /// `len(x)`.
 pub fn len(th: &mut Thread, a: Args) -> R {
     let n = th.len(a[0])?;
-    Ok(th.int(n as i64)?)
+    Ok(th.uint(n as u64)?)
 }
 
 /// `next(it, default)`.

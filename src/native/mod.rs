@@ -1,5 +1,6 @@
 //! Native modules: one file each. A module is a table of functions and a filler.
 
+pub mod atexit;
 pub mod builtins;
 pub mod builtins_code;
 pub mod builtins_io;
@@ -13,9 +14,13 @@ pub mod itertools;
 pub mod itertools_comb;
 pub mod itertools_group;
 pub mod itertools_take;
+pub mod gc;
 pub mod local;
 pub mod lock;
+pub mod math;
+pub mod random;
 pub mod seq;
+pub mod sha2;
 pub mod signal;
 pub mod sys;
 pub mod thread;
@@ -40,6 +45,11 @@ fn build_class(th: &mut Thread, a: Args) -> R {
 
 /// Every native module that can be imported.
 pub static MODULES: &[&ModuleDef] = &[
+    &atexit::MODULE,
+    &gc::MODULE,
+    &math::MODULE,
+    &random::MODULE,
+    &sha2::MODULE,
     &sys::MODULE,
     &thread::MODULE,
     &signal::MODULE,

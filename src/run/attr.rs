@@ -302,7 +302,14 @@ impl Thread {
     /// `o.name` or `None` when AttributeError is raised.
     pub fn getattr_opt(&mut self, o: Value, name: Value) -> R<Option<Value>> {
         if slots(class_of(o)).getattr == Some(generic_get) {
-            return try_get(self, o, name);
+            // A getter may say AttributeError too.
+            return match try_get(self, o, name) {
+                Err(_) if self.raised_is(C::AttributeError) => {
+                    self.take_raised();
+                    Ok(None)
+                }
+                r => r,
+            };
         }
         let r = self.getattr(o, name);
         self.catch(r, C::AttributeError)

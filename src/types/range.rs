@@ -1,7 +1,7 @@
 //! `range`. Invariant: start, stop, step and length are plain ints of any size and never change; whatever fits
 //! immediate ints is computed with them, the rest with the operators of int.
 
-use super::slice::{self, is_index};
+use super::slice::{self, is_index, read_only};
 use super::{positional, text};
 use crate::heap::cell::ALL;
 use crate::heap::known::{C, N};
@@ -11,7 +11,7 @@ use crate::run::arith;
 use crate::run::class::class_of;
 use crate::run::poll::native_poll;
 use crate::run::slots::GetSet;
-use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Thread, def, get};
+use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Thread, def, getset};
 
 /// `range`.
 pub static DEF: ClassDef = ClassDef {
@@ -69,9 +69,9 @@ static LONG_METHODS: &[Def] = &[
 ];
 
 static GETSET: &[GetSet] = &[
-    get("start", |_, r| Ok(of(r).start.get()), ""),
-    get("stop", |_, r| Ok(of(r).stop.get()), ""),
-    get("step", |_, r| Ok(of(r).step.get()), ""),
+    getset("start", |_, r| Ok(of(r).start.get()), read_only, ""),
+    getset("stop", |_, r| Ok(of(r).stop.get()), read_only, ""),
+    getset("step", |_, r| Ok(of(r).step.get()), read_only, ""),
 ];
 
 fn of(v: Value) -> &'static Range {
