@@ -39,7 +39,7 @@ pub fn print(th: &mut Thread, a: Args) -> R {
         Some(f) if !f.is_none() => f,
         _ => match stream(th, N::stdout) {
             Some(f) => f,
-            None => Value::UNBOUND,
+            None => return Err(th.runtime_error("lost sys.stdout")),
         },
     };
     if file.is_none() {

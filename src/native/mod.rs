@@ -14,16 +14,33 @@ pub mod itertools;
 pub mod itertools_comb;
 pub mod itertools_group;
 pub mod itertools_take;
+pub mod errno;
 pub mod gc;
+pub mod io;
+pub mod io_base;
+pub mod io_buffer;
+pub mod io_file;
+pub mod io_mem;
+pub mod io_text;
+pub mod time;
 pub mod local;
 pub mod lock;
 pub mod math;
 pub mod random;
+pub mod re;
+pub mod re_exec;
+pub mod re_flag;
+pub mod re_match;
+pub mod re_parse;
+pub mod re_prog;
+pub mod re_set;
+pub mod re_sub;
 pub mod seq;
 pub mod sha2;
 pub mod signal;
 pub mod sys;
 pub mod thread;
+pub mod traceback;
 pub mod util;
 pub mod weakref;
 
@@ -46,14 +63,19 @@ fn build_class(th: &mut Thread, a: Args) -> R {
 /// Every native module that can be imported.
 pub static MODULES: &[&ModuleDef] = &[
     &atexit::MODULE,
+    &errno::MODULE,
     &gc::MODULE,
+    &traceback::MODULE,
     &math::MODULE,
     &random::MODULE,
     &sha2::MODULE,
+    &io::MODULE,
     &sys::MODULE,
+    &time::MODULE,
     &thread::MODULE,
     &signal::MODULE,
     &weakref::MODULE,
     &collections::MODULE,
     &itertools::MODULE,
+    &re::MODULE,
 ];

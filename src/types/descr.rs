@@ -98,6 +98,13 @@ fn property_init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()>
     p.set.set(fset.or(Value::NONE));
     p.del.set(fdel.or(Value::NONE));
     p.doc.set(if doc.is_none() { Value::UNBOUND } else { doc });
+    if o.is_kind(Kind::Instance) {
+        // A script subclass has a `__doc__` of its own, which would hide the property's.
+        let doc = property_doc(th, o)?;
+        if !doc.is_none() {
+            attr::generic_set(th, o, N::__doc__.v(), doc)?;
+        }
+    }
     Ok(())
 }
 
