@@ -133,7 +133,7 @@ static FUNCTIONS: &[Def] = &[
         "sorted",
         "(*args, **kwargs)",
         num::sorted,
-        "Return a new list containing all items from the iterable in ascending order.",
+        "sorted(iterable, /, *, key=None, reverse=False)\n\nReturn a new list containing all items from the iterable in ascending order.",
     ),
     def(
         "sum",

@@ -536,7 +536,10 @@ static SIMPLE: [Wrapper; 25] = [
         def: def(
             "__len__",
             "($self, /)",
-            |th, a| owner(&a).len.unwrap()(th, a[0]).map(|n| Value::int(n as i64)),
+            |th, a| {
+                let n = owner(&a).len.unwrap()(th, a[0])?;
+                Ok(th.int(n as i64)?)
+            },
             "Return len(self).",
         ),
         differs: differs!(len),

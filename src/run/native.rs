@@ -256,6 +256,7 @@ impl Thread {
                 _ => Value::UNBOUND,
             };
         }
+        let mut unexpected = None;
         for k in 0..nkw {
             let (key, value) = (kw.unwrap().at(k), *arg(high + npos + k));
             let text = std::str::from_utf8(key.get::<Str>().bytes()).unwrap_or("");
@@ -274,10 +275,7 @@ impl Thread {
                     return Err(self
                         .type_error(format!("{}() takes no keyword arguments", self.native_label(def, w))));
                 }
-                None => {
-                    return Err(self
-                        .type_error(format!("{}() got an unexpected keyword argument '{text}'", def.name)));
-                }
+                None => unexpected = unexpected.or(Some(text)),
             }
         }
         for (i, (name, kind, default)) in sig.params.iter().enumerate() {
@@ -291,6 +289,10 @@ impl Thread {
                     i + !sig.method as usize
                 )));
             }
+        }
+        if let Some(name) = unexpected {
+            let text = format!("{}() got an unexpected keyword argument '{name}'", def.name);
+            return Err(self.type_error(text));
         }
         Ok(total)
     }
@@ -318,13 +320,23 @@ impl Thread {
         let (min, max, n) = (sig.min - own.min(sig.min), sig.max - own.min(sig.max), n - own.min(n));
         let plural = |k: usize| if k == 1 { "" } else { "s" };
         let name = def.name;
-        let text = if !sig.plain || sig.params.iter().any(|p| p.1 == Param::Either && p.0 != "self") {
+        // Parameters without a default that have no name for callers.
+        let nameless = sig.params.iter().filter(|p| p.1 == Param::Positional && !p.2).count();
+        let nameless = nameless - own.min(nameless);
+        let mapping = sig.params.iter().any(|p| p.1 == Param::StarStar);
+        let text = if mapping && n > max {
+            format!("{name} expected at most {max} argument{}, got {n}", plural(max))
+        } else if !sig.plain || sig.params.iter().any(|p| p.1 == Param::Either && p.0 != "self") {
             if n > max && max == 0 {
                 format!("{name}() takes no positional arguments")
             } else if n > max {
                 let bound = if min == max { "exactly" } else { "at most" };
                 let kind = if sig.params.iter().any(|p| p.1 == Param::Keyword) { "positional " } else { "" };
                 format!("{name}() takes {bound} {max} {kind}argument{} ({n} given)", plural(max))
+            } else if n < nameless {
+                let bound = if nameless == max { "exactly" } else { "at least" };
+                let s = plural(nameless);
+                format!("{name}() takes {bound} {nameless} positional argument{s} ({n} given)")
             } else {
                 let (param, _, _) = &sig.params[own + n];
                 format!("{name}() missing required argument '{param}' (pos {})", n + 1)

@@ -239,7 +239,8 @@ pub fn set_backward_state(i: &Iter, n: isize) {
     i.at.set((i.end.get() as isize - 1 - n).clamp(0, i.end.get() as isize) as usize);
 }
 
-fn reduce(th: &mut Thread, a: Args) -> R {
+/// `__reduce__`: the function, what is left or iterated, the index.
+pub fn reduce(th: &mut Thread, a: Args) -> R {
     let i = a[0].get::<Iter>();
     let over = i.over.get();
     let f = iter_function(th);
@@ -269,7 +270,8 @@ fn reduce(th: &mut Thread, a: Args) -> R {
     reduced_by(th, f, over, Some(state))
 }
 
-fn setstate(th: &mut Thread, a: Args) -> R {
+/// `__setstate__` with the index.
+pub fn setstate(th: &mut Thread, a: Args) -> R {
     let n = super::slice::ssize(th, a[1])?;
     let i = a[0].get::<Iter>();
     if is_class(a[0], C::range_iterator) {

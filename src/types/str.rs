@@ -2,12 +2,12 @@
 //! text.
 
 use super::seq;
-use crate::heap::known::C;
+use crate::heap::known::{C, N, S};
 use crate::heap::object::Iter;
 use crate::heap::text::{self, StrBuilder, chars, index, search};
 use crate::heap::{Kind, Value};
 use crate::run::class::wrap_base;
-use crate::run::{Bin, ClassDef, Cmp, Def, PLAIN, R, Side, Thread, TypeSlots, def};
+use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Side, Thread, TypeSlots, def};
 use std::sync::atomic::Ordering;
 
 /// `str`.
@@ -30,24 +30,50 @@ pub static ASCII_ITERATOR: ClassDef = ClassDef { name: "str_ascii_iterator", ..I
 
 const ITER: ClassDef = ClassDef { slots: iter_slots, methods: ITER_METHODS, kind: Kind::Iter, ..PLAIN };
 
-static ITER_METHODS: &[Def] = &[def(
-    "__length_hint__",
-    "($self, /)",
-    |th, a| {
-        let i = a[0].get::<Iter>();
-        let over = i.over.get();
-        if over.is_unbound() {
-            return Ok(Value::int(0));
+static ITER_METHODS: &[Def] = &[
+    def(
+        "__length_hint__",
+        "($self, /)",
+        |th, a| {
+            let i = a[0].get::<Iter>();
+            let over = i.over.get();
+            if over.is_unbound() {
+                return Ok(Value::int(0));
+            }
+            let done = index::index_of(&mut th.heap, over, i.at.get())?;
+            Ok(Value::int((text::len(over) - done) as i64))
+        },
+        "Private method returning an estimate of len(list(it)).",
+    ),
+    def("__reduce__", "($self, /)", iter_reduce, "Return state information for pickling."),
+    def("__setstate__", "($self, object, /)", iter_setstate, "Set state information for unpickling."),
+];
+
+fn iter_reduce(th: &mut Thread, a: Args) -> R {
+    let i = a[0].get::<Iter>();
+    let f = th.builtin(N::iter.v()).unwrap_or(Value::NONE);
+    match i.over.get().bound() {
+        Some(over) => {
+            let done = index::index_of(&mut th.heap, over, i.at.get())?;
+            super::iters::reduced_by(th, f, over, Some(Value::int(done as i64)))
         }
-        let done = index::index_of(&mut th.heap, over, i.at.get())?;
-        Ok(Value::int((text::len(over) - done) as i64))
-    },
-    "Private method returning an estimate of len(list(it)).",
-)];
+        None => super::iters::reduced_by(th, f, S::empty_str.v(), None),
+    }
+}
+
+fn iter_setstate(th: &mut Thread, a: Args) -> R {
+    let n = super::slice::ssize(th, a[1])?.max(0) as usize;
+    let i = a[0].get::<Iter>();
+    if let Some(over) = i.over.get().bound() {
+        i.at.set(index::offset(&mut th.heap, over, n.min(text::len(over)))?);
+    }
+    Ok(Value::NONE)
+}
 
 fn iter_slots(s: &mut TypeSlots) {
     s.iter = Some(|_, o| Ok(o));
     s.next = Some(next);
+    s.new = None;
 }
 
 fn slots(s: &mut TypeSlots) {
