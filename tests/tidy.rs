@@ -237,8 +237,10 @@ fn permissive(expression: &str) -> bool {
 
 #[test]
 fn licences_are_permissive() {
-    let run =
-        Command::new(env!("CARGO")).args(["metadata", "--offline", "--format-version=1", "--filter-platform=x86_64-unknown-linux-gnu"]).output().unwrap();
+    let run = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--format-version=1", "--filter-platform=x86_64-unknown-linux-gnu"])
+        .output()
+        .unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let text = String::from_utf8(run.stdout).unwrap();
     let mut wrong = Vec::new();

@@ -17,7 +17,7 @@ pub static MODULE: ModuleDef = ModuleDef {
     doc: "Functional tools for creating and using iterators.",
     functions: &[def(
         "tee",
-        "($module, iterable, n=2, /)",
+        "(iterable, n=2, /)",
         group::tee,
         "Returns a tuple of n independent iterators.",
     )],
@@ -192,7 +192,8 @@ fn count_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
     let t = me(o);
     loop {
         let (at, step) = (t.a.get(), t.b.get());
-        let quick = if Value::both_int(at, step) { Value::try_int(at.as_int() + step.as_int()) } else { None };
+        let quick =
+            if Value::both_int(at, step) { Value::try_int(at.as_int() + step.as_int()) } else { None };
         let after = match quick {
             Some(v) => v,
             None => th.binary(Bin::Add, at, step)?,

@@ -27,6 +27,14 @@ pub mod local;
 pub mod lock;
 pub mod math;
 pub mod random;
+pub mod re;
+pub mod re_exec;
+pub mod re_flag;
+pub mod re_match;
+pub mod re_parse;
+pub mod re_prog;
+pub mod re_set;
+pub mod re_sub;
 pub mod seq;
 pub mod sha2;
 pub mod signal;
@@ -69,4 +77,5 @@ pub static MODULES: &[&ModuleDef] = &[
     &weakref::MODULE,
     &collections::MODULE,
     &itertools::MODULE,
+    &re::MODULE,
 ];

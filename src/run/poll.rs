@@ -12,6 +12,11 @@ op! {
     #[cold]
     #[inline(never)]
     expired(s) {
+        // Below `Halt` stands no window: nobody may look at this thread's frames there, so the switch waits.
+        if s.pc == crate::run::dispatch::halt() {
+            s.left = 1;
+            dispatch!(s)
+        }
         s.left = 0;
         {
             let th = s.save();

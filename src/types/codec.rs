@@ -63,7 +63,7 @@ pub fn options(th: &mut Thread, function: &str, encoding: Value, errors: Value) 
             return Ok(default.to_string());
         }
         if !text::is_text(v.base()) {
-            let t = th.type_name(v);
+            let t = super::seq::said(th, v);
             return Err(th.type_error(format!("{function}() argument '{name}' must be str, not {t}")));
         }
         th.text_of(v)

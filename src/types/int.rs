@@ -189,6 +189,9 @@ fn arguments(th: &mut Thread, args: Value, kwargs: Value) -> R<(Value, Value)> {
 }
 
 fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
+    if cls == C::bool.v() {
+        return Err(th.type_error("int.__new__(bool) is not safe, use bool.__new__()"));
+    }
     let (x, base) = match (args.get::<Tuple>(), kwargs.is_unbound()) {
         (t, true) if t.len() == 1 => (t.at(0), Value::UNBOUND),
         _ => arguments(th, args, kwargs)?,
