@@ -139,7 +139,9 @@ pub fn try_get(th: &mut Thread, o: Value, name: Value) -> R<Option<Value>> {
     let class = class_of(o);
     let found = lookup(class, name);
     let desc = found.map(descriptor_kind);
-    if let (Some(v), Some(Desc::Data)) = (found, desc) {
+    if let (Some(v), Some(Desc::Data)) = (found, desc)
+        && slots(class_of(v)).get.is_some()
+    {
         return get_descriptor(th, v, o, class).map(Some);
     }
     if let Some(v) = own(o, name) {
@@ -367,6 +369,10 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
     let cell = lookup_cell(class, name);
     let found = cell.map(|c| c.get::<Cell>().value.get());
     let desc = found.map(descriptor_kind);
+    if desc == Some(Desc::Data) && slots(class_of(found.unwrap())).get.is_none() {
+        // It says only how to store.
+        return Ok((th.getattr(o, name)?, 0));
+    }
     if desc == Some(Desc::Data) {
         let v = get_descriptor(th, found.unwrap(), o, class)?;
         let property = found.unwrap().header().shape() == C::property.shape();

@@ -305,6 +305,11 @@ impl Thread {
             Some(n) if n.owner.get().is_kind(crate::heap::Kind::Class) => {
                 format!("{}.{}", self.class_name(n.owner.get()), def.name)
             }
+            // SAFETY: the first argument of a class method stands behind the link words.
+            Some(_) if def.sig.starts_with("($type") && unsafe { *w.add(3) }.is_kind(crate::heap::Kind::Class) => {
+                // SAFETY: as above.
+                format!("{}.{}", self.class_name(unsafe { *w.add(3) }), def.name)
+            }
             Some(n) => match n.owner.get().cast::<Str>().map(|s| String::from_utf8_lossy(s.bytes())) {
                 Some(module) if module != "builtins" => format!("{module}.{}", def.name),
                 _ => def.name.to_string(),

@@ -2,10 +2,13 @@
 //! the class asked about; classes of the plain metaclass answer from their linearisation.
 
 use super::is_str;
+use crate::code::data::Const;
+use crate::code::op::{Op, operands};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use crate::run::class::{class_of, is_subclass, lookup};
+use crate::run::frame::code_of;
 use crate::run::{R, Thread, attr};
 
 /// `isinstance(o, what)`.
@@ -187,6 +190,10 @@ pub fn build_class(th: &mut Thread, func: Value, name: Value, bases: Value, kwar
         th.setitem(ns, key, original)?;
     }
     let cell = class_cell(th, ns)?;
+    if ns.is_kind(Kind::Dict) && th.dict_get_name(ns, N::__static_attributes__.v()).is_none() {
+        let names = static_attributes(th, ns)?;
+        th.dict_insert(ns, N::__static_attributes__.v(), names)?;
+    }
     let args = th.tuple(&[name, bases, ns])?;
     let made = th.call_ex(meta, args, kwargs)?;
     if let Some(c) = cell.cast::<Cell>()
@@ -221,6 +228,30 @@ fn class_cell(th: &mut Thread, ns: Value) -> R {
     }
     let r = th.getitem(ns, N::__classcell__.v());
     Ok(th.catch(r, C::KeyError)?.unwrap_or(Value::NONE))
+}
+
+/// The names that the functions of a class body store on their first argument.
+fn static_attributes(th: &mut Thread, ns: Value) -> R {
+    let found = th.list_with(0)?;
+    let pairs = th.dict_pairs(ns)?;
+    for f in pairs.get::<Tuple>().iter().filter_map(|v| v.cast::<Function>()) {
+        let code = code_of(f);
+        let mut at = 0;
+        while code.argcount > 0 && at < code.words.len() {
+            let op = Op::of(code.words[at]);
+            if op == Op::StoreAttr
+                && operands(code.words[at]).1 == 0
+                && let Some(Const::Name(n)) = code.consts.get(code.words[at + 1] as usize)
+            {
+                let n = th.intern(n)?;
+                if !th.contains(found, n)? {
+                    crate::heap::list::push(&mut th.heap, found.get::<List>(), n)?;
+                }
+            }
+            at += op.len();
+        }
+    }
+    Ok(crate::heap::list::snapshot(&mut th.heap, found.get::<List>())?)
 }
 
 /// Bases with `__mro_entries__` replaced by what that gives; the same tuple if there are none.

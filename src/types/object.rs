@@ -277,9 +277,6 @@ fn dir(th: &mut Thread, a: crate::run::Args) -> R {
         _ => class_of(o),
     };
     class_names(th, names, class)?;
-    if own.is_none() {
-        th.dict_remove_name(names, N::__dict__.v())?;
-    }
     th.to_list(names)
 }
 
@@ -295,8 +292,20 @@ fn add_keys(th: &mut Thread, names: Value, from: Value) -> R<()> {
 /// Adds the names of the class and its bases to the dict `names`.
 pub fn class_names(th: &mut Thread, names: Value, class: Value) -> R<()> {
     let mro = class.get::<Class>().mro.get();
+    let mut heap = false;
     for c in mro.get::<Tuple>().iter() {
         add_keys(th, names, c.get::<Class>().dict.get())?;
+        heap |= c.get::<Class>().bits.get().as_int() & HEAP != 0;
+    }
+    // What builtin classes keep beside their attributes is shown where a script class has it.
+    let open = class.get::<Class>().bits.get().as_int() & OPEN != 0;
+    for (name, shown) in [(N::__module__, heap), (N::__dict__, heap && open), (N::__weakref__, heap && open)]
+    {
+        if shown {
+            th.dict_insert(names, name.v(), Value::NONE)?;
+        } else {
+            th.dict_remove_name(names, name.v())?;
+        }
     }
     Ok(())
 }

@@ -73,7 +73,7 @@ static GETSET: &[GetSet] = &[
     getset("__type_params__", type_params, |th, c, v| set_own(th, c, N::__type_params__, v), ""),
     get("__mro__", |_, c| Ok(cls(c).mro.get()), ""),
     get("__base__", base, ""),
-    get("__dict__", |th, c| super::proxy::make(th, c), ""),
+    get("__dict__", super::proxy::make, ""),
     get("__text_signature__", |_, c| Ok(cls(c).doc.get()), ""),
     get("__flags__", flags, ""),
     get("__basicsize__", |_, c| Ok(Value::int(16 + 8 * cls(c).instance_words.get().as_int())), ""),
