@@ -4,6 +4,8 @@
 
 pub mod code;
 pub mod heap;
-pub mod run;
 pub mod native;
+pub mod run;
+pub mod shell;
+pub mod trace;
 pub mod types;

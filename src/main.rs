@@ -1,2 +1,5 @@
 //! The `minipy` command.
-fn main() {}
+
+fn main() {
+    minipy::shell::main()
+}

@@ -18,7 +18,8 @@ pub fn anchors(segment: &str) -> Option<(usize, usize)> {
                 at += 1;
             }
             let mut end = at + 1;
-            while end < right.span.start as usize && matches!(bytes.get(end), Some(b'*' | b'/' | b'<' | b'>')) {
+            while end < right.span.start as usize && matches!(bytes.get(end), Some(b'*' | b'/' | b'<' | b'>'))
+            {
                 end += 1;
             }
             Some((at, end))

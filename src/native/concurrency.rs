@@ -33,7 +33,6 @@ fn queue(th: &mut Thread, a: Args) -> R {
     forward(th, "_concurrency", "queue", a)
 }
 
-
 fn type_param(th: &mut Thread, a: Args) -> R {
     forward(th, "_type_params", "type_param", a)
 }

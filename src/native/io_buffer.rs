@@ -115,6 +115,19 @@ pub fn as_buffer(v: Value) -> Option<&'static Buffer> {
     v.base().cast::<Boxed>()?.payload::<Buffer>()
 }
 
+/// Whether it is a buffered stream that can be written to.
+pub fn writes(v: Value) -> bool {
+    as_buffer(v).is_some_and(|b| {
+        let s = b.state();
+        s.writes && !s.closed
+    })
+}
+
+/// Whether a buffered stream can be read from; `None` for other objects.
+pub fn reads(v: Value) -> Option<bool> {
+    as_buffer(v).map(|b| b.state().reads)
+}
+
 fn buf(v: Value) -> &'static Buffer {
     as_buffer(v).expect("the class makes its instances")
 }

@@ -92,7 +92,7 @@ static DEF: ClassDef = ClassDef {
 
 static METHODS: &[Def] = &[
     def("read", "($self, size=-1, /)", read, "Read up to size bytes by one system call."),
-    def("readall", "($self, /)", |th, a| { let bytes = read_all(th, open_file(th, a[0])?)?; Ok(th.bytes(&bytes)?) }, "Read until the end."),
+    def("readall", "($self, /)", readall, "Read until the end."),
     def("readinto", "($self, buffer, /)", readinto, "Read into a buffer."),
     def("write", "($self, b, /)", write, "Write bytes; how many were written."),
     def("seek", "($self, pos, whence=0, /)", seek, "Change the position."),
@@ -423,6 +423,12 @@ fn read(th: &mut Thread, a: Args) -> R {
         Some(bytes) => Ok(th.bytes(&bytes)?),
         None => Ok(Value::NONE),
     }
+}
+
+fn readall(th: &mut Thread, a: Args) -> R {
+    let f = open_file(th, a[0])?;
+    let bytes = read_all(th, f)?;
+    Ok(th.bytes(&bytes)?)
 }
 
 fn readinto(th: &mut Thread, a: Args) -> R {

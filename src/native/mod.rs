@@ -1,8 +1,64 @@
 //! Native modules: one file each. A module is a table of functions and a filler.
 
+pub mod atexit;
+pub mod builtins;
+pub mod builtins_code;
+pub mod builtins_io;
+pub mod builtins_num;
+pub mod builtins_obj;
 pub mod concurrency;
+pub mod errno;
+pub mod gc;
+pub mod io;
+pub mod io_base;
+pub mod io_buffer;
+pub mod io_file;
+pub mod io_mem;
+pub mod io_text;
 pub mod local;
 pub mod lock;
 pub mod signal;
+pub mod math;
+pub mod math_int;
+pub mod random;
+pub mod seq;
+pub mod sha2;
+pub mod sys;
 pub mod thread;
+pub mod time;
+pub mod traceback;
+pub mod util;
 pub mod weakref;
+
+use crate::run::{Args, Def, ModuleDef, R, Thread, def};
+
+/// The module `builtins`.
+pub static BUILTINS: &ModuleDef = &builtins::MODULE;
+
+/// Builtin functions whose body is a library module.
+pub static MORE: &[Def] = concurrency::FUNCTIONS;
+
+/// `__build_class__`.
+pub static BUILD_CLASS: Def =
+    def("__build_class__", "(func, name, /, *bases, **kwds)", build_class, "What class statements call.");
+
+fn build_class(th: &mut Thread, a: Args) -> R {
+    crate::types::build::build_class(th, a[0], a[1], a[2], a[3])
+}
+
+/// Every native module that can be imported.
+pub static MODULES: &[&ModuleDef] = &[
+    &sys::MODULE,
+    &io::MODULE,
+    &time::MODULE,
+    &thread::MODULE,
+    &signal::MODULE,
+    &weakref::MODULE,
+    &math::MODULE,
+    &random::MODULE,
+    &sha2::MODULE,
+    &gc::MODULE,
+    &atexit::MODULE,
+    &errno::MODULE,
+    &traceback::MODULE,
+];

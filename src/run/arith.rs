@@ -74,7 +74,10 @@ pub fn inplace(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
 #[cold]
 fn unsupported(th: &mut Thread, symbol: &str, op: Bin, a: Value, b: Value) -> Raised {
     let sequence = |v: Value| {
-        matches!(v.base().kind(), Kind::List | Kind::Tuple | Kind::Str | Kind::Rope | Kind::Bytes | Kind::ByteArray)
+        matches!(
+            v.base().kind(),
+            Kind::List | Kind::Tuple | Kind::Str | Kind::Rope | Kind::Bytes | Kind::ByteArray
+        )
     };
     // CPython's concatenation and repetition texts come from the left sequence.
     if op == Bin::Add && !symbol.ends_with('=') && sequence(a) {
@@ -157,7 +160,8 @@ pub fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
         Cmp::Ne => Ok(Value::bool(a != b)),
         _ => {
             let (x, y) = (th.type_name(a), th.type_name(b));
-            Err(th.type_error(format!("'{}' not supported between instances of '{x}' and '{y}'", op.symbol())))
+            Err(th
+                .type_error(format!("'{}' not supported between instances of '{x}' and '{y}'", op.symbol())))
         }
     }
 }
@@ -173,7 +177,9 @@ pub fn index(th: &mut Thread, v: Value) -> R {
     }
     match slots(class_of(v)).index {
         Some(f) => f(th, v),
-        None => Err(th.type_error(format!("'{}' object cannot be interpreted as an integer", th.type_name(v)))),
+        None => {
+            Err(th.type_error(format!("'{}' object cannot be interpreted as an integer", th.type_name(v))))
+        }
     }
 }
 

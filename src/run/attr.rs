@@ -62,7 +62,9 @@ pub enum Desc {
 pub fn descriptor_kind(v: Value) -> Desc {
     match v.kind() {
         Kind::Function => Desc::Function,
-        Kind::Native if v.get::<Native>().this.get().is_unbound() && v.header().shape() != C::builtin.shape() => {
+        Kind::Native
+            if v.get::<Native>().this.get().is_unbound() && v.header().shape() != C::builtin.shape() =>
+        {
             Desc::Function
         }
         Kind::Property if v.header().shape() == C::member.shape() => Desc::Member,
@@ -385,7 +387,8 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
         (Some(v), Some(d)) => {
             let r = get_descriptor(th, v, o, class)?;
             // A class attribute seen through an instance that has no such name of its own.
-            let plain = matches!(o.kind(), Kind::Instance | Kind::Exception) && !s.is_dict && s.find(name).is_none();
+            let plain =
+                matches!(o.kind(), Kind::Instance | Kind::Exception) && !s.is_dict && s.find(name).is_none();
             let cache = match d {
                 Desc::Plain if plain => {
                     class::rely_on(class);

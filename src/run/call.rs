@@ -234,7 +234,9 @@ unsafe fn instantiate(
             let (args, kwargs) = gather(th, w, 0, n, kw)?;
             match slots.new {
                 Some(new) => new(th, cls, args, kwargs)?,
-                None => return Err(th.type_error(format!("cannot create '{}' instances", th.class_name(cls)))),
+                None => {
+                    return Err(th.type_error(format!("cannot create '{}' instances", th.class_name(cls))));
+                }
             }
         };
         if !native_new && !class::is_subclass(th.class_of(this), cls) {
@@ -276,6 +278,10 @@ unsafe fn bind(
     n: usize,
     kw: Option<&'static Tuple>,
 ) -> R<()> {
+    if code.flags & (flag::CLASS_BODY | flag::NAMESPACE) != 0 && n == 1 {
+        // The namespace stands in register 0 and is no parameter.
+        return Ok(());
+    }
     let nkw = kw.map_or(0, |k| k.len());
     let npos = n - nkw;
     let argc = code.argcount as usize;
@@ -292,7 +298,9 @@ unsafe fn bind(
         let extra = if varargs { npos.saturating_sub(argc) } else { 0 };
         if npos > argc && !varargs {
             let kwonly_given = kw.map_or(0, |k| {
-                k.iter().filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| text(*name) == &**v)).count()
+                k.iter()
+                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| text(*name) == &**v))
+                    .count()
             });
             return Err(too_many(th, f, code, npos, kwonly_given));
         }
@@ -317,7 +325,10 @@ unsafe fn bind(
                     Some(i) if i >= code.posonly as usize => {
                         if !(*arg(i)).is_unbound() {
                             let q = qualname(f);
-                            return Err(th.type_error(format!("{q}() got multiple values for argument '{}'", text(name))));
+                            return Err(th.type_error(format!(
+                                "{q}() got multiple values for argument '{}'",
+                                text(name)
+                            )));
                         }
                         *arg(i) = value;
                     }
@@ -394,14 +405,20 @@ fn too_many(th: &mut Thread, f: &Function, code: &data::Code, given: usize, kwon
     let plural = if nd > 0 || argc != 1 { "s" } else { "" };
     let (extra, verb) = if kwonly_given > 0 {
         (
-            format!(" positional argument{} (and {kwonly_given} keyword-only argument{})", s(given), s(kwonly_given)),
+            format!(
+                " positional argument{} (and {kwonly_given} keyword-only argument{})",
+                s(given),
+                s(kwonly_given)
+            ),
             "were",
         )
     } else {
         (String::new(), if given == 1 { "was" } else { "were" })
     };
-    let text =
-        format!("{}() takes {takes} positional argument{plural} but {given}{extra} {verb} given", qualname(f));
+    let text = format!(
+        "{}() takes {takes} positional argument{plural} but {given}{extra} {verb} given",
+        qualname(f)
+    );
     th.type_error(text)
 }
 
@@ -496,7 +513,13 @@ impl Thread {
     }
 
     /// Calls the filled window `w` = `p + 3`, where `p` was the first free word.
-    unsafe fn call_window(&mut self, p: *mut Value, w: *mut Value, n: usize, kw: Option<&'static Tuple>) -> R {
+    unsafe fn call_window(
+        &mut self,
+        p: *mut Value,
+        w: *mut Value,
+        n: usize,
+        kw: Option<&'static Tuple>,
+    ) -> R {
         let (pc, base, top) = (self.pc, self.base, self.top);
         // SAFETY: there is room (asked for by the callers); the words are ours.
         unsafe {

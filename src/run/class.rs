@@ -238,7 +238,8 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
     let short = d.name.rsplit('.').next().unwrap_or(d.name);
     let name = crate::heap::intern::intern_str(&mut th.heap, short)?;
     let bases = if base.is_unbound() { S::empty_tuple.v() } else { th.tuple(&[base])? };
-    let exception = !base.is_unbound() && is_subclass(base, C::BaseException.v()) || known == Some(C::BaseException);
+    let exception =
+        !base.is_unbound() && is_subclass(base, C::BaseException.v()) || known == Some(C::BaseException);
     let first = if exception { 11 } else { 2 };
     let mut bits = if d.basetype { 0 } else { FINAL };
     if exception {
@@ -247,8 +248,8 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
     if known == Some(C::type_) {
         bits |= META;
     }
-    let keeps_layout = exception && known != Some(C::BaseException)
-        || d.kind == Kind::Instance && d.base.is_some();
+    let keeps_layout =
+        exception && known != Some(C::BaseException) || d.kind == Kind::Instance && d.base.is_some();
     let solid = if keeps_layout { base.get::<Class>().solid.get() } else { Value::UNBOUND };
     let parts =
         Parts { meta: Value::UNBOUND, name, qualname: name, bases, solid, bits, slots, first, inline: 0 };
@@ -383,9 +384,10 @@ pub(super) fn linearise(th: &mut Thread, class: Value, bases: &'static Tuple) ->
     let mut len = 1;
     a.slot(0).unwrap().set(class);
     while (0..n).any(|k| heads[k] < seq(k).len()) {
-        let next = (0..n).filter(|k| heads[*k] < seq(*k).len()).map(|k| seq(k).at(heads[k])).find(|cand| {
-            (0..n).all(|k| (heads[k] + 1..seq(k).len()).all(|i| seq(k).at(i) != *cand))
-        });
+        let next = (0..n)
+            .filter(|k| heads[*k] < seq(*k).len())
+            .map(|k| seq(k).at(heads[k]))
+            .find(|cand| (0..n).all(|k| (heads[k] + 1..seq(k).len()).all(|i| seq(k).at(i) != *cand)));
         let Some(next) = next else {
             let mut names = Vec::new();
             for b in bases.iter() {
@@ -473,10 +475,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
                     has_dict = true;
                 }
                 if th.dict_get(ns, s)?.is_some() {
-                    let text = format!(
-                        "{} in __slots__ conflicts with class variable",
-                        th.repr_text(s)?
-                    );
+                    let text = format!("{} in __slots__ conflicts with class variable", th.repr_text(s)?);
                     return Err(th.value_error(text));
                 }
             }
@@ -536,7 +535,9 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
         let k = crate::heap::intern::intern_value(&mut th.heap, k)?;
         let v = if v.is_kind(Kind::Function) && k == N::__new__.v() {
             wrap(th, C::staticmethod, v)?
-        } else if v.is_kind(Kind::Function) && (k == N::__init_subclass__.v() || k == N::__class_getitem__.v()) {
+        } else if v.is_kind(Kind::Function)
+            && (k == N::__init_subclass__.v() || k == N::__class_getitem__.v())
+        {
             wrap(th, C::classmethod, v)?
         } else {
             v
@@ -604,7 +605,7 @@ fn self_attrs(ns: &Dict) -> u16 {
     let mut at = 0;
     let table = ns.table.get();
     while let Some((next, _, v)) = crate::heap::dict::next_entry(table.get::<DictTable>(), at) {
-        at = next;
+        at = next + 1;
         if let Some(f) = v.cast::<Function>() {
             let code = super::frame::code_of(f);
             let mut i = 0;
@@ -612,7 +613,8 @@ fn self_attrs(ns: &Dict) -> u16 {
                 let op = Op::of(code.words[i]);
                 if op == Op::StoreAttr
                     && crate::code::op::operands(code.words[i]).1 == 0
-                    && let Some(crate::code::data::Const::Name(n)) = code.consts.get(code.words[i + 1] as usize)
+                    && let Some(crate::code::data::Const::Name(n)) =
+                        code.consts.get(code.words[i + 1] as usize)
                 {
                     names.insert(n);
                 }
@@ -693,7 +695,8 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
             changed(th, class);
         }
         None if v.is_unbound() => {
-            let text = format!("type object '{}' has no attribute {}", th.class_name(class), th.repr_text(name)?);
+            let text =
+                format!("type object '{}' has no attribute {}", th.class_name(class), th.repr_text(name)?);
             return Err(th.attribute_error(class, name, &text));
         }
         None => {
@@ -775,7 +778,7 @@ impl Dict {
         let mut at = 0;
         let table = self.table.get();
         while let Some((next, k, v)) = crate::heap::dict::next_entry(table.get::<DictTable>(), at) {
-            at = next;
+            at = next + 1;
             if k.cast::<Str>().is_some_and(|s| s.bytes() == name.as_bytes()) {
                 return v;
             }
@@ -807,7 +810,9 @@ pub fn object_new(th: &mut Thread, class: Value, args: Value, kwargs: Value) -> 
     let some = !args.get::<Tuple>().is_empty() || !kwargs.is_unbound();
     if some && (slots(class).new != Some(object_new) || slots(class).init == Some(object_init)) {
         if slots(class).new != Some(object_new) {
-            return Err(th.type_error("object.__new__() takes exactly one argument (the type to instantiate)"));
+            return Err(
+                th.type_error("object.__new__() takes exactly one argument (the type to instantiate)")
+            );
         }
         return Err(th.type_error(format!("{}() takes no arguments", th.class_name(class))));
     }
@@ -819,7 +824,9 @@ pub fn object_init(th: &mut Thread, this: Value, args: Value, kwargs: Value) -> 
     let some = !args.get::<Tuple>().is_empty() || !kwargs.is_unbound();
     let s = slots(class_of(this));
     if some && s.init != Some(object_init) {
-        return Err(th.type_error("object.__init__() takes exactly one argument (the instance to initialize)"));
+        return Err(
+            th.type_error("object.__init__() takes exactly one argument (the instance to initialize)")
+        );
     }
     if some && s.new == Some(object_new) {
         return Err(th.type_error(format!("{}() takes no arguments", th.type_name(this))));

@@ -292,4 +292,3 @@ pub fn uncaught_in_thread(th: &mut Thread, func: Value) {
     });
     super::show::stderr(th, &format!("Exception ignored in thread started by {what}:\n{text}"));
 }
-

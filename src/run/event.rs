@@ -2,9 +2,10 @@
 //! threads and the collector. Invariant: the machine states events and knows no observer; when nobody listens an
 //! event costs one static check.
 
-use super::thread::{State, Thread};
+pub use super::thread::State;
+use super::thread::Thread;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 /// Why a thread gave up the GIL.
@@ -79,6 +80,8 @@ pub struct Log {
     pub events: Vec<Event>,
     /// Events that did not fit.
     pub dropped: u64,
+    /// The thread's name when the log was handed in.
+    pub name: String,
 }
 
 /// Most events kept for one thread.
@@ -124,7 +127,8 @@ fn record(th: &mut Thread, what: What) {
 
 /// Hands in the log of a thread that ends, or of any thread while the world is stopped.
 pub fn hand_in(th: &mut Thread) {
-    if let Some(log) = th.log.take() {
+    if let Some(mut log) = th.log.take() {
+        log.name = th.shared.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
         ENDED.lock().unwrap().push((th.shared.number, *log));
     }
 }

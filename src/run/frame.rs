@@ -78,7 +78,8 @@ pub fn caller(base: *mut Value) -> Option<(*const u64, *mut Value)> {
             let pc = (*base.sub(below + 1)).0 as *const u64;
             return if up.is_null() { None } else { Some((pc, up)) };
         }
-        let resumed = matches!(Op::of(*saved), Op::ForIter | Op::Send) && function(base).is_some_and(is_generator);
+        let resumed =
+            matches!(Op::of(*saved), Op::ForIter | Op::Send) && function(base).is_some_and(is_generator);
         Some((if resumed || saved == dispatch::init_done() { saved } else { saved.sub(1) }, up))
     }
 }

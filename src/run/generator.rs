@@ -259,9 +259,10 @@ fn run(th: &mut Thread, generator: Value, sent: Value, raise: Option<Value>) -> 
         // `Halt` finds the result in the word where the function stands.
         let w = p.add(4);
         let sent = if raise.is_some() { Value::UNBOUND } else { sent };
-        let Some((at, frame)) = prepare(th, generator, p.add(3), dispatch::halt(), w, sent).inspect_err(|_| {
-            th.top = top;
-        })?
+        let Some((at, frame)) =
+            prepare(th, generator, p.add(3), dispatch::halt(), w, sent).inspect_err(|_| {
+                th.top = top;
+            })?
         else {
             th.top = top;
             return Ok(Resumed::Returned(Value::NONE));
@@ -314,11 +315,8 @@ pub fn throw(th: &mut Thread, generator: Value, exc: Value) -> R<Resumed> {
     let g = generator.get::<Generator>();
     if let Some((inner, reg, jump)) = delegate(g) {
         let exit = super::class::is_subclass(th.class_of(exc), C::GeneratorExit.v());
-        let outcome = if exit {
-            close_delegate(th, inner).map(|()| None)
-        } else {
-            throw_into(th, inner, exc)
-        };
+        let outcome =
+            if exit { close_delegate(th, inner).map(|()| None) } else { throw_into(th, inner, exc) };
         return match outcome {
             // GeneratorExit: the delegate is closed, the exception goes to the outer generator.
             Ok(None) => run(th, generator, Value::NONE, Some(exc)),

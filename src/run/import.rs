@@ -100,7 +100,9 @@ pub fn module_get(th: &mut Thread, o: Value, name: Value) -> R {
     let (m, n) = (th.text_of(module)?, th.text_of(name)?);
     let loading = LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(&m));
     let text = if loading {
-        format!("partially initialized module '{m}' has no attribute '{n}' (most likely due to a circular import)")
+        format!(
+            "partially initialized module '{m}' has no attribute '{n}' (most likely due to a circular import)"
+        )
     } else {
         format!("module '{m}' has no attribute '{n}'")
     };
@@ -151,7 +153,9 @@ pub fn import(th: &mut Thread, globals: Value, name: Value, fromlist: Value, lev
         return import_full(th, full[..cut].trim_end_matches('.'));
     }
     // `from package import module`.
-    if module.is_kind(Kind::Module) && th.dict_get_name(module.get::<Module>().dict.get(), N::__path__.v()).is_some() {
+    if module.is_kind(Kind::Module)
+        && th.dict_get_name(module.get::<Module>().dict.get(), N::__path__.v()).is_some()
+    {
         let names = th.to_tuple(fromlist)?;
         for n in names.get::<Tuple>().iter() {
             let n = th.text_of(n)?;
@@ -198,7 +202,9 @@ fn absolute(th: &mut Thread, globals: Value, name: &str, level: usize) -> R<Stri
     for _ in 1..level {
         package = match package.rsplit_once('.') {
             Some((p, _)) => p.to_string(),
-            None => return Err(th.raise(C::ImportError, "attempted relative import beyond top-level package")),
+            None => {
+                return Err(th.raise(C::ImportError, "attempted relative import beyond top-level package"));
+            }
         };
     }
     Ok(if name.is_empty() { package } else { format!("{package}.{name}") })
@@ -351,7 +357,12 @@ fn wait_for(th: &mut Thread, name: &str) -> R<()> {
         }
         WAITING.lock().unwrap().get_or_insert_default().insert(me, name.to_string());
         let mut still = || LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(name));
-        let what = door::What { kind: door::Kind::Import, object: LOCK_KEY, deadline: None, still: Some(&mut still) };
+        let what = door::What {
+            kind: door::Kind::Import,
+            object: LOCK_KEY,
+            deadline: None,
+            still: Some(&mut still),
+        };
         let woken = door::wait(th, what);
         WAITING.lock().unwrap().get_or_insert_default().remove(&me);
         if woken == door::Woken::Signal {
@@ -391,9 +402,10 @@ fn find(th: &mut Thread, name: &str, path: Value) -> R<Option<Found>> {
         };
         let dir = if dir.is_empty() { PathBuf::from(".") } else { PathBuf::from(dir) };
         for ext in ["mp", "py"] {
-            for (file, package) in
-                [(dir.join(last).join(format!("__init__.{ext}")), true), (dir.join(format!("{last}.{ext}")), false)]
-            {
+            for (file, package) in [
+                (dir.join(last).join(format!("__init__.{ext}")), true),
+                (dir.join(format!("{last}.{ext}")), false),
+            ] {
                 if file.is_file() {
                     let bytes = match std::fs::read(&file) {
                         Ok(b) => b,

@@ -458,11 +458,21 @@ static SIMPLE: [Wrapper; 25] = [
         differs: differs!(hash),
     },
     Wrapper {
-        def: def("__call__", "($self, /, *args, **kwargs)", |th, a| owner(&a).call.unwrap()(th, a[0], a[1], a[2]), ""),
+        def: def(
+            "__call__",
+            "($self, /, *args, **kwargs)",
+            |th, a| owner(&a).call.unwrap()(th, a[0], a[1], a[2]),
+            "",
+        ),
         differs: differs!(call),
     },
     Wrapper {
-        def: def("__iter__", "($self, /)", |th, a| owner(&a).iter.unwrap()(th, a[0]), "Implement iter(self)."),
+        def: def(
+            "__iter__",
+            "($self, /)",
+            |th, a| owner(&a).iter.unwrap()(th, a[0]),
+            "Implement iter(self).",
+        ),
         differs: differs!(iter),
     },
     Wrapper {
@@ -532,7 +542,12 @@ static SIMPLE: [Wrapper; 25] = [
         differs: differs!(len),
     },
     Wrapper {
-        def: def("__getitem__", "($self, key, /)", |th, a| owner(&a).getitem.unwrap()(th, a[0], a[1]), "Return self[key]."),
+        def: def(
+            "__getitem__",
+            "($self, key, /)",
+            |th, a| owner(&a).getitem.unwrap()(th, a[0], a[1]),
+            "Return self[key].",
+        ),
         differs: differs!(getitem),
     },
     Wrapper {
@@ -625,7 +640,10 @@ static SIMPLE: [Wrapper; 25] = [
         ),
         differs: differs!(new),
     },
-    Wrapper { def: def("__del__", "($self, /)", |th, a| none(owner(&a).del.unwrap()(th, a[0])), ""), differs: differs!(del) },
+    Wrapper {
+        def: def("__del__", "($self, /)", |th, a| none(owner(&a).del.unwrap()(th, a[0])), ""),
+        differs: differs!(del),
+    },
     Wrapper {
         def: def("__abs__", "($self, /)", |th, a| owner(&a).unary.unwrap()(th, Un::Abs, a[0]), "abs(self)"),
         differs: differs!(unary),
@@ -649,7 +667,8 @@ fn new_wrapper(th: &mut Thread, a: Args) -> R {
         return Err(th.type_error(text));
     };
     if !cls.is_kind(Kind::Class) {
-        let text = format!("{}.__new__(X): X is not a type object ({})", th.class_name(owner), th.type_name(cls));
+        let text =
+            format!("{}.__new__(X): X is not a type object ({})", th.class_name(owner), th.type_name(cls));
         return Err(th.type_error(text));
     }
     if !class::is_subclass(cls, owner) {

@@ -116,12 +116,23 @@ pub fn match_class(th: &mut Thread, subject: Value, class: Value, names: Value, 
     };
     if npos > 0 {
         let of_self = [
-            C::bool, C::bytearray, C::bytes, C::dict, C::float, C::frozenset, C::int, C::list, C::set, C::str, C::tuple,
+            C::bool,
+            C::bytearray,
+            C::bytes,
+            C::dict,
+            C::float,
+            C::frozenset,
+            C::int,
+            C::list,
+            C::set,
+            C::str,
+            C::tuple,
         ];
         match th.getattr_opt(class, N::__match_args__.v())? {
             None if of_self.iter().any(|c| super::class::is_subclass(class, c.v())) => {
                 if npos > 1 {
-                    let text = format!("{}() accepts 1 positional sub-pattern ({npos} given)", th.class_name(class));
+                    let text =
+                        format!("{}() accepts 1 positional sub-pattern ({npos} given)", th.class_name(class));
                     return Err(th.type_error(text));
                 }
                 put(0, subject);
@@ -151,8 +162,10 @@ pub fn match_class(th: &mut Thread, subject: Value, class: Value, names: Value, 
                 }
                 for i in 0..npos {
                     if t.at(i).like::<Str>().is_none() {
-                        let text =
-                            format!("__match_args__ elements must be strings (got {})", th.type_name(t.at(i)));
+                        let text = format!(
+                            "__match_args__ elements must be strings (got {})",
+                            th.type_name(t.at(i))
+                        );
                         return Err(th.type_error(text));
                     }
                     let name = th.attr_name(t.at(i))?;
@@ -215,4 +228,3 @@ pub fn is_iterable(v: Value) -> bool {
 pub fn dict_len(d: Value) -> usize {
     d.get::<Dict>().used.get()
 }
-

@@ -170,4 +170,3 @@ pub fn module_function(th: &mut Thread, code: &Arc<data::Code>, globals: Value) 
         Parts { globals, builtins, closure: none, defaults: none, kwdefaults: none, annotations: none },
     )
 }
-

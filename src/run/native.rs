@@ -198,7 +198,13 @@ impl Thread {
 
     /// Binds the `n` arguments at `w + 3` (the last `kw.len()` of them named by the tuple `kw`) to the parameters of
     /// `def` in place, so that each parameter has its position. Raises TypeError with CPython's texts.
-    pub(super) fn bind_native(&mut self, def: &'static Def, w: *mut Value, n: usize, kw: Option<&Tuple>) -> R<usize> {
+    pub(super) fn bind_native(
+        &mut self,
+        def: &'static Def,
+        w: *mut Value,
+        n: usize,
+        kw: Option<&Tuple>,
+    ) -> R<usize> {
         let sig = def.sig();
         // SAFETY: the window has room for every parameter: `call::room` was asked for beforehand.
         let arg = |i: usize| unsafe { &mut *w.add(3 + i) };
@@ -253,7 +259,8 @@ impl Thread {
         for k in 0..nkw {
             let (key, value) = (kw.unwrap().at(k), *arg(high + npos + k));
             let text = std::str::from_utf8(key.get::<Str>().bytes()).unwrap_or("");
-            match sig.params.iter().position(|p| p.0 == text && matches!(p.1, Param::Either | Param::Keyword)) {
+            match sig.params.iter().position(|p| p.0 == text && matches!(p.1, Param::Either | Param::Keyword))
+            {
                 Some(i) if arg(i).is_unbound() => *arg(i) = value,
                 Some(i) => {
                     return Err(self.type_error(format!(
@@ -264,10 +271,12 @@ impl Thread {
                 }
                 None if !dict.is_unbound() => self.dict_insert(dict, key, value)?,
                 None if sig.params.iter().all(|p| p.1 == Param::Positional) => {
-                    return Err(self.type_error(format!("{}() takes no keyword arguments", self.native_label(def, w))));
+                    return Err(self
+                        .type_error(format!("{}() takes no keyword arguments", self.native_label(def, w))));
                 }
                 None => {
-                    return Err(self.type_error(format!("{}() got an unexpected keyword argument '{text}'", def.name)));
+                    return Err(self
+                        .type_error(format!("{}() got an unexpected keyword argument '{text}'", def.name)));
                 }
             }
         }

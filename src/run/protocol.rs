@@ -13,7 +13,9 @@ impl Thread {
     /// `repr(v)` as a string value.
     pub fn repr(&mut self, v: Value) -> R {
         if self.native_full() {
-            return Err(self.recursion_error("maximum recursion depth exceeded while getting the repr of an object"));
+            return Err(
+                self.recursion_error("maximum recursion depth exceeded while getting the repr of an object")
+            );
         }
         match slots(class_of(v)).repr {
             Some(f) => f(self, v),
@@ -27,7 +29,9 @@ impl Thread {
             return Ok(v);
         }
         if self.native_full() {
-            return Err(self.recursion_error("maximum recursion depth exceeded while getting the str of an object"));
+            return Err(
+                self.recursion_error("maximum recursion depth exceeded while getting the str of an object")
+            );
         }
         match slots(class_of(v)).str {
             Some(f) => f(self, v),
@@ -128,7 +132,11 @@ impl Thread {
         match slots(class_of(o)).setitem {
             Some(f) => f(self, o, k, v),
             None => {
-                let what = if v.is_unbound() { "doesn't support item deletion" } else { "does not support item assignment" };
+                let what = if v.is_unbound() {
+                    "doesn't support item deletion"
+                } else {
+                    "does not support item assignment"
+                };
                 Err(self.type_error(format!("'{}' object {what}", self.type_name(o))))
             }
         }
@@ -259,7 +267,7 @@ impl Thread {
             let table = real.table.get();
             let mut at = 0;
             while let Some((next, k, v)) = dict::next_entry(table.get::<DictTable>(), at) {
-                at = next;
+                at = next + 1;
                 crate::heap::list::push(&mut self.heap, l, k)?;
                 crate::heap::list::push(&mut self.heap, l, v)?;
             }

@@ -73,18 +73,14 @@ fn chain(th: &mut Thread, exc: Value, seen: &mut Vec<u64>, out: &mut String) {
         let context = e.context.get();
         if cause.is_kind(Kind::Exception) && !seen.contains(&cause.0) {
             chain(th, cause, seen, out);
-            out.push_str(
-                "\nThe above exception was the direct cause of the following exception:\n\n",
-            );
+            out.push_str("\nThe above exception was the direct cause of the following exception:\n\n");
         } else if context.is_kind(Kind::Exception)
             && e.suppress.get() != Value::TRUE
             && cause.is_none()
             && !seen.contains(&context.0)
         {
             chain(th, context, seen, out);
-            out.push_str(
-                "\nDuring handling of the above exception, another exception occurred:\n\n",
-            );
+            out.push_str("\nDuring handling of the above exception, another exception occurred:\n\n");
         }
     }
     one(th, exc, out, 0);
@@ -112,7 +108,11 @@ fn one(th: &mut Thread, exc: Value, out: &mut String, depth: usize) {
     let mut last = only(th, exc);
     if group && depth == 0 {
         let lead = if tb.is_none() { "  + " } else { "  | " };
-        last = last.lines().enumerate().map(|(i, l)| format!("{}{l}\n", if i == 0 { lead } else { "  | " })).collect();
+        last = last
+            .lines()
+            .enumerate()
+            .map(|(i, l)| format!("{}{l}\n", if i == 0 { lead } else { "  | " }))
+            .collect();
     }
     text.push_str(&last);
     if group {
@@ -182,7 +182,8 @@ fn entry(_th: &mut Thread, t: &Traceback, out: &mut String) {
     let line = t.line.get().as_int() as u32;
     out.push_str(&format!("  File \"{}\", line {line}, in {}\n", code.filename, code.name));
     let word = t.word.get().as_int();
-    let pos = if word >= 0 { code.position(word as u32) } else { Pos { line, end_line: line, ..Pos::default() } };
+    let pos =
+        if word >= 0 { code.position(word as u32) } else { Pos { line, end_line: line, ..Pos::default() } };
     if code.flags & flag::LIBRARY != 0 {
         return;
     }
@@ -334,7 +335,10 @@ fn suggestion(th: &mut Thread, exc: Value) -> Option<String> {
             return Some(hint);
         }
         let names = attribute_names(th, e.x1.get());
-        let hint = nearest(&wrong, names.iter().map(String::as_str).filter(|n| wrong.starts_with('_') || !n.starts_with('_')))?;
+        let hint = nearest(
+            &wrong,
+            names.iter().map(String::as_str).filter(|n| wrong.starts_with('_') || !n.starts_with('_')),
+        )?;
         return Some(format!(". Did you mean: '{hint}'?"));
     }
     if is_instance(exc, C::ImportError) && e.x2.get().is_kind(Kind::Str) && e.x3.get().is_kind(Kind::Module) {
@@ -375,7 +379,12 @@ fn shadowed_module(o: Value, wrong: &str) -> Option<String> {
     let n = o.cast::<Native>()?;
     // SAFETY: the address was stored from a `&'static Def`.
     let name = unsafe { (*(n.def.get() as *const super::Def)).name };
-    if name == "queue" && matches!(wrong, "Queue" | "LifoQueue" | "PriorityQueue" | "SimpleQueue" | "Empty" | "Full" | "ShutDown") {
+    if name == "queue"
+        && matches!(
+            wrong,
+            "Queue" | "LifoQueue" | "PriorityQueue" | "SimpleQueue" | "Empty" | "Full" | "ShutDown"
+        )
+    {
         return Some(format!(". Did you forget 'import {name}'?"));
     }
     None
@@ -386,7 +395,7 @@ fn dict_names(d: Value, out: &mut Vec<String>) {
     let table = d.table.get();
     let mut at = 0;
     while let Some((next, k, _)) = crate::heap::dict::next_entry(table.get::<DictTable>(), at) {
-        at = next;
+        at = next + 1;
         if let Some(s) = k.cast::<Str>() {
             out.push(String::from_utf8_lossy(s.bytes()).into_owned());
         }
@@ -496,11 +505,15 @@ fn syntax_text(th: &mut Thread, exc: Value, name: &str) -> Option<String> {
             let chars: Vec<char> = text.chars().collect();
             let start = (col.as_int() as usize - 1).min(chars.len()).max(indent);
             let end = match (get(th, "end_lineno"), get(th, "end_offset")) {
-                (Some(l), Some(c)) if l.as_int() == line && c.as_int() as usize > start + 1 => c.as_int() as usize - 1,
+                (Some(l), Some(c)) if l.as_int() == line && c.as_int() as usize > start + 1 => {
+                    c.as_int() as usize - 1
+                }
                 (Some(l), _) if l.as_int() > line => chars.len(),
                 _ => start + 1,
             };
-            let part = |a: usize, b: usize| -> String { chars[a.min(chars.len())..b.min(chars.len())].iter().collect() };
+            let part = |a: usize, b: usize| -> String {
+                chars[a.min(chars.len())..b.min(chars.len())].iter().collect()
+            };
             let before = width(&part(indent, start));
             let marked = width(&part(start, end)).max(1);
             out.push_str(&format!("    {}{}\n", " ".repeat(before), "^".repeat(marked)));

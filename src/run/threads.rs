@@ -364,6 +364,7 @@ pub fn start(th: &mut Thread, func: Value, args: Value, kwargs: Value, handle: V
     if handle.is_ptr() {
         handle.get::<Handle>().number.set(number as usize + 1);
     }
+    event::emit(th, Fact::Wake { other: number });
     gil::make_ready(&shared);
     if dispatch(Job { record, by }) {
         return Ok(number);

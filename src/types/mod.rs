@@ -2,25 +2,56 @@
 //! `heap::known::C` has one row in [`CLASSES`] or in `exception::CLASSES`.
 
 pub mod alias;
+pub mod bool;
 pub mod build;
+pub mod bytearray;
+pub mod bytes;
+pub mod bytes_more;
 pub mod cell;
 pub mod code;
+pub mod codec;
+pub mod combine;
+pub mod complex;
 pub mod descr;
+pub mod dict;
+pub mod dict_views;
 pub mod exc_fields;
 pub mod exc_text;
 pub mod exception;
+pub mod float;
+pub mod float_more;
+pub mod float_text;
+pub mod format;
 pub mod frame;
 pub mod function;
 pub mod generator;
 pub mod group;
+pub mod int;
+pub mod int_more;
+pub mod int_text;
+pub mod iters;
+pub mod list;
+pub mod list_sort;
+pub mod memoryview;
 pub mod method;
 pub mod module;
 pub mod namespace;
 pub mod none;
 pub mod object;
+pub mod percent;
 pub mod proxy;
+pub mod range;
 pub mod reduce;
+pub mod seq;
+pub mod set;
+pub mod set_methods;
+pub mod slice;
+pub mod str;
+pub mod str_fmt;
+pub mod str_more;
+pub mod str_parts;
 pub mod super_;
+pub mod tuple;
 pub mod type_;
 pub mod union;
 pub mod weakref;
@@ -35,6 +66,19 @@ use crate::run::{ClassDef, R, Thread};
 pub static CLASSES: &[(C, &ClassDef)] = &[
     (C::object, &object::DEF),
     (C::type_, &type_::DEF),
+    (C::int, &int::DEF),
+    (C::bool, &bool::DEF),
+    (C::float, &float::DEF),
+    (C::complex, &complex::DEF),
+    (C::str, &str::DEF),
+    (C::bytes, &bytes::DEF),
+    (C::bytearray, &bytearray::DEF),
+    (C::memoryview, &memoryview::DEF),
+    (C::str_iterator, &str::ITERATOR),
+    (C::str_ascii_iterator, &str::ASCII_ITERATOR),
+    (C::bytes_iterator, &bytes::ITERATOR),
+    (C::bytearray_iterator, &bytes::ARRAY_ITERATOR),
+    (C::memory_iterator, &memoryview::ITERATOR),
     (C::none, &none::NONE),
     (C::not_implemented, &none::NOT_IMPLEMENTED),
     (C::ellipsis, &none::ELLIPSIS),
@@ -70,6 +114,35 @@ pub static CLASSES: &[(C, &ClassDef)] = &[
     (C::async_generator_athrow, &generator::ATHROW),
     (C::proxy, &weakref::PROXY),
     (C::callable_proxy, &weakref::CALLABLE_PROXY),
+    (C::list, &list::DEF),
+    (C::tuple, &tuple::DEF),
+    (C::dict, &dict::DEF),
+    (C::set, &set::SET),
+    (C::frozenset, &set::FROZEN),
+    (C::range, &range::DEF),
+    (C::slice, &slice::DEF),
+    (C::list_iterator, &iters::LIST),
+    (C::list_reverseiterator, &iters::LIST_REVERSE),
+    (C::tuple_iterator, &iters::TUPLE),
+    (C::range_iterator, &iters::RANGE),
+    (C::longrange_iterator, &range::LONG_ITERATOR),
+    (C::set_iterator, &iters::SET),
+    (C::dict_keys, &dict_views::KEYS),
+    (C::dict_values, &dict_views::VALUES),
+    (C::dict_items, &dict_views::ITEMS),
+    (C::dict_keyiterator, &dict_views::KEY_ITERATOR),
+    (C::dict_valueiterator, &dict_views::VALUE_ITERATOR),
+    (C::dict_itemiterator, &dict_views::ITEM_ITERATOR),
+    (C::dict_reversekeyiterator, &dict_views::REVERSE_KEY_ITERATOR),
+    (C::dict_reversevalueiterator, &dict_views::REVERSE_VALUE_ITERATOR),
+    (C::dict_reverseitemiterator, &dict_views::REVERSE_ITEM_ITERATOR),
+    (C::callable_iterator, &iters::CALLABLE),
+    (C::iterator, &iters::SEQUENCE),
+    (C::enumerate, &combine::ENUMERATE),
+    (C::zip, &combine::ZIP),
+    (C::map, &combine::MAP),
+    (C::filter, &combine::FILTER),
+    (C::reversed, &combine::REVERSED),
 ];
 
 /// All rows in the order of `C`: bases before what derives from them.

@@ -253,7 +253,7 @@ fn has_members(class: Value) -> bool {
             let mut at = 0;
             let mut found = false;
             while let Some((next, _, cell)) = crate::heap::dict::next_entry(table.get::<DictTable>(), at) {
-                at = next;
+                at = next + 1;
                 let v = cell.get::<Cell>().value.get();
                 found |= v.is_kind(Kind::Property) && v.header().shape() == C::member.shape();
             }

@@ -271,7 +271,8 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
             return Err(th.type_error(text));
         }
         let kind = if which < 2 { "context manager" } else { "asynchronous context manager" };
-        let part = if which % 2 == 0 { String::new() } else { format!(" (missed {} method)", name.spelling()) };
+        let part =
+            if which % 2 == 0 { String::new() } else { format!(" (missed {} method)", name.spelling()) };
         let text = format!("'{}' object does not support the {kind} protocol{part}", th.type_name(o));
         return Err(th.type_error(text));
     };
@@ -284,7 +285,11 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
 /// `super(cls, this).name` for a zero-argument super whose name gave the builtin class.
 fn super_attr(th: &mut Thread, sup: Value, cls: Value, this: Value, name: Value) -> R<(Value, Value)> {
     if sup == Known::super_.v() && cls.is_kind(Kind::Class) {
-        let start = if this.is_kind(Kind::Class) && class::is_subclass(this, cls) { this } else { class::class_of(this) };
+        let start = if this.is_kind(Kind::Class) && class::is_subclass(this, cls) {
+            this
+        } else {
+            class::class_of(this)
+        };
         if class::is_subclass(start, cls) && name != crate::heap::known::N::__class__.v() {
             if let Some(v) = class::lookup_after(start, cls, name) {
                 if attr::descriptor_kind(v) == attr::Desc::Function {
@@ -327,4 +332,3 @@ op! { LoadSuperMethod(s) {
         Err(_) => raise!(s),
     }
 } }
-

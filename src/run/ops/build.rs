@@ -133,7 +133,8 @@ fn callee_name(th: &mut Thread, f: Value) -> R<String> {
 
 fn merge(th: &mut Thread, d: Value, v: Value, f: Value) -> R<()> {
     if !is_mapping(th, v)? {
-        let text = format!("{} argument after ** must be a mapping, not {}", callee_name(th, f)?, th.type_name(v));
+        let text =
+            format!("{} argument after ** must be a mapping, not {}", callee_name(th, f)?, th.type_name(v));
         return Err(th.type_error(text));
     }
     let pairs = th.dict_pairs(v)?;
@@ -165,7 +166,8 @@ op! { StarArgs(s) { helper!(s, 1, |th| star(th, s.r(s.b()), s.r(s.c()))) } }
 fn star(th: &mut Thread, v: Value, f: Value) -> R {
     let s = crate::run::class::slots(th.class_of(v));
     if s.iter.is_none() && s.getitem.is_none() {
-        let text = format!("{} argument after * must be an iterable, not {}", callee_name(th, f)?, th.type_name(v));
+        let text =
+            format!("{} argument after * must be an iterable, not {}", callee_name(th, f)?, th.type_name(v));
         return Err(th.type_error(text));
     }
     th.to_tuple(v)

@@ -237,4 +237,3 @@ op! { MakeFunction(s) { helper!(s, 2, |th| {
         Err(e) => Err(Raised::from(e)),
     }
 }) } }
-

@@ -4,8 +4,8 @@ use crate::code::op::Op;
 use crate::heap::known::C as Known;
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
-use crate::run::generator::{self, Resumed};
 use crate::run::frame;
+use crate::run::generator::{self, Resumed};
 use crate::{go, helper, jump, next, op, poll, raise, sibling};
 
 op! { Jump(s) { jump!(s, 1, s.ci()) } }

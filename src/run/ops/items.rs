@@ -189,7 +189,9 @@ unsafe fn unpack(th: &mut Thread, v: Value, n: usize, out: *mut Value) -> R<()> 
         match th.next(it)? {
             // SAFETY: the window has n registers there (verified).
             Some(x) => unsafe { *out.add(i) = x },
-            None => return Err(th.value_error(format!("not enough values to unpack (expected {n}, got {i})"))),
+            None => {
+                return Err(th.value_error(format!("not enough values to unpack (expected {n}, got {i})")));
+            }
         }
     }
     if th.next(it)?.is_some() {
@@ -225,8 +227,10 @@ unsafe fn unpack_star(th: &mut Thread, v: Value, before: usize, after: usize, ou
             match th.next(it)? {
                 Some(x) => *out.add(i) = x,
                 None => {
-                    let text =
-                        format!("not enough values to unpack (expected at least {}, got {i})", before + after);
+                    let text = format!(
+                        "not enough values to unpack (expected at least {}, got {i})",
+                        before + after
+                    );
                     return Err(th.value_error(text));
                 }
             }

@@ -46,7 +46,8 @@ fn text(name: Value) -> String {
 
 #[cold]
 fn no_local(th: &mut Thread, name: Value) -> Raised {
-    let message = format!("cannot access local variable '{}' where it is not associated with a value", text(name));
+    let message =
+        format!("cannot access local variable '{}' where it is not associated with a value", text(name));
     th.name_error(Known::UnboundLocalError, name, &message)
 }
 

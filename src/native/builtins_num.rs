@@ -1,0 +1,255 @@
+//! Builtin functions over numbers and iterables.
+
+use crate::heap::known::{C, N};
+use crate::heap::object::*;
+use crate::heap::{Kind, Value, bigint, list, text};
+use crate::run::{Args, Bin, Cmp, R, Thread, Un, arith};
+
+/// `abs(x)`.
+pub fn abs(th: &mut Thread, a: Args) -> R {
+    arith::unary(th, Un::Abs, a[0])
+}
+
+/// `all(iterable)`.
+pub fn all(th: &mut Thread, a: Args) -> R {
+    let it = th.iter(a[0])?;
+    while let Some(v) = th.next(it)? {
+        if !th.truth(v)? {
+            return Ok(Value::FALSE);
+        }
+    }
+    Ok(Value::TRUE)
+}
+
+/// `any(iterable)`.
+pub fn any(th: &mut Thread, a: Args) -> R {
+    let it = th.iter(a[0])?;
+    while let Some(v) = th.next(it)? {
+        if th.truth(v)? {
+            return Ok(Value::TRUE);
+        }
+    }
+    Ok(Value::FALSE)
+}
+
+fn radix(th: &mut Thread, v: Value, radix: u32, prefix: &str) -> R {
+    let i = arith::index(th, v)?;
+    let digits = bigint::to_radix(&mut th.heap, i, radix);
+    let out = match digits.strip_prefix('-') {
+        Some(d) => format!("-{prefix}{d}"),
+        None => format!("{prefix}{digits}"),
+    };
+    Ok(th.str(&out)?)
+}
+
+/// `bin(x)`.
+pub fn bin(th: &mut Thread, a: Args) -> R {
+    radix(th, a[0], 2, "0b")
+}
+
+/// `oct(x)`.
+pub fn oct(th: &mut Thread, a: Args) -> R {
+    radix(th, a[0], 8, "0o")
+}
+
+/// `hex(x)`.
+pub fn hex(th: &mut Thread, a: Args) -> R {
+    radix(th, a[0], 16, "0x")
+}
+
+/// `chr(i)`.
+pub fn chr(th: &mut Thread, a: Args) -> R {
+    let i = arith::index(th, a[0])?;
+    match bigint::to_i64(i) {
+        Some(i) if (0..0x11_0000).contains(&i) => Ok(text::char_string(&mut th.heap, i as u32)?),
+        Some(i) if i32::try_from(i).is_ok() => Err(th.value_error("chr() arg not in range(0x110000)")),
+        _ => Err(th.overflow_error("Python int too large to convert to C int")),
+    }
+}
+
+/// `ord(c)`.
+pub fn ord(th: &mut Thread, a: Args) -> R {
+    let b = a[0].base();
+    let n = match b.kind() {
+        Kind::Str | Kind::Rope => {
+            let n = text::len(b);
+            if n == 1 {
+                return Ok(Value::int(text::index::code_at(&mut th.heap, b, 0)? as i64));
+            }
+            n
+        }
+        Kind::Bytes => match b.get::<Bytes>().bytes() {
+            [x] => return Ok(Value::int(*x as i64)),
+            other => other.len(),
+        },
+        Kind::ByteArray => match th.len(b)? {
+            1 => return th.getitem(b, Value::int(0)),
+            n => n,
+        },
+        _ => {
+            let t = th.type_name(a[0]);
+            return Err(th.type_error(format!("ord() expected string of length 1, but {t} found")));
+        }
+    };
+    Err(th.type_error(format!("ord() expected a character, but string of length {n} found")))
+}
+
+/// `divmod(x, y)`.
+pub fn divmod(th: &mut Thread, a: Args) -> R {
+    arith::binary(th, Bin::DivMod, a[0], a[1])
+}
+
+/// `pow(base, exp, mod)`.
+pub fn pow(th: &mut Thread, a: Args) -> R {
+    if a[2].is_unbound() || a[2].is_none() {
+        return arith::binary(th, Bin::Pow, a[0], a[1]);
+    }
+    let whole = |v: Value| bigint::is_integer(v.base());
+    if !(whole(a[0]) && whole(a[1]) && whole(a[2])) {
+        for v in [a[0], a[1], a[2]] {
+            if !whole(v)
+                && !crate::run::class::is_instance(v, C::float)
+                && !crate::run::class::is_instance(v, C::complex)
+            {
+                let (x, y, z) = (th.type_name(a[0]), th.type_name(a[1]), th.type_name(a[2]));
+                let text = format!("unsupported operand type(s) for ** or pow(): '{x}', '{y}', '{z}'");
+                return Err(th.type_error(text));
+            }
+        }
+        return Err(th.type_error("pow() 3rd argument not allowed unless all arguments are integers"));
+    }
+    match bigint::modpow(&mut th.heap, a[0].base(), a[1].base(), a[2].base()) {
+        Ok(v) => Ok(v),
+        Err(bigint::Fault::Zero) => Err(th.value_error("pow() 3rd argument cannot be 0")),
+        Err(bigint::Fault::NotInvertible) => {
+            Err(th.value_error("base is not invertible for the given modulus"))
+        }
+        Err(_) => Err(th.memory_error("")),
+    }
+}
+
+/// `round(number, ndigits)`.
+pub fn round(th: &mut Thread, a: Args) -> R {
+    let Some(f) = th.special(a[0], N::__round__)? else {
+        let text = format!("type {} doesn't define __round__ method", th.type_name(a[0]));
+        return Err(th.type_error(text));
+    };
+    if a[1].is_unbound() || a[1].is_none() { th.call(f, &[]) } else { th.call(f, &[a[1]]) }
+}
+
+/// `sorted(iterable, key, reverse)`.
+pub fn sorted(th: &mut Thread, a: Args) -> R {
+    let out = th.to_list(a[0])?;
+    let out = if out == a[0] { list::copy(&mut th.heap, out.get::<List>())? } else { out };
+    let sort = th.getattr(out, N::sort.v())?;
+    let names = th.tuple(&[N::key.v(), N::reverse.v()])?;
+    let mark = th.keep(out);
+    let r = th.call_named(sort, &[a[1].or(Value::NONE), a[2].or(Value::FALSE)], Some(names.get::<Tuple>()));
+    th.drop_kept(mark);
+    r.map(|_| out)
+}
+
+fn extreme(th: &mut Thread, a: Args, op: Cmp, name: &str) -> R {
+    let args = a[0].get::<Tuple>();
+    let (key, default) = (a[1].or(Value::NONE), a[2]);
+    let over = match args.len() {
+        0 => return Err(th.type_error(format!("{name} expected at least 1 argument, got 0"))),
+        1 => args.at(0),
+        _ if !default.is_unbound() => {
+            return Err(th.type_error(format!(
+                "Cannot specify a default for {name}() with multiple positional arguments"
+            )));
+        }
+        _ => a[0],
+    };
+    let it = th.iter(over)?;
+    let mut best: Option<(Value, Value)> = None;
+    while let Some(v) = th.next(it)? {
+        let k = if key.is_none() { v } else { th.call(key, &[v])? };
+        let better = match best {
+            None => true,
+            Some((_, b)) => th.holds(op, k, b)?,
+        };
+        if better {
+            best = Some((v, k));
+        }
+    }
+    match best {
+        Some((v, _)) => Ok(v),
+        None if !default.is_unbound() => Ok(default),
+        None => Err(th.value_error(format!("{name}() iterable argument is empty"))),
+    }
+}
+
+/// `max(...)`.
+pub fn max(th: &mut Thread, a: Args) -> R {
+    extreme(th, a, Cmp::Gt, "max")
+}
+
+/// `min(...)`.
+pub fn min(th: &mut Thread, a: Args) -> R {
+    extreme(th, a, Cmp::Lt, "min")
+}
+
+/// `sum(iterable, start)`: ints by plain addition, floats by Neumaier's compensated summation (CPython 3.12).
+pub fn sum(th: &mut Thread, a: Args) -> R {
+    let mut total = a[1].or(Value::int(0));
+    match total.base().kind() {
+        Kind::Str | Kind::Rope => {
+            return Err(th.type_error("sum() can't sum strings [use ''.join(seq) instead]"));
+        }
+        Kind::Bytes => return Err(th.type_error("sum() can't sum bytes [use b''.join(seq) instead]")),
+        Kind::ByteArray => return Err(th.type_error("sum() can't sum bytearray [use b''.join(seq) instead]")),
+        _ => {}
+    }
+    let it = th.iter(a[0])?;
+    let mut n = 0u32;
+    while let Some(v) = th.next(it)? {
+        n = n.wrapping_add(1);
+        if n & 0xfff == 0 {
+            crate::run::poll::native_poll(th)?;
+        }
+        if Value::both_int(total, v)
+            && let Some(t) = total.as_int().checked_add(v.as_int()).and_then(Value::try_int)
+        {
+            total = t;
+            continue;
+        }
+        if v.is_float() && (total.is_float() || total.is_int()) {
+            let start = if total.is_float() { total.as_float() } else { total.as_int() as f64 };
+            match float_sum(th, it, start, v.as_float())? {
+                (t, None) => return Ok(t),
+                (t, Some(next)) => {
+                    total = arith::binary(th, Bin::Add, t, next)?;
+                    continue;
+                }
+            }
+        }
+        total = arith::binary(th, Bin::Add, total, v)?;
+    }
+    Ok(total)
+}
+
+/// Sums floats and ints; gives the total and the first item that is neither.
+fn float_sum(th: &mut Thread, it: Value, start: f64, first: f64) -> R<(Value, Option<Value>)> {
+    let (mut sum, mut c) = (start, 0.0f64);
+    let mut add = |x: f64| {
+        let t = sum + x;
+        c += if sum.abs() >= x.abs() { (sum - t) + x } else { (x - t) + sum };
+        sum = t;
+    };
+    add(first);
+    let mut rest = None;
+    while let Some(v) = th.next(it)? {
+        if v.is_float() {
+            add(v.as_float());
+        } else if v.is_int() {
+            add(v.as_int() as f64);
+        } else {
+            rest = Some(v);
+            break;
+        }
+    }
+    let total = if c != 0.0 && c.is_finite() { sum + c } else { sum };
+    Ok((th.float(total)?, rest))
+}

@@ -1,0 +1,218 @@
+//! Builtin functions over any object.
+
+use crate::heap::known::{C, N, S};
+use crate::heap::object::*;
+use crate::heap::{Kind, Value, text};
+use crate::run::{Args, R, Thread, class};
+use crate::types::build;
+
+/// `aiter(x)`.
+pub fn aiter(th: &mut Thread, a: Args) -> R {
+    let name = th.intern("__aiter__")?;
+    match class::lookup(th.class_of(a[0]), name) {
+        Some(f) => th.call(f, &[a[0]]),
+        None => {
+            let text = format!("'{}' object is not an async iterable", th.type_name(a[0]));
+            Err(th.type_error(text))
+        }
+    }
+}
+
+/// `ascii(x)`.
+pub fn ascii(th: &mut Thread, a: Args) -> R {
+    let r = th.repr(a[0])?;
+    let bytes = text::bytes_of(&mut th.heap, r.base())?;
+    let mut out = text::StrBuilder::new();
+    for c in text::index::codes(bytes) {
+        if c < 128 { out.push_code(c)? } else { text::chars::push_escape(c, &mut out)? }
+    }
+    Ok(out.finish(&mut th.heap)?)
+}
+
+/// `callable(x)`.
+pub fn callable(th: &mut Thread, a: Args) -> R {
+    let t = th.class_of(a[0]);
+    Ok(Value::bool(class::slots(t).call.is_some() || class::lookup(t, N::__call__.v()).is_some()))
+}
+
+/// `delattr(o, name)`.
+pub fn delattr(th: &mut Thread, a: Args) -> R {
+    let name = th.attr_name(a[1])?;
+    th.setattr(a[0], name, Value::UNBOUND)?;
+    Ok(Value::NONE)
+}
+
+/// `setattr(o, name, v)`.
+pub fn setattr(th: &mut Thread, a: Args) -> R {
+    let name = th.attr_name(a[1])?;
+    th.setattr(a[0], name, a[2])?;
+    Ok(Value::NONE)
+}
+
+/// `getattr(o, name, default)`.
+pub fn getattr(th: &mut Thread, a: Args) -> R {
+    let name = th.attr_name(a[1])?;
+    if a[2].is_unbound() {
+        return th.getattr(a[0], name);
+    }
+    Ok(th.getattr_opt(a[0], name)?.unwrap_or(a[2]))
+}
+
+/// `hasattr(o, name)`.
+pub fn hasattr(th: &mut Thread, a: Args) -> R {
+    let name = th.attr_name(a[1])?;
+    Ok(Value::bool(th.getattr_opt(a[0], name)?.is_some()))
+}
+
+/// `dir(x)`.
+pub fn dir(th: &mut Thread, a: Args) -> R {
+    let names = if a[0].is_unbound() {
+        let d = super::builtins_code::current_locals(th)?;
+        th.to_list(d)?
+    } else {
+        match th.special(a[0], N::__dir__)? {
+            Some(f) => {
+                let r = th.call(f, &[])?;
+                th.to_list(r)?
+            }
+            None => return Err(th.type_error("object does not provide __dir__")),
+        }
+    };
+    th.call_method(names, N::sort, &[])?;
+    Ok(names)
+}
+
+/// `format(v, spec)`.
+pub fn format(th: &mut Thread, a: Args) -> R {
+    let spec = a[1].or(S::empty_str.v());
+    if !text::is_text(spec.base()) {
+        let text = format!("format() argument 2 must be str, not {}", th.type_name(spec));
+        return Err(th.type_error(text));
+    }
+    th.format(a[0], spec)
+}
+
+/// `hash(x)`.
+pub fn hash(th: &mut Thread, a: Args) -> R {
+    let k = th.key(a[0])?;
+    let h = th.hash(k)?;
+    Ok(th.int(h)?)
+}
+
+/// `id(x)`: the address, or the word of an immediate.
+pub fn id(th: &mut Thread, a: Args) -> R {
+    Ok(th.uint(if a[0].is_ptr() { a[0].0 - 2 } else { a[0].0 })?)
+}
+
+/// `isinstance(x, what)`.
+pub fn isinstance(th: &mut Thread, a: Args) -> R {
+    build::isinstance(th, a[0], a[1]).map(Value::bool)
+}
+
+/// `issubclass(c, what)`.
+pub fn issubclass(th: &mut Thread, a: Args) -> R {
+    build::issubclass(th, a[0], a[1]).map(Value::bool)
+}
+
+/// `iter(x)` and `iter(callable, sentinel)`.
+pub fn iter(th: &mut Thread, a: Args) -> R {
+    if a[1].is_unbound() {
+        return th.iter(a[0]);
+    }
+    let t = th.class_of(a[0]);
+    if class::slots(t).call.is_none() && class::lookup(t, N::__call__.v()).is_none() {
+        return Err(th.type_error("iter(v, w): v must be callable"));
+    }
+    let it = th.heap.iter(C::callable_iterator, a[0], 0, 0, 0)?;
+    it.get::<Iter>().x.set(a[1]);
+    Ok(it)
+}
+
+/// `len(x)`.
+pub fn len(th: &mut Thread, a: Args) -> R {
+    th.len(a[0]).map(|n| Value::int(n as i64))
+}
+
+/// `next(it, default)`.
+pub fn next(th: &mut Thread, a: Args) -> R {
+    // A script iterator's StopIteration, value and all, is what the caller sees.
+    if a[1].is_unbound()
+        && let Some(f) = class::lookup(th.class_of(a[0]), N::__next__.v())
+        && f.is_kind(Kind::Function)
+    {
+        return th.call(f, &[a[0]]);
+    }
+    if a[1].is_unbound() && a[0].is_kind(Kind::Generator) {
+        return th.call_method(a[0], N::__next__, &[]);
+    }
+    match th.next(a[0])? {
+        Some(v) => Ok(v),
+        None if !a[1].is_unbound() => Ok(a[1]),
+        None => Err(th.stop_iteration(Value::NONE)),
+    }
+}
+
+/// `repr(x)`.
+pub fn repr(th: &mut Thread, a: Args) -> R {
+    th.repr(a[0])
+}
+
+/// `help(x)`: name, signature, documentation.
+pub fn help(th: &mut Thread, a: Args) -> R {
+    if a[0].is_unbound() {
+        let line = "Type help(object) for help about object: its signature and documentation.\n";
+        super::builtins_io::write_out(th, line)?;
+        return Ok(Value::NONE);
+    }
+    let v = a[0];
+    let get = |th: &mut Thread, name: &str| -> R<Option<String>> {
+        let key = th.intern(name)?;
+        match th.getattr_opt(v, key)? {
+            Some(x) if text::is_text(x.base()) => th.text_of(x).map(Some),
+            _ => Ok(None),
+        }
+    };
+    let name = match get(th, "__qualname__")? {
+        Some(n) => n,
+        None => th.type_name(v),
+    };
+    let signature = match v.kind() {
+        Kind::Function => signature(v.get::<Function>()),
+        _ => get(th, "__text_signature__")?.unwrap_or_default(),
+    };
+    let mut out = format!("{name}{}\n", signature.replace("$self, ", "").replace("$self", ""));
+    if let Some(doc) = get(th, "__doc__")? {
+        for line in doc.trim_end().lines() {
+            out.push_str(&format!("    {}\n", line.trim_end()));
+        }
+    }
+    super::builtins_io::write_out(th, &out)?;
+    Ok(Value::NONE)
+}
+
+/// `(a, b=..., *args)` of a script function.
+fn signature(f: &Function) -> String {
+    use crate::code::data::flag;
+    let code = crate::run::frame::code_of(f);
+    let argc = code.argcount as usize;
+    let defaults = f.defaults.get().cast::<Tuple>().map_or(0, |t| t.len());
+    let mut parts = Vec::new();
+    for i in 0..argc {
+        let d = if i >= argc - defaults { "=..." } else { "" };
+        parts.push(format!("{}{d}", code.varnames[i]));
+        if code.posonly as usize == i + 1 {
+            parts.push("/".to_string());
+        }
+    }
+    let kw = code.kwonly as usize;
+    if code.flags & flag::VARARGS != 0 {
+        parts.push(format!("*{}", code.varnames[argc + kw]));
+    } else if kw > 0 {
+        parts.push("*".to_string());
+    }
+    parts.extend(code.varnames[argc..argc + kw].iter().map(|n| n.to_string()));
+    if code.flags & flag::VARKEYWORDS != 0 {
+        parts.push(format!("**{}", code.varnames[code.nparams() - 1]));
+    }
+    format!("({})", parts.join(", "))
+}

@@ -1,0 +1,122 @@
+//! `-h`, `--help` and `minipy help TOPIC`. Invariant: `-h` fits a screen of 24 lines and 80 columns.
+
+use super::{product, usage};
+use crate::run::show::nearest;
+
+/// `-h`.
+pub const USAGE: &str = "\
+minipy [options] FILE [args]     run a program; all that follows FILE is its own
+  -c CODE, -m MODULE, -          run a text, a module, standard input
+  -i  -u  -V  -h  --help         prompt afterwards, unbuffered, version, help
+  --gil=MODE                     how threads share the interpreter:
+      py310    as CPython 3.10 and later: switches at calls and loops (default)
+      py32     as CPython 3.2 to 3.9: after 5 ms, at any instruction
+      py2      as CPython 2: every 100 instructions, the OS picks the next thread
+      ticks:N  after exactly N instructions, in turn: the same in every run
+      off      free-threaded: no GIL. --no-gil means the same
+      3.8      a version of Python: the mode it had
+  --report[=gil] [-o FILE]       who ran, who waited for the GIL, and what of it
+  --json=FILE                    the same as JSON
+  --timeout=SECS                 list all threads and stop, exit code 124
+  --max-heap=SIZE                memory limit, such as 64m
+  --color=auto|always|never
+minipy compare FILE              the same program in several GIL modes
+minipy dis FILE                  its instructions and where threads may switch
+minipy help [gil|ticks|compare|exit]
+Without FILE: the prompt on a terminal, else the program on standard input.
+";
+
+/// What `--help` adds.
+pub const EXAMPLES: &str = "
+Examples
+  minipy count.mp                        as CPython 3.10 and later would
+  minipy --no-gil count.mp               threads side by side
+  minipy --gil=ticks:5 count.mp          a switch after every fifth instruction
+  minipy --gil=2.7 --report count.mp     the GIL of Python 2, and what it did
+  minipy compare count.mp -- --n 1000    all modes, with arguments for the script
+Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
+  PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
+";
+
+const TOPICS: [(&str, &str); 4] = [("gil", GIL), ("ticks", TICKS), ("compare", COMPARE), ("exit", EXIT)];
+
+const GIL: &str = "\
+The GIL (global interpreter lock) lets one thread run at a time. A thread gives
+it up when it blocks, when it ends, and when it is made to. The GIL mode says
+when it is made to:
+
+  py310      another thread has waited 5 ms, and this one is at a call or at the
+             end of a loop's round. Inside `counter += 1` there is no such place,
+             so no update is lost there; Python does not promise that.
+  py32       the same, but at any instruction: updates can be lost.
+  py2        after 100 instructions the GIL is released and wanted back at once.
+             The operating system picks the winner; a thread that was woken and
+             finds the GIL taken is a false wake.
+  ticks:N    after N instructions the longest waiter is next (minipy help ticks).
+  off        there is no GIL. Threads run at the same time.
+
+In every mode a call into a built-in function (sorted, sum, a large
+multiplication) keeps the GIL until it returns, unless it blocks.
+sys.setswitchinterval changes the 5 ms, sys.setcheckinterval the 100.
+";
+
+const TICKS: &str = "\
+--gil=ticks:N (N is 97 unless given) is the loop of the textbooks:
+  (1) acquire the GIL        (4) put the thread to sleep
+  (2) switch to a thread     (5) release the GIL
+  (3) run N instructions,    (6) again, with the thread that has waited longest
+      or until it yields
+A tick is one instruction of minipy (see minipy dis). Turns depend on nothing
+but the program, so a program that only computes does the same in every run,
+and its report repeats byte for byte. An N that is a multiple of a loop's length
+always switches at the same place: prime numbers such as 97 show more.
+";
+
+const COMPARE: &str = "\
+minipy compare FILE [--modes=py310,py32,ticks:97,off] [--repeat=N]
+       [--expect-same] [--json=FILE] [--timeout=SECS] [-- ARGS]
+
+Runs the program once in each GIL mode, each in a process of its own. Standard
+input is read once and given to each. The table shows time, CPU time, how many
+cores were busy, thread switches, and whether the output is the same:
+  same, same but times, other order (the same lines), differs
+With --repeat the fastest run counts, and an output that changes from run to run
+differs. --expect-same makes a difference exit code 65.
+";
+
+const EXIT: &str = "\
+  0    the program ended well
+  1    an uncaught exception, or sys.exit with a text
+  2    a wrong command line, or no such file
+  65   compare --expect-same: the outputs differ
+  124  --timeout
+  130  interrupted by Ctrl-C
+sys.exit(n) ends with n.
+";
+
+/// `minipy help [TOPIC]`.
+pub fn topic(topic: Option<&str>) -> i32 {
+    let Some(topic) = topic else { return product(USAGE) };
+    if let Some((_, text)) = TOPICS.iter().find(|(name, _)| *name == topic) {
+        return product(text);
+    }
+    let names = TOPICS.map(|t| t.0);
+    match nearest(topic, names.into_iter()) {
+        Some(hint) => usage(&format!("no help on '{topic}'; did you mean '{hint}'?")),
+        None => usage(&format!("no help on '{topic}'; topics: {}", names.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_fits_a_screen() {
+        assert!(USAGE.lines().count() <= 24);
+        for text in [USAGE, EXAMPLES].into_iter().chain(TOPICS.map(|t| t.1)) {
+            assert!(text.lines().all(|l| minipy_grammar::display_width(l) <= 80), "{text}");
+            assert!(text.lines().count() <= 24);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Events to lives: each thread's time tiled by what it did, and the turns in which the GIL was held.
+//!
+//! Invariants: the parts of a life sum to its length; turns do not overlap. With the clock of instructions every
+//! figure follows from the order of turns and the instructions run in them, never from the time of day: there a
+//! thread is ready from the moment that another one woke it, whenever its OS thread noticed.
+
+use crate::run::event::{Log, Reason, State, What};
+use std::collections::HashMap;
+
+/// What a thread did: the parts that tile its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// Ran.
+    Run,
+    /// Waited for the GIL.
+    Gil,
+    /// Waited for a lock, condition, event, semaphore, barrier or queue.
+    Lock,
+    /// Slept.
+    Sleep,
+    /// Waited for a descriptor or a process.
+    Io,
+    /// Waited for a thread to end.
+    Join,
+}
+
+/// Words for the parts, in order.
+pub const PARTS: [&str; 6] = ["run", "GIL", "lock", "sleep", "io", "join"];
+
+fn part_of(state: State) -> Part {
+    match state {
+        State::Run | State::Ended => Part::Run,
+        State::Gil => Part::Gil,
+        State::Lock => Part::Lock,
+        State::Sleep => Part::Sleep,
+        State::Io => Part::Io,
+        State::Join => Part::Join,
+    }
+}
+
+/// What measures time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// Nanoseconds.
+    Time,
+    /// Instructions of all threads together; right only where turns are handed over in order.
+    Instructions,
+}
+
+/// The moment at which the record ends.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// Nanoseconds since the program began.
+    pub at: u64,
+    /// The thread that ended the process.
+    pub thread: u32,
+    /// Instructions it had run.
+    pub ran: u64,
+}
+
+/// One stretch of waiting for the GIL.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// From when.
+    pub from: u64,
+    /// To when.
+    pub to: u64,
+    /// Line before which the thread waited.
+    pub line: u32,
+}
+
+/// One thread's life.
+#[derive(Clone, Debug, Default)]
+pub struct Life {
+    /// Number of the thread.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// When it could first have run.
+    pub from: u64,
+    /// When it ended, or the end of the record.
+    pub to: u64,
+    /// Lengths of the parts, in the order of [`Part`].
+    pub parts: [u64; 6],
+    /// Instructions run, 0 where they are not counted.
+    pub ran: u64,
+    /// Its waits for the GIL.
+    pub waits: Vec<Wait>,
+    /// How often it was woken in vain.
+    pub false_wakes: u64,
+    /// Events that were not kept.
+    pub dropped: u64,
+}
+
+impl Life {
+    fn spend(&mut self, part: Part, from: u64, to: u64) {
+        self.parts[part as usize] += to.saturating_sub(from);
+    }
+}
+
+/// One turn: the GIL held from `from` to `to`.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Index of the holder's life.
+    pub life: usize,
+    /// From when.
+    pub from: u64,
+    /// To when.
+    pub to: u64,
+    /// Why it ended; `None`: the record ends.
+    pub reason: Option<Reason>,
+    /// Line at which it ended.
+    pub line: u32,
+}
+
+/// What the events tell.
+#[derive(Clone, Debug, Default)]
+pub struct Lives {
+    /// Threads in order of creation.
+    pub lives: Vec<Life>,
+    /// Turns in order.
+    pub turns: Vec<Turn>,
+    /// Length of the record.
+    pub length: u64,
+}
+
+/// Tiles the lives of the threads in `logs`. `gil`: the GIL is on.
+pub fn tile(logs: &[(u32, Log)], clock: Clock, gil: bool, end: End) -> Lives {
+    let mut out = Lives { length: end.at, ..Lives::default() };
+    let clocks: Vec<Vec<u64>> = match clock {
+        Clock::Time => logs.iter().map(|(_, log)| log.events.iter().map(|e| e.at).collect()).collect(),
+        Clock::Instructions => {
+            let (clocks, length) = by_instructions(logs, end);
+            out.length = length;
+            clocks
+        }
+    };
+    let wakes = if clock == Clock::Instructions { wakes(logs, &clocks) } else { HashMap::new() };
+    for (index, ((number, log), at)) in logs.iter().zip(&clocks).enumerate() {
+        let own = wakes.get(number).map_or(&[][..], Vec::as_slice);
+        let mut life =
+            Life { number: *number, name: log.name.clone(), dropped: log.dropped, ..Life::default() };
+        one(&mut life, log, at, own, clock, gil, out.length);
+        life.ran = match log.events.last() {
+            Some(_) if *number == end.thread => end.ran,
+            Some(e) => e.ran,
+            None => 0,
+        };
+        turns(index, log, at, out.length, &mut out.turns);
+        out.lives.push(life);
+    }
+    out.turns.sort_by_key(|t| (t.from, t.to));
+    out
+}
+
+/// The clock of instructions: turns one after the other, each as long as the instructions run in it. Gives the
+/// clock of every event and the length of the whole.
+fn by_instructions(logs: &[(u32, Log)], end: End) -> (Vec<Vec<u64>>, u64) {
+    // (time of the acquire, log, its index, index behind the last event, instructions at the start and the end)
+    let mut turns: Vec<(u64, usize, usize, usize, u64, u64)> = Vec::new();
+    for (l, (number, log)) in logs.iter().enumerate() {
+        let mut open: Option<usize> = None;
+        for (i, e) in log.events.iter().enumerate() {
+            match e.what {
+                What::GilAcquire => open = Some(i),
+                What::GilRelease { .. } => {
+                    if let Some(first) = open.take() {
+                        turns.push((log.events[first].at, l, first, i + 1, log.events[first].ran, e.ran));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(first) = open {
+            let last = log.events.last().map_or(0, |e| e.ran);
+            let ran = if *number == end.thread { end.ran.max(last) } else { last };
+            turns.push((log.events[first].at, l, first, log.events.len(), log.events[first].ran, ran));
+        }
+    }
+    turns.sort_unstable();
+    let mut clocks: Vec<Vec<u64>> = logs.iter().map(|(_, log)| vec![0; log.events.len()]).collect();
+    let mut now = 0;
+    for (_, l, first, behind, start, stop) in turns {
+        let events = &logs[l].1.events;
+        for i in first..behind {
+            clocks[l][i] = now + events[i].ran.saturating_sub(start).min(stop - start.min(stop));
+        }
+        now += stop.saturating_sub(start);
+    }
+    // Events between two turns (looking for the GIL) take the clock of what came before them.
+    for (clock, (_, log)) in clocks.iter_mut().zip(logs) {
+        let mut last = 0;
+        for (c, e) in clock.iter_mut().zip(&log.events) {
+            if matches!(e.what, What::GilWait | What::FalseWake) {
+                *c = last;
+            }
+            last = *c;
+        }
+    }
+    (clocks, now)
+}
+
+/// When each thread was woken, in order.
+fn wakes(logs: &[(u32, Log)], clocks: &[Vec<u64>]) -> HashMap<u32, Vec<u64>> {
+    let mut out: HashMap<u32, Vec<u64>> = HashMap::new();
+    for ((_, log), clock) in logs.iter().zip(clocks) {
+        for (e, at) in log.events.iter().zip(clock) {
+            if let What::Wake { other } = e.what {
+                out.entry(other).or_default().push(*at);
+            }
+        }
+    }
+    out.values_mut().for_each(|v| v.sort_unstable());
+    out
+}
+
+/// One thread's life from its events.
+fn one(life: &mut Life, log: &Log, at: &[u64], wakes: &[u64], clock: Clock, gil: bool, length: u64) {
+    let counted = clock == Clock::Instructions;
+    let first = at.first().copied().unwrap_or(0);
+    let started = wakes.first().copied().filter(|w| counted && *w <= first);
+    life.from = started.unwrap_or(first);
+    life.to = length;
+    // What it does, since when, and from when it waits for the GIL.
+    let (mut part, mut since) = (if gil { Part::Gil } else { Part::Run }, life.from);
+    let mut entered: Option<Part> = None;
+    for (e, &now) in log.events.iter().zip(at) {
+        match e.what {
+            What::Enter { state, .. } => {
+                entered = Some(part_of(state));
+                if !gil {
+                    life.spend(part, since, now);
+                    (part, since) = (part_of(state), now);
+                }
+            }
+            What::Leave => {
+                entered = None;
+                if !gil {
+                    life.spend(part, since, now);
+                    (part, since) = (Part::Run, now);
+                }
+            }
+            What::GilRelease { reason } if gil => {
+                life.spend(part, since, now);
+                since = now;
+                part = match reason {
+                    Reason::Blocking => entered.unwrap_or(Part::Io),
+                    _ => Part::Gil,
+                };
+            }
+            What::GilWait if gil && !counted && part != Part::Gil => {
+                let now = now.max(since);
+                life.spend(part, since, now);
+                (part, since) = (Part::Gil, now);
+            }
+            What::GilAcquire if gil => {
+                if counted && part != Part::Gil && part != Part::Run {
+                    let i = wakes.partition_point(|w| *w < since);
+                    if let Some(&ready) = wakes.get(i).filter(|w| **w <= now) {
+                        life.spend(part, since, ready);
+                        (part, since) = (Part::Gil, ready);
+                    }
+                }
+                life.spend(part, since, now);
+                if part == Part::Gil && now > since {
+                    life.waits.push(Wait { from: since, to: now, line: e.line });
+                }
+                (part, since) = (Part::Run, now);
+            }
+            What::FalseWake => life.false_wakes += 1,
+            What::End => {
+                life.spend(part, since, now);
+                life.to = now;
+                return;
+            }
+            _ => {}
+        }
+    }
+    life.spend(part, since, length);
+}
+
+/// The turns of one thread.
+fn turns(life: usize, log: &Log, at: &[u64], length: u64, out: &mut Vec<Turn>) {
+    let mut open: Option<u64> = None;
+    let mut line = 0;
+    for (e, &now) in log.events.iter().zip(at) {
+        line = e.line;
+        match e.what {
+            What::GilAcquire => open = Some(now),
+            What::GilRelease { reason } => {
+                if let Some(from) = open.take() {
+                    out.push(Turn { life, from, to: now, reason: Some(reason), line });
+                }
+            }
+            _ => {}
+        }
+    }
+    if let Some(from) = open {
+        out.push(Turn { life, from, to: length, reason: None, line });
+    }
+}
+
+/// Stretches during which at least one thread waited for the GIL, in order, disjoint.
+pub fn waited(lives: &[Life]) -> Vec<(u64, u64)> {
+    let mut all: Vec<(u64, u64)> = lives.iter().flat_map(|l| &l.waits).map(|w| (w.from, w.to)).collect();
+    all.sort_unstable();
+    let mut out: Vec<(u64, u64)> = Vec::new();
+    for (from, to) in all {
+        match out.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => out.push((from, to)),
+        }
+    }
+    out
+}

@@ -1,0 +1,9 @@
+//! Events to reports. Names only the vocabulary of `run::event`; whatever else a report needs to know (source text,
+//! names of natives, the moment of the end) is handed in by the shell. Invariant: a report is a function of its
+//! input, so equal events give equal bytes.
+
+pub mod gil_report;
+pub mod gil_text;
+pub mod json;
+pub mod life;
+pub mod table;

@@ -1,0 +1,255 @@
+//! Doubles to text and back: the shortest digits that give the double again, digits to a precision (exactly rounded,
+//! half to even), hexadecimal. Invariant: no digit depends on the locale.
+
+use super::int_text::without_underscores;
+
+/// Digits of a finite magnitude and its decimal exponent: `d.ddd * 10^exp`. Without a count: the fewest that give
+/// the double again.
+fn digits(x: f64, count: Option<usize>) -> (String, i32) {
+    let text = match count {
+        None => format!("{:e}", x.abs()),
+        // No double has more than 767 significant digits.
+        Some(n) => format!("{:.*e}", (n - 1).min(800), x.abs()),
+    };
+    let (mantissa, exp) = text.split_once('e').unwrap_or((&text, "0"));
+    let mut digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    if let Some(n) = count {
+        digits.extend(std::iter::repeat_n('0', n.saturating_sub(digits.len())));
+    }
+    (digits, exp.parse().unwrap_or(0))
+}
+
+/// `repr(x)`.
+pub fn repr(x: f64) -> String {
+    formatted(x, b'r', 0, false, true)
+}
+
+/// The digits of `x` by kind: `e`, `f`, `g` (or upper case) to a precision, `r` the shortest. `alt` keeps the point
+/// and trailing zeros; `dot` adds `.0` to what looks like an integer. A negative sign stands first.
+pub fn formatted(x: f64, kind: u8, precision: usize, alt: bool, dot: bool) -> String {
+    let mut out = String::new();
+    if x.is_sign_negative() && !x.is_nan() {
+        out.push('-');
+    }
+    let upper = kind.is_ascii_uppercase();
+    if !x.is_finite() {
+        out.push_str(if x.is_nan() { "nan" } else { "inf" });
+    } else {
+        match kind.to_ascii_lowercase() {
+            b'e' => {
+                let (d, exp) = digits(x, Some(precision + 1));
+                exponent(&mut out, &d, exp, alt);
+            }
+            b'f' => {
+                out.push_str(&format!("{:.*}", precision.min(1100), x.abs()));
+                out.extend(std::iter::repeat_n('0', precision.saturating_sub(1100)));
+                if alt && precision == 0 {
+                    out.push('.');
+                }
+            }
+            kind => {
+                let (limit, mut d, exp) = if kind == b'r' {
+                    let (d, exp) = digits(x, None);
+                    (16, d, exp)
+                } else {
+                    let p = precision.max(1);
+                    let (d, exp) = digits(x, Some(p));
+                    (p as i32 - dot as i32, d, exp)
+                };
+                if !alt {
+                    d.truncate(d.trim_end_matches('0').len().max(1));
+                }
+                if exp < -4 || exp >= limit {
+                    exponent(&mut out, &d, exp, alt);
+                } else {
+                    fixed(&mut out, &d, exp, alt, dot);
+                }
+            }
+        }
+    }
+    if upper { out.to_ascii_uppercase() } else { out }
+}
+
+fn exponent(out: &mut String, digits: &str, exp: i32, alt: bool) {
+    out.push_str(&digits[..1]);
+    if digits.len() > 1 || alt {
+        out.push('.');
+        out.push_str(&digits[1..]);
+    }
+    out.push_str(&format!("e{}{:02}", if exp < 0 { '-' } else { '+' }, exp.abs()));
+}
+
+fn fixed(out: &mut String, digits: &str, exp: i32, alt: bool, dot: bool) {
+    let rest = if exp < 0 {
+        out.push('0');
+        format!("{}{digits}", "0".repeat((-exp - 1) as usize))
+    } else {
+        let whole = exp as usize + 1;
+        out.push_str(&digits[..whole.min(digits.len())]);
+        out.extend(std::iter::repeat_n('0', whole.saturating_sub(digits.len())));
+        digits[whole.min(digits.len())..].to_string()
+    };
+    if !rest.is_empty() {
+        out.push('.');
+        out.push_str(&rest);
+    } else if dot {
+        out.push_str(".0");
+    } else if alt {
+        out.push('.');
+    }
+}
+
+/// The double of a literal (trimmed), or nothing.
+pub fn parse(text: &[u8]) -> Option<f64> {
+    let plain;
+    let text = if text.contains(&b'_') {
+        plain = without_underscores(text)?;
+        // Underscores stand between digits only.
+        let pairs =
+            text.windows(3).any(|w| w[1] == b'_' && !(w[0].is_ascii_digit() && w[2].is_ascii_digit()));
+        if pairs {
+            return None;
+        }
+        &plain
+    } else {
+        text
+    };
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// `x` rounded to `places` decimals (half to even on its exact value); nothing if the result is beyond all doubles.
+pub fn rounded(x: f64, places: i64) -> Option<f64> {
+    if !x.is_finite() || places > 323 {
+        return Some(x);
+    }
+    if places < -308 {
+        return Some(0.0 * x);
+    }
+    if places >= 0 {
+        return format!("{:.*}", places as usize, x).parse().ok();
+    }
+    let whole = format!("{:.1080}", x.abs());
+    let (whole, fraction) = whole.split_once('.').unwrap_or((&whole, ""));
+    let drop = places.unsigned_abs() as usize;
+    let keep = whole.len().saturating_sub(drop);
+    let kept = &whole[..keep];
+    // What is dropped, as digits with the first one worth half a unit at 5.
+    let dropped = format!("{}{}{fraction}", "0".repeat(drop.saturating_sub(whole.len())), &whole[keep..]);
+    let (first, rest) = dropped.split_at(1);
+    let more = rest.bytes().any(|b| b != b'0');
+    let odd = kept.bytes().last().is_some_and(|b| b & 1 == 1);
+    let up = first > "5" || first == "5" && (more || odd);
+    let mut digits: Vec<u8> = std::iter::once(b'0').chain(kept.bytes()).collect();
+    if up {
+        for d in digits.iter_mut().rev() {
+            if *d == b'9' {
+                *d = b'0';
+            } else {
+                *d += 1;
+                break;
+            }
+        }
+    }
+    let text = format!("{}e{drop}", String::from_utf8_lossy(&digits));
+    let r: f64 = text.parse().ok()?;
+    r.is_finite().then_some(r.copysign(x))
+}
+
+/// `float.hex(x)`.
+pub fn hex(x: f64) -> String {
+    if !x.is_finite() {
+        return repr(x);
+    }
+    let sign = if x.is_sign_negative() { "-" } else { "" };
+    if x == 0.0 {
+        return format!("{sign}0x0.0p+0");
+    }
+    let bits = x.to_bits();
+    let (exp, fraction) = ((bits >> 52 & 0x7ff) as i32, bits & ((1 << 52) - 1));
+    let (lead, exp) = if exp == 0 { (0, -1022) } else { (1, exp - 1023) };
+    format!("{sign}0x{lead}.{fraction:013x}p{exp:+}")
+}
+
+/// Why a hexadecimal text gives no double.
+pub enum HexFault {
+    /// It is none.
+    Invalid,
+    /// Beyond all doubles.
+    Overflow,
+}
+
+/// `float.fromhex(text)` of a trimmed text.
+pub fn from_hex(text: &str) -> Result<f64, HexFault> {
+    let (negative, rest) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let lower = rest.to_ascii_lowercase();
+    let sign = if negative { -1.0 } else { 1.0 };
+    match lower.as_str() {
+        "inf" | "infinity" => return Ok(sign * f64::INFINITY),
+        "nan" => return Ok(f64::NAN.copysign(sign)),
+        _ => {}
+    }
+    let body = lower.strip_prefix("0x").unwrap_or(&lower);
+    let (mantissa, exp) = match body.split_once('p') {
+        Some((m, e)) => {
+            let digits = e.strip_prefix(['+', '-']).unwrap_or(e);
+            if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(HexFault::Invalid);
+            }
+            let size = digits.parse::<i64>().unwrap_or(1 << 40).min(1 << 40);
+            (m, if e.starts_with('-') { -size } else { size })
+        }
+        None => (body, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all: Vec<u32> = match whole.chars().chain(fraction.chars()).map(|c| c.to_digit(16)).collect() {
+        Some(d) => d,
+        None => return Err(HexFault::Invalid),
+    };
+    if all.is_empty() {
+        return Err(HexFault::Invalid);
+    }
+    let start = all.iter().position(|d| *d != 0).unwrap_or(all.len());
+    let (mut mantissa, mut exp) = (0u128, exp - 4 * fraction.len() as i64);
+    for (i, d) in all[start..].iter().enumerate() {
+        if i < 30 {
+            mantissa = mantissa << 4 | *d as u128;
+        } else {
+            mantissa |= (*d != 0) as u128;
+            exp += 4;
+        }
+    }
+    if mantissa == 0 {
+        return Ok(0.0 * sign);
+    }
+    scaled(mantissa, exp).map(|x| x * sign).ok_or(HexFault::Overflow)
+}
+
+/// `mantissa * 2^exp` correctly rounded; the lowest bit may stand for any rest if there are more than 60 bits.
+fn scaled(mantissa: u128, exp: i64) -> Option<f64> {
+    let bits = 128 - mantissa.leading_zeros() as i64;
+    let top = exp.saturating_add(bits) - 1;
+    if top > 1023 {
+        return None;
+    }
+    if top < -1080 {
+        return Some(0.0);
+    }
+    let kept = if top >= -1022 { 53 } else { 53 + top + 1022 };
+    let drop = (bits - kept).max(0);
+    let mut keep = if drop >= 128 { 0 } else { mantissa >> drop };
+    if drop > 0 {
+        let half = 1u128 << (drop - 1);
+        let rest = if drop >= 128 { mantissa } else { mantissa & ((1 << drop) - 1) };
+        if rest > half || rest == half && keep & 1 == 1 {
+            keep += 1;
+        }
+    }
+    let e = exp + drop;
+    let (first, second) = (e / 2, e - e / 2);
+    let x = keep as f64 * 2f64.powi(first as i32) * 2f64.powi(second as i32);
+    x.is_finite().then_some(x)
+}
