@@ -39,7 +39,7 @@ pub fn print(th: &mut Thread, a: Args) -> R {
         Some(f) if !f.is_none() => f,
         _ => match stream(th, N::stdout) {
             Some(f) => f,
-            None => Value::UNBOUND,
+            None => return Err(th.runtime_error("lost sys.stdout")),
         },
     };
     if file.is_none() {
@@ -55,9 +55,6 @@ pub fn print(th: &mut Thread, a: Args) -> R {
     }
     out.push_value(&mut th.heap, end.base())?;
     let s = out.finish(&mut th.heap)?;
-    if file.is_unbound() {
-        return Err(th.runtime_error("lost sys.stdout"));
-    }
     super::io::write_to(th, file, s)?;
     if !a[4].is_unbound() && th.truth(a[4])? {
         th.call_method(file, N::flush, &[])?;

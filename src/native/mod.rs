@@ -6,7 +6,14 @@ pub mod builtins_code;
 pub mod builtins_io;
 pub mod builtins_num;
 pub mod builtins_obj;
+pub mod collections;
+pub mod collections_deque;
+pub mod collections_ring;
 pub mod concurrency;
+pub mod itertools;
+pub mod itertools_comb;
+pub mod itertools_group;
+pub mod itertools_take;
 pub mod errno;
 pub mod gc;
 pub mod io;
@@ -15,17 +22,17 @@ pub mod io_buffer;
 pub mod io_file;
 pub mod io_mem;
 pub mod io_text;
+pub mod time;
 pub mod local;
 pub mod lock;
-pub mod signal;
 pub mod math;
 pub mod math_int;
 pub mod random;
 pub mod seq;
 pub mod sha2;
+pub mod signal;
 pub mod sys;
 pub mod thread;
-pub mod time;
 pub mod traceback;
 pub mod util;
 pub mod weakref;
@@ -48,17 +55,19 @@ fn build_class(th: &mut Thread, a: Args) -> R {
 
 /// Every native module that can be imported.
 pub static MODULES: &[&ModuleDef] = &[
-    &sys::MODULE,
+    &atexit::MODULE,
+    &errno::MODULE,
+    &gc::MODULE,
+    &traceback::MODULE,
+    &math::MODULE,
+    &random::MODULE,
+    &sha2::MODULE,
     &io::MODULE,
+    &sys::MODULE,
     &time::MODULE,
     &thread::MODULE,
     &signal::MODULE,
     &weakref::MODULE,
-    &math::MODULE,
-    &random::MODULE,
-    &sha2::MODULE,
-    &gc::MODULE,
-    &atexit::MODULE,
-    &errno::MODULE,
-    &traceback::MODULE,
+    &collections::MODULE,
+    &itertools::MODULE,
 ];

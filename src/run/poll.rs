@@ -15,7 +15,7 @@ op! {
         s.left = 0;
         {
             let th = s.save();
-            th.ran += th.quantum;
+            th.ran += std::mem::take(&mut th.quantum);
             let left = gil::count_expired(th);
             th.left = left;
             th.quantum = left;

@@ -374,13 +374,20 @@ fn getset_get(th: &mut Thread, o: Value, this: Value, class: Value) -> R {
     (row(o).get)(th, this)
 }
 
+/// Whether the attributes of such objects are plain members in CPython, which words the error differently.
+fn is_plain_member(this: Value) -> bool {
+    use Kind::*;
+    matches!(
+        this.kind(),
+        Function | Method | Exception | Slice | Range | Complex | Traceback | Property | Module | Code
+    )
+}
+
 fn getset_set(th: &mut Thread, o: Value, this: Value, v: Value) -> R<()> {
     check(th, o, this)?;
     match row(o).set {
         Some(set) => set(th, this, v),
-        None if matches!(this.kind(), Kind::Function | Kind::Method) => {
-            Err(th.raise(C::AttributeError, "readonly attribute"))
-        }
+        None if is_plain_member(this) => Err(th.raise(C::AttributeError, "readonly attribute")),
         None => {
             let class = th.class_name(prop(o).set.get());
             let text = format!("attribute '{}' of '{class}' objects is not writable", row(o).name);

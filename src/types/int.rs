@@ -120,6 +120,7 @@ pub fn operate(th: &mut Thread, op: Bin, x: Value, y: Value) -> R {
 
 fn true_division(th: &mut Thread, x: Value, y: Value) -> R {
     match bigint::truediv(x, y) {
+        Ok(0.0) if bigint::is_zero(x) && bigint::is_negative(y) => Ok(th.float(-0.0)?),
         Ok(f) => Ok(th.float(f)?),
         Err(Fault::TooLarge) => Err(th.overflow_error("integer division result too large for a float")),
         Err(f) => Err(fault(th, f)),

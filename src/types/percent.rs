@@ -82,6 +82,11 @@ fn run(th: &mut Thread, format: &[u8], values: Value, binary: bool, out: &mut St
             break;
         }
         at += 1;
+        if format.get(at) == Some(&b'%') {
+            out.push("%")?;
+            at += 1;
+            continue;
+        }
         if format.get(at) == Some(&b'(') {
             v.keyed = Some(key(th, format, &mut at, values, mapping, binary)?);
             used_key = true;
@@ -91,11 +96,6 @@ fn run(th: &mut Thread, format: &[u8], values: Value, binary: bool, out: &mut St
         let place = at;
         let (code, width) = if binary { (b as u32, 1) } else { decode(format, at) };
         at += width;
-        if code == b'%' as u32 {
-            v.keyed = None;
-            out.push("%")?;
-            continue;
-        }
         convert(th, &item, code, format, place, &mut v, binary, out)?;
     }
     let left = if many { v.at < base.get::<Tuple>().len() } else { v.at == 0 };
