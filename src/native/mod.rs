@@ -26,6 +26,7 @@ pub mod time;
 pub mod local;
 pub mod lock;
 pub mod math;
+pub mod math_int;
 pub mod random;
 pub mod re;
 pub mod re_exec;
