@@ -39,8 +39,18 @@ fn put(th: &mut Thread, dict: Value, name: &str, v: Value) -> R<()> {
 // ------------------------------------------------------------------------------------------------------- defaultdict
 
 static DEFAULT: [Def; 8] = [
-    def("__init__", "($self, /, *args, **kwargs)", default_init, "Initialize self. See help(type(self)) for accurate signature."),
-    def("__missing__", "($self, key, /)", missing, "__missing__(key) # Called by __getitem__ for missing key."),
+    def(
+        "__init__",
+        "($self, /, *args, **kwargs)",
+        default_init,
+        "Initialize self. See help(type(self)) for accurate signature.",
+    ),
+    def(
+        "__missing__",
+        "($self, key, /)",
+        missing,
+        "__missing__(key) # Called by __getitem__ for missing key.",
+    ),
     def("__repr__", "($self, /)", default_repr, "Return repr(self)."),
     def("copy", "($self, /)", default_copy, "D.copy() -> a shallow copy of D."),
     def("__copy__", "($self, /)", default_copy, "D.copy() -> a shallow copy of D."),

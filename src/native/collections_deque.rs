@@ -27,7 +27,9 @@ static DEF: ClassDef = ClassDef {
         s.bool = Some(|_, o| Ok(this(o).len() > 0));
         s.getitem = Some(getitem);
         s.setitem = Some(setitem);
-        s.contains = Some(|th, o, v| Ok(position(th, o, v, 0, usize::MAX, "deque mutated during iteration")?.is_some()));
+        s.contains = Some(|th, o, v| {
+            Ok(position(th, o, v, 0, usize::MAX, "deque mutated during iteration")?.is_some())
+        });
         s.binary = Some(binary);
         s.inplace = Some(inplace);
     },
@@ -39,16 +41,22 @@ static DEF: ClassDef = ClassDef {
     ..PLAIN
 };
 
-static CLASS_METHODS: [Def; 1] = [def(
-    "__class_getitem__",
-    "($type, object, /)",
-    |th, a| th.generic_alias(a[0], a[1]),
-    "See PEP 585",
-)];
+static CLASS_METHODS: [Def; 1] =
+    [def("__class_getitem__", "($type, object, /)", |th, a| th.generic_alias(a[0], a[1]), "See PEP 585")];
 
 static METHODS: [Def; 18] = [
-    def("append", "($self, item, /)", |th, a| add(th, a, End::Right), "Add an element to the right side of the deque."),
-    def("appendleft", "($self, item, /)", |th, a| add(th, a, End::Left), "Add an element to the left side of the deque."),
+    def(
+        "append",
+        "($self, item, /)",
+        |th, a| add(th, a, End::Right),
+        "Add an element to the right side of the deque.",
+    ),
+    def(
+        "appendleft",
+        "($self, item, /)",
+        |th, a| add(th, a, End::Left),
+        "Add an element to the left side of the deque.",
+    ),
     def("pop", "($self, /)", |th, a| take(th, a, End::Right), "Remove and return the rightmost element."),
     def("popleft", "($self, /)", |th, a| take(th, a, End::Left), "Remove and return the leftmost element."),
     def(
@@ -63,9 +71,19 @@ static METHODS: [Def; 18] = [
         |th, a| extend(th, a[0], a[1], End::Left).map(|()| Value::NONE),
         "Extend the left side of the deque with elements from the iterable.",
     ),
-    def("rotate", "($self, n=1, /)", rotate, "Rotate the deque n steps to the right. If n is negative, rotates left."),
+    def(
+        "rotate",
+        "($self, n=1, /)",
+        rotate,
+        "Rotate the deque n steps to the right. If n is negative, rotates left.",
+    ),
     def("insert", "($self, index, value, /)", insert, "Insert value before index."),
-    def("index", "($self, value, start=0, stop=sys.maxsize, /)", index, "Return first index of value.\n\nRaises ValueError if the value is not present."),
+    def(
+        "index",
+        "($self, value, start=0, stop=sys.maxsize, /)",
+        index,
+        "Return first index of value.\n\nRaises ValueError if the value is not present.",
+    ),
     def("remove", "($self, value, /)", remove, "Remove first occurrence of value."),
     def("reverse", "($self, /)", reverse, "Reverse *IN PLACE*."),
     def("copy", "($self, /)", |th, a| copy(th, a[0]), "Return a shallow copy of a deque."),
@@ -74,7 +92,12 @@ static METHODS: [Def; 18] = [
     def("count", "($self, value, /)", count, "Return number of occurrences of value."),
     def("__reversed__", "($self, /)", reversed, "Return a reverse iterator over the deque."),
     def("__reduce__", "($self, /)", reduce, "Return state information for pickling."),
-    def("__sizeof__", "($self, /)", |_, a| Ok(Value::int(48 + 8 * this(a[0]).len() as i64)), "Return the size of the deque in memory, in bytes."),
+    def(
+        "__sizeof__",
+        "($self, /)",
+        |_, a| Ok(Value::int(48 + 8 * this(a[0]).len() as i64)),
+        "Return the size of the deque in memory, in bytes.",
+    ),
 ];
 
 static ITERATORS: [ClassDef; 2] = [
@@ -202,7 +225,14 @@ fn insert(th: &mut Thread, a: Args) -> R {
 }
 
 /// The first place of an equal item from `start` up to `stop`.
-fn position(th: &mut Thread, o: Value, v: Value, start: usize, stop: usize, changed: &str) -> R<Option<usize>> {
+fn position(
+    th: &mut Thread,
+    o: Value,
+    v: Value,
+    start: usize,
+    stop: usize,
+    changed: &str,
+) -> R<Option<usize>> {
     let d = this(o);
     let version = d.version();
     let mut i = start;
@@ -301,7 +331,8 @@ fn reduce(th: &mut Thread, a: Args) -> R {
     let maxlen = this(a[0]).maxlen.get();
     let none = th.tuple(&[])?;
     let args = if maxlen.is_none() { none } else { th.tuple(&[none, maxlen])? };
-    let state = if a[0].is_kind(Kind::Instance) { types::object::own_attributes(th, a[0])? } else { Value::NONE };
+    let state =
+        if a[0].is_kind(Kind::Instance) { types::object::own_attributes(th, a[0])? } else { Value::NONE };
     let items = iter(th, a[0])?;
     Ok(th.tuple(&[class_of(a[0]), args, state, items])?)
 }
@@ -408,8 +439,11 @@ fn getitem(th: &mut Thread, o: Value, k: Value) -> R {
 fn setitem(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
     let i = place(th, k)?;
     let d = this(o);
-    let done =
-        if v.is_unbound() { ring::remove(&mut th.heap, d, i, None) } else { ring::set(&mut th.heap, d, i, v) };
+    let done = if v.is_unbound() {
+        ring::remove(&mut th.heap, d, i, None)
+    } else {
+        ring::set(&mut th.heap, d, i, v)
+    };
     if done { Ok(()) } else { Err(th.index_error("deque index out of range")) }
 }
 

@@ -15,12 +15,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 pub static MODULE: ModuleDef = ModuleDef {
     name: "itertools",
     doc: "Functional tools for creating and using iterators.",
-    functions: &[def(
-        "tee",
-        "(iterable, n=2, /)",
-        group::tee,
-        "Returns a tuple of n independent iterators.",
-    )],
+    functions: &[def("tee", "(iterable, n=2, /)", group::tee, "Returns a tuple of n independent iterators.")],
     fill: |th, dict| {
         for d in [
             &COUNT,
@@ -192,7 +187,8 @@ fn count_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
     let t = me(o);
     loop {
         let (at, step) = (t.a.get(), t.b.get());
-        let quick = if Value::both_int(at, step) { Value::try_int(at.as_int() + step.as_int()) } else { None };
+        let quick =
+            if Value::both_int(at, step) { Value::try_int(at.as_int() + step.as_int()) } else { None };
         let after = match quick {
             Some(v) => v,
             None => th.binary(Bin::Add, at, step)?,

@@ -13,6 +13,7 @@ pub mod itertools;
 pub mod itertools_comb;
 pub mod itertools_group;
 pub mod itertools_take;
+pub mod json;
 pub mod local;
 pub mod lock;
 pub mod re;
@@ -25,6 +26,7 @@ pub mod re_set;
 pub mod re_sub;
 pub mod seq;
 pub mod signal;
+pub mod string_;
 pub mod sys;
 pub mod thread;
 pub mod util;
@@ -55,4 +57,6 @@ pub static MODULES: &[&ModuleDef] = &[
     &collections::MODULE,
     &itertools::MODULE,
     &re::MODULE,
+    &json::MODULE,
+    &string_::MODULE,
 ];

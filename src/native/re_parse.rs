@@ -194,7 +194,11 @@ pub fn width(n: &Node, groups: &[Option<(u64, u64)>]) -> (u64, u64) {
             let (x, y) = width(n, groups);
             ((a + x).min(many), (b + y).min(many))
         }),
-        Node::Alt(all) => all.iter().map(|n| width(n, groups)).reduce(|(a, b), (x, y)| (a.min(x), b.max(y))).unwrap_or((0, 0)),
+        Node::Alt(all) => all
+            .iter()
+            .map(|n| width(n, groups))
+            .reduce(|(a, b), (x, y)| (a.min(x), b.max(y)))
+            .unwrap_or((0, 0)),
         Node::Repeat(n, min, max, _) => {
             let (x, y) = width(n, groups);
             let top = if *max == MANY && y > 0 { many } else { y.saturating_mul(*max as u64).min(many) };
@@ -322,7 +326,9 @@ impl Parser<'_> {
                 Some(b'\\') => out.push(self.escape(here, *flags)?),
                 Some(b'[') => out.push(self.set(here, *flags)?),
                 Some(b'.') => out.push(Node::One(Box::new(Test::any(*flags & DOTALL != 0)))),
-                Some(b'^') => out.push(Node::At(if *flags & MULTILINE != 0 { At::LineStart } else { At::Start })),
+                Some(b'^') => {
+                    out.push(Node::At(if *flags & MULTILINE != 0 { At::LineStart } else { At::Start }))
+                }
                 Some(b'$') => out.push(Node::At(if *flags & MULTILINE != 0 { At::LineEnd } else { At::End })),
                 Some(b'(') => {
                     if let Some(n) = self.group(here, flags, first && out.is_empty())? {
@@ -343,7 +349,8 @@ impl Parser<'_> {
         }
         let t = Test::new(vec![Item::Range(c, c)], false, case);
         // A character without case is itself whatever the flags.
-        let alone = super::re_set::fold(c, case) == c && !char::from_u32(c).is_some_and(|c| c.is_alphabetic());
+        let alone =
+            super::re_set::fold(c, case) == c && !char::from_u32(c).is_some_and(|c| c.is_alphabetic());
         if alone { Node::Char(c) } else { Node::One(Box::new(t)) }
     }
 
@@ -549,7 +556,9 @@ impl Parser<'_> {
             Some(n) if g >= n && g < self.groups.len() && self.groups[g].is_some() => {
                 fail("cannot refer to group defined in the same lookbehind subpattern", at)
             }
-            Some(_) if g < self.groups.len() && self.groups[g].is_none() => fail("cannot refer to an open group", at),
+            Some(_) if g < self.groups.len() && self.groups[g].is_none() => {
+                fail("cannot refer to an open group", at)
+            }
             _ => Ok(()),
         }
     }
@@ -710,7 +719,8 @@ impl Parser<'_> {
             self.groups.push(None);
             if let Some((n, at)) = name {
                 if let Some(old) = self.named(&n) {
-                    let text = format!("redefinition of group name {} as group {g}; was group {old}", quoted(&n));
+                    let text =
+                        format!("redefinition of group name {} as group {g}; was group {old}", quoted(&n));
                     return fail(text, at);
                 }
                 self.names.push((n, g));
