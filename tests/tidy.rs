@@ -27,7 +27,8 @@ const LONGEST: usize = 800;
 const TABLES: [&str; 3] = ["src/heap/known.rs", "src/code/op.rs", "src/shell/library.rs"];
 
 /// Places where values stand outside the heap, and why the collector sees them.
-const VALUES: [(&str, &str); 2] = [
+const VALUES: [(&str, &str); 3] = [
+    ("src/heap/space.rs", "the collector's own lists of cells that die with a notice"),
     ("src/run/thread.rs", "`kept` and `repr_guard` are listed roots"),
     ("src/run/threads.rs", "hands out the listed roots"),
 ];
@@ -159,6 +160,10 @@ fn unsafe_code_says_why_it_is_sound() {
             if !opens || quoted {
                 continue;
             }
+            // A head may speak for all methods of an `impl`.
+            if lines[..i].iter().any(|l| l.contains("All methods: SAFETY")) {
+                continue;
+            }
             let near = &lines[i.saturating_sub(15)..=(i + 2).min(lines.len() - 1)];
             if !near.iter().any(|l| l.contains("SAFETY:") || l.contains("# Safety")) {
                 wrong.push(format!("{path}:{}: no SAFETY line", i + 1));
@@ -232,8 +237,10 @@ fn permissive(expression: &str) -> bool {
 
 #[test]
 fn licences_are_permissive() {
-    let run =
-        Command::new(env!("CARGO")).args(["metadata", "--offline", "--format-version=1"]).output().unwrap();
+    let run = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--format-version=1", "--filter-platform=x86_64-unknown-linux-gnu"])
+        .output()
+        .unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let text = String::from_utf8(run.stdout).unwrap();
     let mut wrong = Vec::new();

@@ -131,7 +131,7 @@ static FUNCTIONS: &[Def] = &[
     def("setattr", "(obj, name, value, /)", obj::setattr, "Sets the named attribute on the given object."),
     def(
         "sorted",
-        "(iterable, /, *, key=None, reverse=False)",
+        "(*args, **kwargs)",
         num::sorted,
         "Return a new list containing all items from the iterable in ascending order.",
     ),

@@ -39,7 +39,7 @@ pub fn print(th: &mut Thread, a: Args) -> R {
         Some(f) if !f.is_none() => f,
         _ => match stream(th, N::stdout) {
             Some(f) => f,
-            None => Value::UNBOUND,
+            None => return Err(th.runtime_error("lost sys.stdout")),
         },
     };
     if file.is_none() {
@@ -55,7 +55,11 @@ pub fn print(th: &mut Thread, a: Args) -> R {
     }
     out.push_value(&mut th.heap, end.base())?;
     let s = out.finish(&mut th.heap)?;
-    if file.is_unbound() { use std::io::Write; let _ = std::io::stdout().write_all(text::bytes_of(&mut th.heap, s)?); return Ok(Value::NONE); }
+    if file.is_unbound() {
+        use std::io::Write;
+        let _ = std::io::stdout().write_all(text::bytes_of(&mut th.heap, s)?);
+        return Ok(Value::NONE);
+    }
     th.call_method(file, N::write, &[s])?;
     if !a[4].is_unbound() && th.truth(a[4])? {
         th.call_method(file, N::flush, &[])?;

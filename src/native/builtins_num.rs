@@ -2,7 +2,7 @@
 
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
-use crate::heap::{Kind, Value, bigint, list, text};
+use crate::heap::{Kind, Value, bigint, text};
 use crate::run::{Args, Bin, Cmp, R, Thread, Un, arith};
 
 /// `abs(x)`.
@@ -137,16 +137,30 @@ pub fn round(th: &mut Thread, a: Args) -> R {
     if a[1].is_unbound() || a[1].is_none() { th.call(f, &[]) } else { th.call(f, &[a[1]]) }
 }
 
-/// `sorted(iterable, key, reverse)`.
+/// `sorted(iterable, /, *, key=None, reverse=False)`, whose keywords are those of `list.sort`.
 pub fn sorted(th: &mut Thread, a: Args) -> R {
-    let out = th.to_list(a[0])?;
-    let out = if out == a[0] { list::copy(&mut th.heap, out.get::<List>())? } else { out };
-    let sort = th.getattr(out, N::sort.v())?;
-    let names = th.tuple(&[N::key.v(), N::reverse.v()])?;
-    let mark = th.keep(out);
-    let r = th.call_named(sort, &[a[1].or(Value::NONE), a[2].or(Value::FALSE)], Some(names.get::<Tuple>()));
-    th.drop_kept(mark);
-    r.map(|_| out)
+    let args = a[0].get::<Tuple>();
+    if args.len() != 1 {
+        return Err(th.type_error(format!("sorted expected 1 argument, got {}", args.len())));
+    }
+    let out = th.list_with(0)?;
+    crate::types::list::extend(th, out.get::<List>(), args.at(0))?;
+    let (mut key, mut reverse) = (Value::NONE, false);
+    let pairs = th.dict_pairs(a[1])?;
+    let p = pairs.get::<Tuple>();
+    for i in 0..p.len() / 2 {
+        let (name, value) = (p.at(2 * i), p.at(2 * i + 1));
+        if name == N::key.v() {
+            key = value;
+        } else if name == N::reverse.v() {
+            reverse = th.truth(value)?;
+        } else {
+            let text = format!("sort() got an unexpected keyword argument '{}'", th.str_text(name)?);
+            return Err(th.type_error(text));
+        }
+    }
+    crate::types::list_sort::sort(th, out.get::<List>(), key, reverse)?;
+    Ok(out)
 }
 
 fn extreme(th: &mut Thread, a: Args, op: Cmp, name: &str) -> R {

@@ -130,7 +130,8 @@ pub fn iter(th: &mut Thread, a: Args) -> R {
 
 /// `len(x)`.
 pub fn len(th: &mut Thread, a: Args) -> R {
-    th.len(a[0]).map(|n| Value::int(n as i64))
+    let n = th.len(a[0])?;
+    Ok(th.uint(n as u64)?)
 }
 
 /// `next(it, default)`.

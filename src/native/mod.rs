@@ -1,5 +1,6 @@
 //! Native modules: one file each. A module is a table of functions and a filler.
 
+pub mod atexit;
 pub mod builtins;
 pub mod builtins_code;
 pub mod builtins_io;
@@ -9,6 +10,14 @@ pub mod collections;
 pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
+pub mod errno;
+pub mod gc;
+pub mod io;
+pub mod io_base;
+pub mod io_buffer;
+pub mod io_file;
+pub mod io_mem;
+pub mod io_text;
 pub mod itertools;
 pub mod itertools_comb;
 pub mod itertools_group;
@@ -16,6 +25,8 @@ pub mod itertools_take;
 pub mod json;
 pub mod local;
 pub mod lock;
+pub mod math;
+pub mod random;
 pub mod re;
 pub mod re_exec;
 pub mod re_flag;
@@ -24,11 +35,15 @@ pub mod re_parse;
 pub mod re_prog;
 pub mod re_set;
 pub mod re_sub;
+pub mod re_tree;
 pub mod seq;
+pub mod sha2;
 pub mod signal;
 pub mod string_;
 pub mod sys;
 pub mod thread;
+pub mod time;
+pub mod traceback;
 pub mod util;
 pub mod weakref;
 
@@ -50,7 +65,16 @@ fn build_class(th: &mut Thread, a: Args) -> R {
 
 /// Every native module that can be imported.
 pub static MODULES: &[&ModuleDef] = &[
+    &atexit::MODULE,
+    &errno::MODULE,
+    &gc::MODULE,
+    &traceback::MODULE,
+    &math::MODULE,
+    &random::MODULE,
+    &sha2::MODULE,
+    &io::MODULE,
     &sys::MODULE,
+    &time::MODULE,
     &thread::MODULE,
     &signal::MODULE,
     &weakref::MODULE,

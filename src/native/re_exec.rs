@@ -1,9 +1,9 @@
 //! The matcher: a program run over bytes with an explicit stack of what to try next. Invariant: every change of a slot
 //! is logged on that stack, so that a failed attempt leaves the slots as they were; places are character boundaries.
 
-use super::re_parse::{At, MANY, Way};
 use super::re_prog::{Inst, Prefix, Program};
 use super::re_set::{Case, Category, Test, fold, is_category};
+use super::re_tree::{At, MANY, Way};
 use crate::heap::text::index;
 use crate::run::{Raised, Thread, poll};
 

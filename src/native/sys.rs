@@ -2,14 +2,15 @@
 //! its namespace is `S::sys`, where the machine itself reads `path`, `modules`, `stdout` and the hooks.
 
 use super::seq;
-use super::util::{integer, missing, put, put_float, put_int, put_text, sys_attr, tuple_of};
+use super::util::{integer, missing, put, put_int, put_text, sys_attr, tuple_of};
 use crate::heap::cell::ALL;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use crate::run::{Args, Def, ModuleDef, R, Thread, class, def, frame, gil, show, start};
 use crate::struct_seq;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use crate::types::int_text::MAX_STR_DIGITS;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// The module.
@@ -79,8 +80,6 @@ struct_seq!(FLAGS, FLAGS_FIELDS, "sys.flags", "Flags of the command line.", 18, 
      "ignore_environment" 7, "verbose" 8, "bytes_warning" 9, "quiet" 10, "hash_randomization" 11, "isolated" 12,
      "dev_mode" 13, "utf8_mode" 14, "warn_default_encoding" 15, "safe_path" 16, "int_max_str_digits" 17]);
 
-static DIGITS: AtomicI64 = AtomicI64::new(4300);
-
 fn fill(th: &mut Thread, dict: Value) -> R<()> {
     // What the start-up has put into the provisional namespace moves here.
     let before = S::sys.v();
@@ -144,7 +143,7 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
             put(th, dict, kept, f)?;
         }
     }
-    let _ = dict; Ok(())
+    super::io::standard_streams(th, dict)
 }
 
 fn sequence(
@@ -430,7 +429,7 @@ fn getprofile(th: &mut Thread, _: Args) -> R {
 }
 
 fn get_digits(_: &mut Thread, _: Args) -> R {
-    Ok(Value::int(DIGITS.load(Relaxed)))
+    Ok(Value::int(MAX_STR_DIGITS.load(Relaxed) as i64))
 }
 
 fn set_digits(th: &mut Thread, a: Args) -> R {
@@ -438,7 +437,7 @@ fn set_digits(th: &mut Thread, a: Args) -> R {
     if n != 0 && n < 640 {
         return Err(th.value_error("maxdigits must be >= 640 or 0 for unlimited"));
     }
-    DIGITS.store(n, Relaxed);
+    MAX_STR_DIGITS.store(n.max(0) as usize, Relaxed);
     Ok(Value::NONE)
 }
 

@@ -266,7 +266,8 @@ impl Thread {
         if v.is_int() {
             let i = v.as_int();
             // Python's modulus is 2^61 - 1; immediate ints reach it only at their ends; -1 is reserved.
-            return Ok(if i == -1 {
+            // The lowest one is -1 by that modulus.
+            return Ok(if i == -1 || i == crate::heap::value::INT_MIN {
                 -2
             } else {
                 const M: i64 = (1 << 61) - 1;

@@ -194,6 +194,10 @@ fn store_own(th: &mut Thread, o: Value, name: Value, v: Value, member: bool) -> 
             if v.is_unbound() {
                 return match delete_attr(&mut th.heap, o, name) {
                     Ok(Some(_)) => Ok(()),
+                    Ok(None) if member => {
+                        let text = th.text_of(name)?;
+                        Err(th.attribute_error(o, name, &text))
+                    }
                     Ok(None) => Err(no_attribute(th, o, name)),
                     Err(_) => set_in_dict(th, o, dict_of(o).unwrap_or(Value::NONE), name, v),
                 };
@@ -298,7 +302,14 @@ impl Thread {
     /// `o.name` or `None` when AttributeError is raised.
     pub fn getattr_opt(&mut self, o: Value, name: Value) -> R<Option<Value>> {
         if slots(class_of(o)).getattr == Some(generic_get) {
-            return try_get(self, o, name);
+            // A getter may say AttributeError too.
+            return match try_get(self, o, name) {
+                Err(_) if self.raised_is(C::AttributeError) => {
+                    self.take_raised();
+                    Ok(None)
+                }
+                r => r,
+            };
         }
         let r = self.getattr(o, name);
         self.catch(r, C::AttributeError)

@@ -15,8 +15,8 @@ use crate::heap::{Kind, Value};
 
 /// What entering a callee gave.
 pub enum Entered {
-    /// A frame: go on at this pc in this window.
-    Frame(*const u64, *mut Value),
+    /// A frame: go on at `Thread::next_pc` in `Thread::next_base`.
+    Frame,
     /// The result.
     Value(Value),
 }
@@ -74,7 +74,8 @@ pub unsafe fn enter(
                     }
                     *w.add(1) = Value(ret as u64);
                     *w.add(2) = Value(th.base as u64);
-                    return Ok(Entered::Frame(func.entry.get() as *const u64, w.add(3)));
+                    th.go_on(func.entry.get() as *const u64, w.add(3));
+                    return Ok(Entered::Frame);
                 }
                 Kind::Native => {
                     let native = f.get::<Native>();
@@ -255,7 +256,7 @@ unsafe fn instantiate(
         let entered = enter(th, w.add(3), n + 1, kw, dispatch::init_done());
         th.base = base;
         match entered? {
-            Entered::Frame(pc, b) => Ok(Entered::Frame(pc, b)),
+            Entered::Frame => Ok(Entered::Frame),
             Entered::Value(v) if v.is_none() => Ok(Entered::Value(this)),
             Entered::Value(v) => Err(bad_init(th, v)),
         }
@@ -529,9 +530,9 @@ impl Thread {
             self.top = w.add(3 + n);
             let r = match enter(self, w, n, kw, dispatch::halt()) {
                 Ok(Entered::Value(v)) => Ok(v),
-                Ok(Entered::Frame(pc, frame)) => {
+                Ok(Entered::Frame) => {
                     *w.add(2) = Value(w as u64);
-                    self.run_frame(pc, frame)
+                    self.run_frame(self.next_pc, self.next_base)
                 }
                 Err(e) => Err(e),
             };

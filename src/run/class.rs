@@ -839,10 +839,16 @@ pub fn type_call(th: &mut Thread, class: Value, args: Value, kwargs: Value) -> R
     let Some(new) = slots(class).new else {
         return Err(th.type_error(format!("cannot create '{}' instances", th.class_name(class))));
     };
-    let obj = new(th, class, args, kwargs)?;
-    if class == C::type_.v() && args.get::<Tuple>().len() == 1 {
-        return Ok(obj);
+    if class == C::type_.v() {
+        let n = args.get::<Tuple>().len();
+        if n == 1 && kwargs.is_unbound() {
+            return Ok(class_of(args.get::<Tuple>().at(0)));
+        }
+        if n != 3 {
+            return Err(th.type_error("type() takes 1 or 3 arguments"));
+        }
     }
+    let obj = new(th, class, args, kwargs)?;
     if is_subclass(class_of(obj), class)
         && let Some(init) = slots(class_of(obj)).init
     {

@@ -330,10 +330,10 @@ pub unsafe fn run(th: &mut Thread, pc: *const u64, base: *mut Value) -> Value {
             Err(panic) => unsafe {
                 let th = &mut *th;
                 super::error::panicked(th, &*panic);
-                match super::unwind::find(th) {
-                    Some(next) => at = next,
-                    None => return Value::ERROR,
+                if !super::unwind::find(th) {
+                    return Value::ERROR;
                 }
+                at = (th.next_pc, th.next_base);
             },
         }
     }

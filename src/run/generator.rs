@@ -67,7 +67,8 @@ pub fn make(th: &mut Thread, f: Value, code: &'static data::Code, base: *mut Val
     Ok(v)
 }
 
-/// Claims `gen` and lays its window out above `end`; the frame returns to `ret` in window `up`. `None`: it had ended.
+/// Claims `gen` and lays its window out above `end`; the frame returns to `ret` in window `up`. `false`: it had ended; else the frame stands in
+/// `Thread::next_pc` and `next_base`.
 ///
 /// # Safety
 /// `end` is the first free word of the thread's stack; `ret` is a `ForIter`, `Send` or `Halt` instruction.
@@ -78,14 +79,14 @@ pub unsafe fn prepare(
     ret: *const u64,
     up: *mut Value,
     sent: Value,
-) -> R<Option<(*const u64, *mut Value)>> {
+) -> R<bool> {
     let g = generator.get::<Generator>();
     let code = frame::code_of(g.func.get().get::<Function>());
     call::room(th, end, code.nregs as usize + 8)?;
     let was = loop {
         let s = g.state.get();
         match s.as_int() {
-            state::ENDED => return Ok(None),
+            state::ENDED => return Ok(false),
             state::RUNNING => {
                 let what = match code.flags {
                     f if f & flag::COROUTINE != 0 => "coroutine",
@@ -126,7 +127,8 @@ pub unsafe fn prepare(
             *base.add(operands(*pc).0 as usize) = sent;
             pc = pc.add(Op::of(*pc).len());
         }
-        Ok(Some((pc, base)))
+        th.go_on(pc, base);
+        Ok(true)
     }
 }
 
@@ -259,14 +261,12 @@ fn run(th: &mut Thread, generator: Value, sent: Value, raise: Option<Value>) -> 
         // `Halt` finds the result in the word where the function stands.
         let w = p.add(4);
         let sent = if raise.is_some() { Value::UNBOUND } else { sent };
-        let Some((at, frame)) =
-            prepare(th, generator, p.add(3), dispatch::halt(), w, sent).inspect_err(|_| {
-                th.top = top;
-            })?
-        else {
+        let prepared = prepare(th, generator, p.add(3), dispatch::halt(), w, sent);
+        if !matches!(prepared, Ok(true)) {
             th.top = top;
-            return Ok(Resumed::Returned(Value::NONE));
-        };
+            return prepared.map(|_| Resumed::Returned(Value::NONE));
+        }
+        let (at, frame) = (th.next_pc, th.next_base);
         let r = match raise {
             None => th.run_frame(at, frame),
             Some(exc) => {
@@ -275,8 +275,8 @@ fn run(th: &mut Thread, generator: Value, sent: Value, raise: Option<Value>) -> 
                 th.top = std::ptr::null_mut();
                 let Raised = th.raise_value(exc);
                 match super::unwind::find(th) {
-                    Some((at, frame)) => th.run_frame(at, frame),
-                    None => Err(Raised),
+                    true => th.run_frame(th.next_pc, th.next_base),
+                    false => Err(Raised),
                 }
             }
         };
@@ -418,11 +418,13 @@ pub fn send(th: &mut Thread, to: Value, v: Value) -> R<Resumed> {
         return resume(th, to, v);
     }
     if v.is_none() {
-        return match super::class::slots(th.class_of(to)).next {
-            Some(next) => match next(th, to)? {
-                Some(v) => Ok(Resumed::Yielded(v)),
-                // The value of StopIteration was dropped by `next`; natives with results are driven by `send`.
-                None => Ok(Resumed::Returned(Value::NONE)),
+        // An iterator in script says its result by StopIteration, which the slot would drop.
+        let slot = super::class::slots(th.class_of(to)).next.filter(|_| !to.is_kind(Kind::Instance));
+        return match slot {
+            Some(next) => match next(th, to) {
+                Ok(Some(v)) => Ok(Resumed::Yielded(v)),
+                Ok(None) => Ok(Resumed::Returned(Value::NONE)),
+                Err(e) => stop_value(th, Err(e)),
             },
             None => {
                 let r = th.call_method(to, crate::heap::known::N::__next__, &[]);

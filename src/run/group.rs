@@ -152,7 +152,7 @@ pub fn merge_group(th: &mut Thread, raised: Value, original: Value) -> R {
         return Ok(t.get::<Tuple>().at(0));
     }
     let empty = th.intern("")?;
-    th.call(C::BaseExceptionGroup.v(), &[empty, t])
+    th.call(C::BaseExceptionGroup.v(), &[empty, fresh])
 }
 
 /// Whether `e` is a part of `original` that nothing was done to.

@@ -594,7 +594,11 @@ static SIMPLE: [Wrapper; 25] = [
             "__get__",
             "($self, instance, owner=None, /)",
             |th, a| {
-                let class = if a[2].is_unbound() || a[2].is_none() { class_of(a[1]) } else { a[2] };
+                let no_class = a[2].is_unbound() || a[2].is_none();
+                if no_class && a[1].is_none() {
+                    return Err(th.type_error("__get__(None, None) is invalid"));
+                }
+                let class = if no_class { class_of(a[1]) } else { a[2] };
                 owner(&a).get.unwrap()(th, a[0], a[1], class)
             },
             "Return an attribute of instance, which is of type owner.",

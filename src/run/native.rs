@@ -212,7 +212,7 @@ impl Thread {
         let npos = n - nkw;
         if sig.plain && nkw == 0 {
             if npos < sig.min || npos > sig.max {
-                return Err(self.arity_error(def, npos));
+                return Err(self.arity_error(def, npos, w));
             }
             for i in npos..sig.max {
                 *arg(i) = Value::UNBOUND;
@@ -221,7 +221,7 @@ impl Thread {
         }
         let star = sig.params.iter().position(|p| p.1 == Param::Star);
         if npos > sig.max && star.is_none() {
-            return Err(self.arity_error(def, npos));
+            return Err(self.arity_error(def, npos, w));
         }
         let total = sig.params.len();
         // The passed values move above the place where the bound ones go.
@@ -283,7 +283,7 @@ impl Thread {
         for (i, (name, kind, default)) in sig.params.iter().enumerate() {
             if !default && arg(i).is_unbound() && !matches!(kind, Param::Star | Param::StarStar) {
                 if *kind == Param::Positional {
-                    return Err(self.arity_error(def, npos));
+                    return Err(self.arity_error(def, npos, w));
                 }
                 return Err(self.type_error(format!(
                     "{}() missing required argument '{name}' (pos {})",
@@ -303,19 +303,25 @@ impl Thread {
             Some(n) if n.owner.get().is_kind(crate::heap::Kind::Class) => {
                 format!("{}.{}", self.class_name(n.owner.get()), def.name)
             }
-            _ => def.name.to_string(),
+            Some(n) => match n.owner.get().cast::<Str>().map(|s| String::from_utf8_lossy(s.bytes())) {
+                Some(module) if module != "builtins" => format!("{module}.{}", def.name),
+                _ => def.name.to_string(),
+            },
+            None => def.name.to_string(),
         }
     }
 
     #[cold]
-    fn arity_error(&mut self, def: &'static Def, n: usize) -> super::thread::Raised {
+    fn arity_error(&mut self, def: &'static Def, n: usize, w: *mut Value) -> super::thread::Raised {
         let sig = def.sig();
         let own = sig.method as usize;
         let (min, max, n) = (sig.min - own.min(sig.min), sig.max - own.min(sig.max), n - own.min(n));
         let plural = |k: usize| if k == 1 { "" } else { "s" };
         let name = def.name;
         let text = if !sig.plain || sig.params.iter().any(|p| p.1 == Param::Either && p.0 != "self") {
-            if n > max {
+            if n > max && max == 0 {
+                format!("{name}() takes no positional arguments")
+            } else if n > max {
                 let bound = if min == max { "exactly" } else { "at most" };
                 let kind = if sig.params.iter().any(|p| p.1 == Param::Keyword) { "positional " } else { "" };
                 format!("{name}() takes {bound} {max} {kind}argument{} ({n} given)", plural(max))
@@ -324,9 +330,9 @@ impl Thread {
                 format!("{name}() missing required argument '{param}' (pos {})", n + 1)
             }
         } else if max == 0 {
-            format!("{}() takes no arguments ({n} given)", name)
+            format!("{}() takes no arguments ({n} given)", self.native_label(def, w))
         } else if min == 1 && max == 1 {
-            format!("{name}() takes exactly one argument ({n} given)")
+            format!("{}() takes exactly one argument ({n} given)", self.native_label(def, w))
         } else if min == max {
             format!("{name} expected {min} argument{}, got {n}", plural(min))
         } else if n < min {

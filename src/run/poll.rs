@@ -12,10 +12,15 @@ op! {
     #[cold]
     #[inline(never)]
     expired(s) {
+        // Below `Halt` stands no window: nobody may look at this thread's frames there, so the switch waits.
+        if s.pc == crate::run::dispatch::halt() {
+            s.left = 1;
+            dispatch!(s)
+        }
         s.left = 0;
         {
             let th = s.save();
-            th.ran += th.quantum;
+            th.ran += std::mem::take(&mut th.quantum);
             let left = gil::count_expired(th);
             th.left = left;
             th.quantum = left;

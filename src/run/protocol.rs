@@ -227,11 +227,32 @@ impl Thread {
         if k.is_kind(Kind::Rope) { Ok(crate::heap::text::flat_value(&mut self.heap, k)?) } else { Ok(k) }
     }
 
+    /// A key as tables hold it, and its folded hash; what cannot be hashed is told what it was to be.
+    #[inline]
+    pub fn hashed(&mut self, k: Value, what: &str) -> R<(Value, i64)> {
+        let k = self.key(k)?;
+        match self.hash(k) {
+            Ok(h) => Ok((k, dict::fold(h))),
+            Err(e) => Err(self.unhashable(k, what, e)),
+        }
+    }
+
+    #[cold]
+    fn unhashable(&mut self, k: Value, what: &str, e: super::thread::Raised) -> super::thread::Raised {
+        if self.raised.is_unbound() || class_of(self.raised) != C::TypeError.v() {
+            return e;
+        }
+        let cause = self.take_raised();
+        match self.str_text(cause) {
+            Ok(text) => self.type_error(format!("cannot use '{}' as a {what} ({text})", self.type_name(k))),
+            Err(e) => e,
+        }
+    }
+
     /// `d.get(k)` on a real dict; runs `__hash__` and `__eq__`.
     pub fn dict_get(&mut self, d: Value, k: Value) -> R<Option<Value>> {
-        let k = self.key(k)?;
-        let h = self.hash(k)?;
-        dict::find(self, d.get::<Dict>(), dict::fold(h), k, |th, stored| th.eq(stored, k))
+        let (k, h) = self.hashed(k, "dict key")?;
+        dict::find(self, d.get::<Dict>(), h, k, |th, stored| th.eq(stored, k))
     }
 
     /// The value under an interned name.
@@ -242,16 +263,14 @@ impl Thread {
 
     /// `d[k] = v` on a real dict; runs `__hash__` and `__eq__`.
     pub fn dict_insert(&mut self, d: Value, k: Value, v: Value) -> R<()> {
-        let k = self.key(k)?;
-        let h = self.hash(k)?;
-        dict::insert(self, d.get::<Dict>(), dict::fold(h), k, v, |th, stored| th.eq(stored, k)).map(drop)
+        let (k, h) = self.hashed(k, "dict key")?;
+        dict::insert(self, d.get::<Dict>(), h, k, v, |th, stored| th.eq(stored, k)).map(drop)
     }
 
     /// Removes the entry; gives its value.
     pub fn dict_remove(&mut self, d: Value, k: Value) -> R<Option<Value>> {
-        let k = self.key(k)?;
-        let h = self.hash(k)?;
-        dict::remove(self, d.get::<Dict>(), dict::fold(h), k, |th, stored| th.eq(stored, k))
+        let (k, h) = self.hashed(k, "dict key")?;
+        dict::remove(self, d.get::<Dict>(), h, k, |th, stored| th.eq(stored, k))
     }
 
     /// Removes an interned name; whether it was there.

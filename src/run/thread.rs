@@ -109,6 +109,11 @@ pub struct Thread {
     pub pc: *const u64,
     /// The current window.
     pub base: *mut Value,
+    /// Where `call::enter`, `generator::prepare` and `unwind::find` say to go on: results in memory of a handler's
+    /// own would keep it from its sibling call.
+    pub next_pc: *const u64,
+    /// The window that goes with it.
+    pub next_base: *mut Value,
     /// First free word above the arguments of the native in progress, or null: above the current window.
     pub top: *mut Value,
     /// Windows must end below this; crossing it counts the depth (`call::deeper`).
@@ -180,6 +185,13 @@ impl AsMut<Mutator> for Thread {
 }
 
 impl Thread {
+    /// Says where the machine goes on.
+    #[inline(always)]
+    pub fn go_on(&mut self, pc: *const u64, base: *mut Value) {
+        self.next_pc = pc;
+        self.next_base = base;
+    }
+
     /// First free word of the value stack: where natives put windows.
     #[inline]
     pub fn free(&self) -> *mut Value {

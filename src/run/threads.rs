@@ -194,6 +194,8 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         pending: word,
         pc: std::ptr::null(),
         base: std::ptr::null_mut(),
+        next_pc: std::ptr::null(),
+        next_base: std::ptr::null_mut(),
         top: std::ptr::null_mut(),
         soft_limit: stack.0,
         table: gil::table(),

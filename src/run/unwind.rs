@@ -17,19 +17,20 @@ op! {
     raised(s) {
         let found = find(&mut *s.th);
         match found {
-            Some((pc, base)) => {
+            true => {
                 let mut s = s.reload();
-                s.pc = pc;
-                s.base = base;
+                s.pc = (*s.th).next_pc;
+                s.base = (*s.th).next_base;
                 dispatch!(s)
             }
-            None => Value::ERROR.0,
+            false => Value::ERROR.0,
         }
     }
 }
 
-/// The handler's pc and window for the exception under way at `th.pc` in `th.base`; `None`: the boundary was reached.
-pub fn find(th: &mut Thread) -> Option<(*const u64, *mut Value)> {
+/// Finds the handler's pc and window (`Thread::next_pc`, `next_base`) for the exception under way at `th.pc` in
+/// `th.base`; `false`: the boundary was reached.
+pub fn find(th: &mut Thread) -> bool {
     if th.raised.is_unbound() {
         th.raised = crate::heap::known::S::memory_error.v();
     }
@@ -54,7 +55,8 @@ pub fn find(th: &mut Thread) -> Option<(*const u64, *mut Value)> {
                 // SAFETY: the handler's register lies in the window and its target in the stream (verified).
                 unsafe {
                     *base.add(h.reg as usize) = std::mem::replace(&mut th.raised, Value::UNBOUND);
-                    return Some(((func.entry.get() as *const u64).add(h.target as usize), base));
+                    th.go_on((func.entry.get() as *const u64).add(h.target as usize), base);
+                    return true;
                 }
             }
             if frame::is_generator(func) {
@@ -65,9 +67,12 @@ pub fn find(th: &mut Thread) -> Option<(*const u64, *mut Value)> {
         // SAFETY: link words of a live window.
         let saved = unsafe { (*base.sub(2)).0 as *const u64 };
         if saved == dispatch::halt() {
-            return None;
+            return false;
         }
-        (pc, base) = frame::caller(base)?;
+        match frame::caller(base) {
+            Some(up) => (pc, base) = up,
+            None => return false,
+        }
     }
 }
 

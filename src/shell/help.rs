@@ -11,7 +11,7 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
   --gil=MODE                     how threads share the interpreter:
       py310    as CPython 3.10 and later: switches at calls and loops (default)
       py32     as CPython 3.2 to 3.9: after 5 ms, at any instruction
-      py2      as CPython 2: every 100 instructions, the OS picks the next thread
+      py2      as CPython 2: every 100 instructions, the OS picks who is next
       ticks:N  after exactly N instructions, in turn: the same in every run
       off      free-threaded: no GIL. --no-gil means the same
       3.8      a version of Python: the mode it had
@@ -33,7 +33,7 @@ Examples
   minipy --no-gil count.mp               threads side by side
   minipy --gil=ticks:5 count.mp          a switch after every fifth instruction
   minipy --gil=2.7 --report count.mp     the GIL of Python 2, and what it did
-  minipy compare count.mp -- --n 1000    all modes, with arguments for the script
+  minipy compare count.mp -- --n 1000    all modes, with the script's arguments
 Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
   PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
 ";
@@ -46,13 +46,13 @@ it up when it blocks, when it ends, and when it is made to. The GIL mode says
 when it is made to:
 
   py310      another thread has waited 5 ms, and this one is at a call or at the
-             end of a loop's round. Inside `counter += 1` there is no such place,
-             so no update is lost there; Python does not promise that.
+             end of a loop's round. Inside `counter += 1` is no such place, so no
+             update is lost there; Python does not promise that.
   py32       the same, but at any instruction: updates can be lost.
   py2        after 100 instructions the GIL is released and wanted back at once.
              The operating system picks the winner; a thread that was woken and
              finds the GIL taken is a false wake.
-  ticks:N    after N instructions the longest waiter is next (minipy help ticks).
+  ticks:N    after N instructions the longest waiter is next (see help ticks).
   off        there is no GIL. Threads run at the same time.
 
 In every mode a call into a built-in function (sorted, sum, a large

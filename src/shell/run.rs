@@ -276,12 +276,10 @@ fn flush(th: &mut Thread, name: &str) {
     let Some(stream) = th.dict_get_name(S::sys.v(), key).filter(|s| !s.is_none()) else { return };
     let saved = std::mem::replace(&mut th.raised, Value::UNBOUND);
     let mark = th.keep(saved);
-    let outcome = th.intern("flush").map_err(Raised::from).and_then(|k| th.getattr_opt(stream, k)).and_then(
-        |f| match f {
-            Some(f) => th.call(f, &[]).map(drop),
-            None => Ok(()),
-        },
-    );
+    let outcome = th.intern("flush").and_then(|k| th.getattr_opt(stream, k)).and_then(|f| match f {
+        Some(f) => th.call(f, &[]).map(drop),
+        None => Ok(()),
+    });
     // A stream that the script closed, or a pipe that nobody reads, is not worth a second report here.
     if let Err(Raised) = outcome {
         let quiet = th.raised_is(C::ValueError) || th.raised_is(C::BrokenPipeError);

@@ -114,6 +114,7 @@ mod tests {
                 1,
                 "线程 one",
                 &[
+                    (t(2), 0, 0, What::GilWait),
                     (t(3), 0, 0, What::GilAcquire),
                     (t(3), 5, 0, What::Start { by: 0 }),
                     (t(4), 5, 10, release(Reason::Limit)),
@@ -163,7 +164,7 @@ mod tests {
         let expected = "\
 GIL report: mode ticks:10, times in instructions, 52 instructions in all
   thread                      instructions  run%  GIL% lock% sleep%   io% join%
-  A MainThread                          12  23.1  38.4   0.0    0.0   0.0  38.5
+  A MainThread                          12  23.1  19.2   0.0    0.0   0.0  57.7
   B 线程 one                            20  58.8  41.2   0.0    0.0   0.0   0.0
   C two                                 20  47.6  52.4   0.0    0.0   0.0   0.0
   switches: limit 2, request 0, blocking 1, yield 0, end 2; false wakes 0

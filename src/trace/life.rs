@@ -4,7 +4,7 @@
 //! figure follows from the order of turns and the instructions run in them, never from the time of day: there a
 //! thread is ready from the moment that another one woke it, whenever its OS thread noticed.
 
-use crate::run::event::{Log, Reason, State, What};
+use crate::run::event::{Event, Log, Reason, State, What};
 use std::collections::HashMap;
 
 /// What a thread did: the parts that tile its life.
@@ -217,7 +217,9 @@ fn wakes(logs: &[(u32, Log)], clocks: &[Vec<u64>]) -> HashMap<u32, Vec<u64>> {
 /// One thread's life from its events.
 fn one(life: &mut Life, log: &Log, at: &[u64], wakes: &[u64], clock: Clock, gil: bool, length: u64) {
     let counted = clock == Clock::Instructions;
-    let first = at.first().copied().unwrap_or(0);
+    // By instructions only turns have a place in time, not the looking for the GIL before the first one.
+    let begun = |e: &&Event| !counted || matches!(e.what, What::GilAcquire);
+    let first = log.events.iter().position(|e| begun(&e)).map_or(0, |i| at[i]);
     let started = wakes.first().copied().filter(|w| counted && *w <= first);
     life.from = started.unwrap_or(first);
     life.to = length;

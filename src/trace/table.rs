@@ -39,20 +39,23 @@ pub fn cut(text: &str, width: usize) -> String {
 
 /// `text` broken between words into lines of at most [`WIDTH`] cells; lines after the first begin with `indent`.
 pub fn wrap(text: &str, indent: &str) -> String {
-    let (mut out, mut line) = (String::new(), String::new());
-    for word in text.split(' ') {
-        if !line.trim().is_empty() && display_width(&line) + 1 + display_width(word) > WIDTH {
-            out.push_str(line.trim_end());
+    let lead = text.len() - text.trim_start().len();
+    let (mut out, mut line) = (String::new(), text[..lead].to_string());
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        if !empty && display_width(&line) + 1 + display_width(word) > WIDTH {
+            out.push_str(&line);
             out.push('\n');
-            line = format!("{indent}{word}");
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
+            line = indent.to_string();
+            empty = true;
         }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
     }
-    out.push_str(line.trim_end());
+    out.push_str(&line);
     out.push('\n');
     out
 }
@@ -158,5 +161,6 @@ mod tests {
         let text = wrap(&"word ".repeat(40), "  ");
         assert!(text.lines().all(|l| l.len() <= WIDTH));
         assert!(text.lines().skip(1).all(|l| l.starts_with("  w")));
+        assert_eq!(wrap("  a b", "    "), "  a b\n");
     }
 }

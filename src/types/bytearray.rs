@@ -1,14 +1,15 @@
-//! `bytearray`: a mutable byte string. Invariant: `data` is a Bytes cell of at least `len` bytes; what changes the
-//! length does so under the object's lock, having allocated before, and only while no view is held open.
+//! `bytearray`: a mutable byte string. Invariant: `data` is a Bytes cell of at least `len` bytes; a change looks at the
+//! bytes and makes its move under one hold of the object's lock, so that each method is atomic; the length changes only
+//! while no view is held open.
 
 use super::bytes::{Source, byte, content, from_source, items};
-use super::seq;
+use super::{seq, slice};
 use crate::heap::known::{C, S};
-use crate::heap::object::{ByteArray, Bytes};
+use crate::heap::object::{ByteArray, Bytes, Slice};
 use crate::heap::text::{StrBuilder, chars};
-use crate::heap::{Kind, Value};
-use crate::run::class::wrap_base;
-use crate::run::{Args, Bin, ClassDef, PLAIN, R, Thread, TypeSlots};
+use crate::heap::{Full, Kind, Make, Value};
+use crate::run::class::{class_of, slots as slots_of, wrap_base};
+use crate::run::{Args, Bin, ClassDef, PLAIN, R, Raised, Thread, TypeSlots};
 
 /// `bytearray`.
 pub static DEF: ClassDef = ClassDef {
@@ -65,81 +66,127 @@ fn array(o: Value) -> &'static ByteArray {
     o.base().get::<ByteArray>()
 }
 
-/// Replaces bytes `from..to` (as far as they are there) by `with`.
-pub fn splice(th: &mut Thread, o: Value, from: usize, to: usize, with: &[u8]) -> R<()> {
+/// Puts a whole new content in place: a Bytes cell that nobody else has, of which `len` bytes count.
+fn put(th: &mut Thread, b: &ByteArray, data: Value, len: usize) -> R<()> {
+    th.heap.lock(&b.h);
+    let held = len != b.len.get() && b.exports.get() > 0;
+    if !held {
+        b.data.set(data);
+        b.len.set(len);
+    }
+    th.heap.unlock(&b.h);
+    if held { Err(exported(th)) } else { Ok(()) }
+}
+
+#[cold]
+fn exported(th: &mut Thread) -> Raised {
+    th.buffer_error("Existing exports of data: object cannot be re-sized")
+}
+
+/// Replaces the bytes `from..to` that `plan` names, having seen the content, by `with`, which is no part of the array;
+/// gives what else `plan` found. Nothing happens where it finds nothing.
+fn edit<T>(
+    th: &mut Thread,
+    o: Value,
+    with: &[u8],
+    plan: impl Fn(&[u8]) -> Option<(usize, usize, T)>,
+) -> R<Option<T>> {
     let b = array(o);
+    let mut spare: Option<(Value, &Bytes)> = None;
     loop {
-        let (data, len) = (b.data.get(), b.len.get());
-        let to = to.min(len);
-        let from = from.min(to);
+        th.heap.lock(&b.h);
+        let (data, bytes) = (b.data.get().get::<Bytes>(), seq::array_bytes(b));
+        let Some((from, to, found)) = plan(bytes) else {
+            th.heap.unlock(&b.h);
+            return Ok(None);
+        };
+        let len = bytes.len();
         let n = len - (to - from) + with.len();
         if n != len && b.exports.get() > 0 {
-            return Err(th.buffer_error("Existing exports of data: object cannot be re-sized"));
-        }
-        let cap = data.get::<Bytes>().bytes().len();
-        // The shared empty buffer has no room, so it is never written.
-        let fresh = if n > cap { Some(th.bytes_with(n + n / 8 + 8)?) } else { None };
-        th.heap.lock(&b.h);
-        if b.data.get() != data || b.len.get() != len {
             th.heap.unlock(&b.h);
-            continue;
+            return Err(exported(th));
         }
-        let old = data.get::<Bytes>().bytes_ptr();
-        // SAFETY: the buffers have room for `n` (the new one) or at least `n` and `len` (the old one) bytes; the
-        // lock keeps other writers out, and `with` is no part of the array: callers pass copies.
-        unsafe {
-            match fresh {
-                Some((v, f)) => {
-                    let new = f.bytes_ptr();
-                    std::ptr::copy_nonoverlapping(old, new, from);
-                    std::ptr::copy_nonoverlapping(old.add(to), new.add(from + with.len()), len - to);
-                    std::ptr::copy_nonoverlapping(with.as_ptr(), new.add(from), with.len());
-                    b.data.set(v);
-                }
-                None => {
+        let old = data.bytes_ptr();
+        match spare {
+            // The shared empty buffer has no room, so it is never written.
+            _ if n <= data.len.get() => {
+                // SAFETY: the buffer has room for `n` and for `len` bytes; the lock keeps other writers out, and
+                // `with` lies elsewhere.
+                unsafe {
                     std::ptr::copy(old.add(to), old.add(from + with.len()), len - to);
                     std::ptr::copy_nonoverlapping(with.as_ptr(), old.add(from), with.len());
                 }
             }
+            Some((v, fresh)) if n <= fresh.len.get() => {
+                let new = fresh.bytes_ptr();
+                // SAFETY: the new buffer has room for `n` bytes and nobody else has it.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(old, new, from);
+                    std::ptr::copy_nonoverlapping(with.as_ptr(), new.add(from), with.len());
+                    std::ptr::copy_nonoverlapping(old.add(to), new.add(from + with.len()), len - to);
+                }
+                b.data.set(v);
+            }
+            _ => {
+                th.heap.unlock(&b.h);
+                spare = Some(th.bytes_with(n + n / 8 + 8)?);
+                continue;
+            }
         }
         b.len.set(n);
         th.heap.unlock(&b.h);
-        return Ok(());
+        return Ok(Some(found));
     }
 }
 
-/// Stores one byte, if the index is still there.
-fn store(th: &mut Thread, o: Value, i: usize, x: u8) -> R<()> {
+/// Replaces the content by what `change` makes of it, unless it makes nothing; whether it did.
+fn renew(th: &mut Thread, o: Value, change: impl Fn(&[u8]) -> Make<Option<Vec<u8>>>) -> R<bool> {
     let b = array(o);
-    th.heap.lock(&b.h);
-    let bytes = seq::array_bytes(b);
-    let there = i < bytes.len();
-    if there {
-        // SAFETY: within the buffer; the lock keeps other writers out.
-        unsafe { *b.data.get().get::<Bytes>().bytes_ptr().add(i) = x };
+    loop {
+        let before = snapshot(th, b)?;
+        let Some(after) = change(&before)? else { return Ok(false) };
+        let (data, _) = th.bytes_with(after.len())?;
+        let fresh = data.get::<Bytes>();
+        // SAFETY: the fresh cell was made with that many bytes.
+        unsafe { std::ptr::copy_nonoverlapping(after.as_ptr(), fresh.bytes_ptr(), after.len()) };
+        th.heap.lock(&b.h);
+        let same = !th.heap.shared || seq::array_bytes(b) == before;
+        let held = after.len() != before.len() && b.exports.get() > 0;
+        if same && !held {
+            b.data.set(data);
+            b.len.set(after.len());
+        }
+        th.heap.unlock(&b.h);
+        match (same, held) {
+            (true, true) => return Err(exported(th)),
+            (true, false) => return Ok(true),
+            _ => {}
+        }
     }
+}
+
+/// The content at one moment.
+fn snapshot(th: &mut Thread, b: &ByteArray) -> R<Vec<u8>> {
+    let mut out = Vec::new();
+    out.try_reserve(b.len.get()).map_err(|_| Full)?;
+    th.heap.lock(&b.h);
+    out.extend_from_slice(seq::array_bytes(b));
     th.heap.unlock(&b.h);
-    if there { Ok(()) } else { Err(th.index_error("bytearray index out of range")) }
+    Ok(out)
 }
 
 fn init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()> {
+    // A script class below bytearray may take further arguments in its `__new__`.
+    let kwargs = if class_of(o) == C::bytearray.v() { kwargs } else { Value::UNBOUND };
     let [source, encoding, errors] =
         super::bind::<3>(th, "bytearray", ["source", "encoding", "errors"], 0, args, kwargs)?;
-    let bytes = match from_source(th, "bytearray", source, encoding, errors)? {
-        Source::Value(v) => content(v).to_vec(),
-        Source::Bytes(b) => b,
-        Source::Zeros(n) => {
-            let (data, _) = th.bytes_with(n)?;
-            let b = array(o);
-            if b.len.get() == 0 {
-                b.data.set(data);
-                b.len.set(n);
-                return Ok(());
-            }
-            vec![0; n]
-        }
+    let (data, n) = match from_source(th, "bytearray", source, encoding, errors)? {
+        Source::Value(v) => (th.bytes(content(v))?, content(v).len()),
+        Source::Bytes(b) => (th.bytes(&b)?, b.len()),
+        Source::Zeros(0) => (S::empty_bytes.v(), 0),
+        Source::Zeros(n) => (th.bytes_with(n)?.0, n),
     };
-    splice(th, o, 0, usize::MAX, &bytes)
+    put(th, array(o), data, n)
 }
 
 /// The bytes that a slice assignment or `extend` takes.
@@ -151,67 +198,80 @@ fn given(th: &mut Thread, v: Value) -> R<Vec<u8>> {
 }
 
 fn setitem(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
-    if k.is_kind(Kind::Slice) {
-        return set_slice(th, o, k, v);
+    if let Some(s) = k.cast::<Slice>() {
+        return set_slice(th, o, s, v);
     }
     if !seq::is_index(k) {
         let t = th.type_name(k);
         return Err(th.type_error(format!("bytearray indices must be integers or slices, not {t}")));
     }
-    let i = seq::item(th, k, content(o).len(), "bytearray index out of range")?;
-    if v.is_unbound() {
-        return splice(th, o, i, i + 1, b"");
-    }
-    let x = byte(th, v, "byte must be in range(0, 256)")?;
-    store(th, o, i, x)
+    const OUT: &str = "bytearray index out of range";
+    let i = seq::item(th, k, content(o).len(), OUT)?;
+    let done = if v.is_unbound() {
+        edit(th, o, b"", |b| (i < b.len()).then_some((i, i + 1, ())))?
+    } else {
+        let x = byte(th, v, "byte must be in range(0, 256)")?;
+        edit(th, o, &[x], |b| (i < b.len()).then_some((i, i + 1, ())))?
+    };
+    if done.is_some() { Ok(()) } else { Err(th.index_error(OUT)) }
 }
 
-fn set_slice(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
+fn set_slice(th: &mut Thread, o: Value, s: &Slice, v: Value) -> R<()> {
+    let parts = slice::unpack(th, s)?;
     let with = if v.is_unbound() {
         Vec::new()
-    } else if seq::buffer(v).is_some() {
-        given(th, v)?
     } else {
-        let text = crate::heap::text::is_text(v.base());
-        if text || seq::is_index(v) || crate::run::class::slots(crate::run::class::class_of(v)).iter.is_none()
-        {
-            return Err(
-                th.type_error("can assign only bytes, buffers, or iterables of ints in range(0, 256)")
-            );
+        let number = seq::is_index(v) || slots_of(class_of(v)).float.is_some();
+        if seq::buffer(v).is_none() && (number || crate::heap::text::is_text(v.base())) {
+            let text = "can assign only bytes, buffers, or iterables of ints in range(0, 256)";
+            return Err(th.type_error(text));
         }
         given(th, v)?
     };
-    let (start, step, n) = seq::slice(th, k, content(o).len())?;
-    if step == 1 {
-        return splice(th, o, start, start + n, &with);
+    let span = parts.within(content(o).len());
+    if span.step == 1 {
+        edit(th, o, &with, |b| {
+            let s = parts.within(b.len());
+            Some((s.start as usize, s.stop.max(s.start) as usize, ()))
+        })?;
+        return Ok(());
     }
-    let bytes = content(o);
-    let picked = |i: usize| start.wrapping_add_signed(step * i as isize);
-    if v.is_unbound() {
-        let gone: std::collections::BTreeSet<usize> = (0..n).map(picked).collect();
-        let kept: Vec<u8> =
-            bytes.iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, b)| *b).collect();
-        return splice(th, o, 0, usize::MAX, &kept);
-    }
-    if with.len() != n {
-        if with.is_empty() && n == 0 {
+    if v.is_unbound() || with.is_empty() {
+        if span.n == 0 {
             return Ok(());
         }
-        let text = format!("attempt to assign bytes of size {} to extended slice of size {n}", with.len());
-        return Err(th.value_error(text));
+        renew(th, o, |b| {
+            let s = parts.within(b.len());
+            // Every `step`th byte from the lowest one selected on goes.
+            let step = s.step.unsigned_abs();
+            let low = if s.step > 0 { s.start } else { s.start + s.step * (s.n as isize - 1) } as usize;
+            let gone = |i: usize| i >= low && (i - low) % step == 0 && (i - low) / step < s.n;
+            Ok(Some(b.iter().enumerate().filter(|(i, _)| s.n == 0 || !gone(*i)).map(|(_, x)| *x).collect()))
+        })?;
+        return Ok(());
     }
-    for (i, x) in with.iter().enumerate() {
-        store(th, o, picked(i), *x)?;
+    let fits = renew(th, o, |b| {
+        let s = parts.within(b.len());
+        let mut out = b.to_vec();
+        for (i, x) in with.iter().enumerate() {
+            if s.n == with.len() {
+                out[s.start.wrapping_add(s.step * i as isize) as usize] = *x;
+            }
+        }
+        Ok((s.n == with.len()).then_some(out))
+    })?;
+    if fits {
+        return Ok(());
     }
-    Ok(())
+    let (m, n) = (with.len(), span.n);
+    Err(th.value_error(format!("attempt to assign bytes of size {m} to extended slice of size {n}")))
 }
 
 fn inplace(th: &mut Thread, op: Bin, o: Value, v: Value) -> R {
     match op {
         Bin::Add => match seq::buffer(v) {
             Some(b) => {
-                let b = b.into_owned();
-                splice(th, o, usize::MAX, usize::MAX, &b)?;
+                push(th, o, &b.into_owned())?;
                 Ok(o)
             }
             None => {
@@ -221,101 +281,104 @@ fn inplace(th: &mut Thread, op: Bin, o: Value, v: Value) -> R {
         },
         Bin::Mul if seq::is_index(v) => {
             let n = seq::times(th, v)?;
-            let made = th.binary(Bin::Mul, o.base(), Value::int(n as i64))?;
-            let bytes = content(made).to_vec();
-            splice(th, o, 0, usize::MAX, &bytes)?;
+            renew(th, o, |b| {
+                let total = b.len().checked_mul(n).ok_or(Full)?;
+                let mut out = Vec::new();
+                out.try_reserve(total).map_err(|_| Full)?;
+                (0..n).for_each(|_| out.extend_from_slice(b));
+                Ok(Some(out))
+            })?;
             Ok(o)
         }
         _ => Ok(Value::NOT_IMPLEMENTED),
     }
 }
 
+/// Adds bytes, which are no part of the array, at the end.
+fn push(th: &mut Thread, o: Value, with: &[u8]) -> R<()> {
+    edit(th, o, with, |b| Some((b.len(), b.len(), ())))?;
+    Ok(())
+}
+
 /// `append`.
 pub fn append(th: &mut Thread, a: Args) -> R {
     let x = byte(th, a[1], "byte must be in range(0, 256)")?;
-    splice(th, a[0], usize::MAX, usize::MAX, &[x])?;
+    push(th, a[0], &[x])?;
     Ok(Value::NONE)
 }
 
 /// `clear`.
 pub fn clear(th: &mut Thread, a: Args) -> R {
-    splice(th, a[0], 0, usize::MAX, b"")?;
+    put(th, array(a[0]), S::empty_bytes.v(), 0)?;
     Ok(Value::NONE)
 }
 
 /// `extend`.
-pub fn extend(th: &mut Thread, o: Value, v: Value) -> R<()> {
+pub fn extend(th: &mut Thread, a: Args) -> R {
+    let v = a[1];
     if seq::buffer(v).is_none() {
         let t = th.type_name(v);
         if crate::heap::text::is_text(v.base()) {
             return Err(th.type_error(format!("expected iterable of integers; got: '{t}'")));
         }
-        let class = crate::run::class::slots(crate::run::class::class_of(v));
-        if class.iter.is_none() && class.getitem.is_none() {
+        if !super::list::is_iterable(v) {
             return Err(th.type_error(format!("can't extend bytearray with {t}")));
         }
     }
     let bytes = given(th, v)?;
-    splice(th, o, usize::MAX, usize::MAX, &bytes)
+    push(th, a[0], &bytes)?;
+    Ok(Value::NONE)
 }
 
 /// `insert`.
 pub fn insert(th: &mut Thread, a: Args) -> R {
-    let i = th.index(a[1])?;
+    let i = slice::ssize(th, a[1])?;
     let x = byte(th, a[2], "byte must be in range(0, 256)")?;
-    let n = content(a[0]).len();
-    let at = if i < 0 { (i + n as isize).max(0) as usize } else { (i as usize).min(n) };
-    splice(th, a[0], at, at, &[x])?;
+    edit(th, a[0], &[x], |b| {
+        let n = b.len() as isize;
+        let at = if i < 0 { i.saturating_add(n).max(0) } else { i.min(n) } as usize;
+        Some((at, at, ()))
+    })?;
     Ok(Value::NONE)
 }
 
 /// `pop`.
 pub fn pop(th: &mut Thread, a: Args) -> R {
-    let i = if a[1].is_unbound() { -1 } else { th.index(a[1])? };
-    let bytes = content(a[0]);
-    if bytes.is_empty() {
-        return Err(th.index_error("pop from empty bytearray"));
+    let i = if a[1].is_unbound() { -1 } else { slice::ssize(th, a[1])? };
+    let popped = edit(th, a[0], b"", |b| slice::place(i, b.len()).map(|at| (at, at + 1, b[at])))?;
+    match popped {
+        Some(x) => Ok(Value::int(x as i64)),
+        None if content(a[0]).is_empty() => Err(th.index_error("pop from empty bytearray")),
+        None => Err(th.index_error("pop index out of range")),
     }
-    let at = if i < 0 { i + bytes.len() as isize } else { i };
-    let Some(x) = usize::try_from(at).ok().and_then(|at| bytes.get(at).copied()) else {
-        return Err(th.index_error("pop index out of range"));
-    };
-    splice(th, a[0], at as usize, at as usize + 1, b"")?;
-    Ok(Value::int(x as i64))
 }
 
 /// `remove`.
 pub fn remove(th: &mut Thread, a: Args) -> R {
     let x = byte(th, a[1], "byte must be in range(0, 256)")?;
-    match content(a[0]).iter().position(|b| *b == x) {
-        Some(at) => {
-            splice(th, a[0], at, at + 1, b"")?;
-            Ok(Value::NONE)
-        }
+    match edit(th, a[0], b"", |b| memchr::memchr(x, b).map(|at| (at, at + 1, ())))? {
+        Some(()) => Ok(Value::NONE),
         None => Err(th.value_error("value not found in bytearray")),
     }
 }
 
 /// `resize`.
 pub fn resize(th: &mut Thread, a: Args) -> R {
-    let n = th.index(a[1])?;
-    if n < 0 {
+    let n = slice::ssize(th, a[1])?;
+    let Ok(n) = usize::try_from(n) else {
         return Err(th.value_error(format!("bytearray.resize(): new size must be >= 0, got {n}")));
-    }
-    let (n, len) = (n as usize, content(a[0]).len());
-    if n <= len {
-        splice(th, a[0], n, usize::MAX, b"")?;
-    } else {
-        let (zeros, _) = th.bytes_with(n - len)?;
-        splice(th, a[0], usize::MAX, usize::MAX, content(zeros))?;
-    }
+    };
+    renew(th, a[0], |b| {
+        let mut out = b[..n.min(b.len())].to_vec();
+        out.try_reserve(n - out.len()).map_err(|_| Full)?;
+        out.resize(n, 0);
+        Ok(Some(out))
+    })?;
     Ok(Value::NONE)
 }
 
 /// `reverse`.
 pub fn reverse(th: &mut Thread, a: Args) -> R {
-    let mut bytes = content(a[0]).to_vec();
-    bytes.reverse();
-    splice(th, a[0], 0, usize::MAX, &bytes)?;
+    renew(th, a[0], |b| Ok(Some(b.iter().rev().copied().collect())))?;
     Ok(Value::NONE)
 }

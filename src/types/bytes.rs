@@ -1,14 +1,14 @@
 //! `bytes`: slots, constructor, and what it shares with `bytearray`. Invariant: a result has the kind of the left operand
 //! or of `self`.
 
+use super::iters::{claim, reduced};
 use super::seq;
 use crate::heap::known::{C, N, S};
-use crate::heap::object::{ByteArray, Bytes, Iter};
+use crate::heap::object::{ByteArray, Bytes, Iter, Tuple};
 use crate::heap::text::{self, StrBuilder, chars};
 use crate::heap::{Kind, Value, bigint};
 use crate::run::class::{class_of, lookup, wrap_base};
 use crate::run::{Bin, ClassDef, Cmp, Def, PLAIN, R, Raised, Side, Thread, TypeSlots, def};
-use std::sync::atomic::Ordering;
 
 /// `bytes`.
 pub static DEF: ClassDef = ClassDef {
@@ -32,16 +32,43 @@ pub static ARRAY_ITERATOR: ClassDef = ClassDef { name: "bytearray_iterator", ..I
 
 const ITER: ClassDef = ClassDef { slots: iter_slots, methods: ITER_METHODS, kind: Kind::Iter, ..PLAIN };
 
-static ITER_METHODS: &[Def] = &[def(
-    "__length_hint__",
-    "($self, /)",
-    |_, a| {
-        let i = a[0].get::<Iter>();
-        let n = if i.over.get().is_unbound() { 0 } else { content(i.over.get()).len() };
-        Ok(Value::int(n.saturating_sub(i.at.get()) as i64))
-    },
-    "Private method returning an estimate of len(list(it)).",
-)];
+static ITER_METHODS: &[Def] = &[
+    def(
+        "__length_hint__",
+        "($self, /)",
+        |_, a| {
+            let i = a[0].get::<Iter>();
+            let n = if i.over.get().is_unbound() { 0 } else { content(i.over.get()).len() };
+            Ok(Value::int(n.saturating_sub(i.at.get()) as i64))
+        },
+        "Private method returning an estimate of len(list(it)).",
+    ),
+    def(
+        "__reduce__",
+        "($self, /)",
+        |th, a| {
+            let i = a[0].get::<Iter>();
+            let over = i.over.get();
+            if over.is_unbound() {
+                return reduced(th, S::empty_tuple.v());
+            }
+            let pair = reduced(th, over)?;
+            let t = pair.get::<Tuple>();
+            Ok(th.tuple(&[t.at(0), t.at(1), Value::int(i.at.get() as i64)])?)
+        },
+        "Return state information for pickling.",
+    ),
+    def(
+        "__setstate__",
+        "($self, object, /)",
+        |th, a| {
+            let n = super::slice::ssize(th, a[1])?;
+            a[0].get::<Iter>().at.set(n.max(0) as usize);
+            Ok(Value::NONE)
+        },
+        "Set state information for unpickling.",
+    ),
+];
 
 fn iter_slots(s: &mut TypeSlots) {
     s.iter = Some(|_, o| Ok(o));
@@ -54,13 +81,7 @@ fn next(th: &mut Thread, o: Value) -> R<Option<Value>> {
     if over.is_unbound() {
         return Ok(None);
     }
-    let at = if th.heap.shared {
-        i.at.atomic().fetch_add(1, Ordering::AcqRel) as usize
-    } else {
-        let at = i.at.get();
-        i.at.set(at + 1);
-        at
-    };
+    let at = claim(th, i);
     match content(over).get(at) {
         Some(b) => Ok(Some(Value::int(*b as i64))),
         None => {

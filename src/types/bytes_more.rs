@@ -74,10 +74,7 @@ pub static ARRAY_METHODS: &[Def] = {
         def("append", "($self, item, /)", append, "Append a single item to the end of the bytearray."),
         def("clear", "($self, /)", clear, "Remove all items from the bytearray."),
         def("copy", "($self, /)", |th, a| make(th, content(a[0])), "Return a copy of B."),
-        def("extend", "($self, iterable_of_ints, /)", |th, a| {
-            extend(th, a[0], a[1])?;
-            Ok(Value::NONE)
-        }, "Append all the items from the iterator or sequence to the end of the bytearray."),
+        def("extend", "($self, iterable_of_ints, /)", extend, "Append all the items from the iterator or sequence to the end of the bytearray."),
         def("insert", "($self, index, item, /)", insert, "Insert a single item into the bytearray before the given index."),
         def("pop", "($self, index=-1, /)", pop, "Remove and return a single item from B."),
         def("remove", "($self, value, /)", remove, "Remove the first occurrence of a value in the bytearray."),

@@ -1,11 +1,11 @@
 //! Encodings by name, and the exceptions of conversions between text and bytes. Invariant: an unknown error handler is
 //! reported only when something has to be handled, as CPython does.
 
-use crate::heap::Value;
 use crate::heap::known::C;
 use crate::heap::text::codec::{self, Bad, Codec, Fault, Order, Policy};
 use crate::heap::text::index::codes;
 use crate::heap::text::{self, StrBuilder, chars};
+use crate::heap::{Kind, Value};
 use crate::run::{R, Raised, Thread};
 
 /// An encoding by name.
@@ -63,7 +63,7 @@ pub fn options(th: &mut Thread, function: &str, encoding: Value, errors: Value) 
             return Ok(default.to_string());
         }
         if !text::is_text(v.base()) {
-            let t = th.type_name(v);
+            let t = super::seq::said(th, v);
             return Err(th.type_error(format!("{function}() argument '{name}' must be str, not {t}")));
         }
         th.text_of(v)
@@ -105,6 +105,14 @@ pub fn encode(th: &mut Thread, v: Value, encoding: &str, errors: &str) -> R {
 /// `bytes.decode(encoding, errors)`: text. `object` stands in the exception.
 pub fn decode(th: &mut Thread, bytes: &[u8], object: Value, encoding: &str, errors: &str) -> R {
     let Some((codec, shown)) = named(encoding) else { return Err(unknown(th, encoding)) };
+    // What other threads may write meanwhile is decoded from a copy: it is looked at more than once.
+    let copy: Vec<u8>;
+    let bytes = if th.heap.shared && !object.is_kind(Kind::Bytes) {
+        copy = bytes.to_vec();
+        &copy
+    } else {
+        bytes
+    };
     let policy = Policy::named(errors);
     let used = policy.unwrap_or(Policy::Strict);
     let r = match codec {
@@ -123,7 +131,7 @@ pub fn decode(th: &mut Thread, bytes: &[u8], object: Value, encoding: &str, erro
         Err(Fault::Full) => Err(Raised),
         Err(Fault::Bad(_)) if policy.is_none() => Err(no_handler(th, errors)),
         Err(Fault::Bad(bad)) => {
-            let object = if object.is_kind(crate::heap::Kind::Bytes) { object } else { th.bytes(bytes)? };
+            let object = if object.is_kind(Kind::Bytes) { object } else { th.bytes(bytes)? };
             Err(raise(th, C::UnicodeDecodeError, shown, object, bad))
         }
     }

@@ -1,9 +1,9 @@
 //! `enumerate`, `zip`, `map`, `filter`, `reversed`. Invariant: they hold iterators and never more than one item; what
 //! an inner iterator raises leaves them usable.
 
-use super::iters::{claim, item_at, rec};
+use super::iters::{backward_state, claim, item_at, rec, reduced_by, set_backward_state};
 use super::list::made;
-use super::{bind, positional};
+use super::positional;
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
@@ -52,8 +52,17 @@ static REVERSED_METHODS: &[Def] = &[
         reversed_hint,
         "Private method returning an estimate of len(list(it)).",
     ),
-    def("__reduce__", "($self, /)", reversed_reduce, ""),
+    def("__reduce__", "($self, /)", reversed_reduce, "Return state information for pickling."),
+    def("__setstate__", "($self, object, /)", reversed_setstate, "Set state information for unpickling."),
 ];
+
+/// One item of an inner iterator; chains of these may be deeper than the native stack.
+fn inner(th: &mut Thread, it: Value) -> R<Option<Value>> {
+    if th.native_full() {
+        return Err(th.recursion_error("maximum recursion depth exceeded"));
+    }
+    th.next(it)
+}
 
 /// Keywords reach a script class's own `__init__`.
 fn own_kwargs(cls: Value, c: C, kwargs: Value) -> Value {
@@ -67,11 +76,7 @@ fn own_kwargs(cls: Value, c: C, kwargs: Value) -> Value {
 // ----------------------------------------------------------------------------------------------------------- enumerate
 
 fn enumerate_new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
-    if args.get::<Tuple>().is_empty() && kwargs.is_unbound() {
-        return Err(th.type_error("enumerate() missing required argument 'iterable'"));
-    }
-    let [over, start] =
-        bind(th, "enumerate", ["iterable", "start"], 1, args, own_kwargs(cls, C::enumerate, kwargs))?;
+    let [over, start] = enumerate_args(th, args.get::<Tuple>(), kwargs)?;
     let start = if start.is_unbound() { Value::int(0) } else { arith::index(th, start)? };
     let it = th.iter(over)?;
     let v = th.heap.iter(C::enumerate, it, 0, 0, 0)?;
@@ -79,9 +84,39 @@ fn enumerate_new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     made(th, cls, C::enumerate, v)
 }
 
+/// `iterable` and, perhaps unbound, `start`.
+fn enumerate_args(th: &mut Thread, args: &Tuple, kwargs: Value) -> R<[Value; 2]> {
+    let pairs =
+        if kwargs.is_unbound() { crate::heap::known::S::empty_tuple.v() } else { th.dict_pairs(kwargs)? };
+    let named = pairs.get::<Tuple>();
+    let given = args.len() + named.len() / 2;
+    if given > 2 {
+        return Err(th.type_error(format!("enumerate() takes at most 2 arguments ({given} given)")));
+    }
+    if given == 0 {
+        return Err(th.type_error("enumerate() missing required argument 'iterable'"));
+    }
+    let mut out = [Value::UNBOUND; 2];
+    for (slot, v) in out.iter_mut().zip(args.iter()) {
+        *slot = v;
+    }
+    for k in 0..named.len() / 2 {
+        let name = th.text_of(named.at(2 * k))?;
+        let place = match &*name {
+            "iterable" if args.is_empty() => 0,
+            "start" if given == 2 => 1,
+            _ => {
+                return Err(th.type_error(format!("'{name}' is an invalid keyword argument for enumerate()")));
+            }
+        };
+        out[place] = named.at(2 * k + 1);
+    }
+    Ok(out)
+}
+
 fn enumerate_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
     let i = rec(o);
-    let Some(v) = th.next(i.over.get())? else { return Ok(None) };
+    let Some(v) = inner(th, i.over.get())? else { return Ok(None) };
     let n = claim(th, i);
     let index = counted(th, i.x.get(), n)?;
     Ok(Some(th.tuple(&[index, v])?))
@@ -140,7 +175,7 @@ fn round(th: &mut Thread, name: &str, its: &Tuple, strict: bool) -> R<Option<Val
     let n = its.len();
     let out = th.tuple_with(n)?;
     for k in 0..n {
-        match th.next(its.at(k))? {
+        match inner(th, its.at(k))? {
             // SAFETY: k is below the tuple's length.
             Some(v) => unsafe { out.get::<Tuple>().item(k) }.set(v),
             None if strict => {
@@ -160,7 +195,7 @@ fn uneven(th: &mut Thread, name: &str, its: &Tuple, k: usize) -> R<()> {
         return Err(th.value_error(format!("{name}() argument {} is shorter than {}", k + 1, others(k))));
     }
     for j in 1..its.len() {
-        if th.next(its.at(j))?.is_some() {
+        if inner(th, its.at(j))?.is_some() {
             return Err(th.value_error(format!("{name}() argument {} is longer than {}", j + 1, others(j))));
         }
     }
@@ -168,7 +203,7 @@ fn uneven(th: &mut Thread, name: &str, its: &Tuple, k: usize) -> R<()> {
 }
 
 fn zip_new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
-    let strict = strict_of(th, "zip", own_kwargs(cls, C::zip, kwargs))?;
+    let strict = strict_of(th, "zip", kwargs)?;
     let its = iterators(th, args.get::<Tuple>(), 0)?;
     let v = th.heap.iter(C::zip, its, 0, 0, strict as usize)?;
     made(th, cls, C::zip, v)
@@ -192,7 +227,7 @@ fn zip_reduce(th: &mut Thread, a: Args) -> R {
 }
 
 fn map_new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
-    let strict = strict_of(th, "map", own_kwargs(cls, C::map, kwargs))?;
+    let strict = strict_of(th, "map", kwargs)?;
     let t = args.get::<Tuple>();
     if t.len() < 2 {
         return Err(th.type_error("map() must have at least two arguments."));
@@ -207,7 +242,7 @@ fn map_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
     let i = rec(o);
     let (f, its) = (i.over.get(), i.x.get().get::<Tuple>());
     if its.len() == 1 {
-        return match th.next(its.at(0))? {
+        return match inner(th, its.at(0))? {
             Some(v) => th.call(f, &[v]).map(Some),
             None => Ok(None),
         };
@@ -238,7 +273,7 @@ fn filter_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
     let i = rec(o);
     let (f, it) = (i.over.get(), i.x.get());
     let mut n = 0usize;
-    while let Some(v) = th.next(it)? {
+    while let Some(v) = inner(th, it)? {
         let wanted = if f.is_none() || f == C::bool.v() {
             th.truth(v)?
         } else {
@@ -274,7 +309,7 @@ fn reversed_new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
         return th.call(f, &[]);
     }
     let s = slots(class_of(over));
-    if s.getitem.is_none() || s.len.is_none() || over.is_kind(Kind::Class) || over.like::<Dict>().is_some() {
+    if s.getitem.is_none() || over.is_kind(Kind::Class) || over.like::<Dict>().is_some() {
         return Err(not_reversible(th, over));
     }
     let n = th.len(over)?;
@@ -316,7 +351,16 @@ fn reversed_hint(th: &mut Thread, a: Args) -> R {
 }
 
 fn reversed_reduce(th: &mut Thread, a: Args) -> R {
-    let over = rec(a[0]).over.get().or(crate::heap::known::S::empty_tuple.v());
-    let args = th.tuple(&[over])?;
-    Ok(th.tuple(&[class_of(a[0]), args])?)
+    let i = rec(a[0]);
+    let class = class_of(a[0]);
+    match i.over.get().bound() {
+        Some(over) => reduced_by(th, class, over, Some(backward_state(i))),
+        None => reduced_by(th, class, crate::heap::known::S::empty_tuple.v(), None),
+    }
+}
+
+fn reversed_setstate(th: &mut Thread, a: Args) -> R {
+    let n = super::slice::ssize(th, a[1])?;
+    set_backward_state(rec(a[0]), n);
+    Ok(Value::NONE)
 }

@@ -181,6 +181,10 @@ fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, _: Side) -> R {
             let p = x.pair();
             (p.0 / r, p.1 / r)
         }
+        (_, Real(r), Complex(p)) => match real_div(*r, *p) {
+            Some(r) => r,
+            None => return Err(th.zero_division("division by zero")),
+        },
         _ => match div(x.pair(), y.pair()) {
             Some(r) => r,
             None => return Err(th.zero_division("division by zero")),
@@ -208,6 +212,25 @@ pub fn div(a: Pair, b: Pair) -> Option<Pair> {
         let ratio = b.0 / b.1;
         let d = b.0 * ratio + b.1;
         Some(((a.0 * ratio + a.1) / d, (a.1 * ratio - a.0) / d))
+    } else {
+        Some((f64::NAN, f64::NAN))
+    }
+}
+
+/// `a / b` for a real `a`, whose missing imaginary part adds no zeros to the result.
+fn real_div(a: f64, b: Pair) -> Option<Pair> {
+    let (re, im) = (b.0.abs(), b.1.abs());
+    if re >= im {
+        if re == 0.0 {
+            return None;
+        }
+        let ratio = b.1 / b.0;
+        let d = b.0 + b.1 * ratio;
+        Some((a / d, -a * ratio / d))
+    } else if im >= re {
+        let ratio = b.0 / b.1;
+        let d = b.0 * ratio + b.1;
+        Some((a * ratio / d, -a / d))
     } else {
         Some((f64::NAN, f64::NAN))
     }
@@ -246,6 +269,9 @@ pub fn power(th: &mut Thread, x: Pair, y: Pair) -> R {
         if y.1 != 0.0 {
             len *= (-angle * y.1).exp();
             phase += y.1 * size.ln();
+        }
+        if phase.is_infinite() {
+            return Err(th.zero_division("zero to a negative or complex power"));
         }
         (len * phase.cos(), len * phase.sin())
     };
@@ -319,6 +345,10 @@ fn parts(th: &mut Thread, real: Value, imag: Value) -> R<Pair> {
         let text = super::int_text::digits_of(th, real)?.unwrap_or_default();
         return match parse(&text) {
             Some(p) => Ok(p),
+            None if text.contains(&b'_') && !float_text::underscores_fit(&text) => {
+                let shown = th.repr_text(real)?;
+                Err(th.value_error(format!("could not convert string to complex: {shown}")))
+            }
             None => Err(th.value_error("complex() arg is a malformed string")),
         };
     }

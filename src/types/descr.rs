@@ -98,6 +98,13 @@ fn property_init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()>
     p.set.set(fset.or(Value::NONE));
     p.del.set(fdel.or(Value::NONE));
     p.doc.set(if doc.is_none() { Value::UNBOUND } else { doc });
+    if o.is_kind(Kind::Instance) {
+        // A script subclass has a `__doc__` of its own, which would hide the property's.
+        let doc = property_doc(th, o)?;
+        if !doc.is_none() {
+            attr::generic_set(th, o, N::__doc__.v(), doc)?;
+        }
+    }
     Ok(())
 }
 
@@ -374,13 +381,20 @@ fn getset_get(th: &mut Thread, o: Value, this: Value, class: Value) -> R {
     (row(o).get)(th, this)
 }
 
+/// Whether the attributes of such objects are plain members in CPython, which words the error differently.
+fn is_plain_member(this: Value) -> bool {
+    use Kind::*;
+    matches!(
+        this.kind(),
+        Function | Method | Exception | Slice | Range | Complex | Traceback | Property | Module | Code
+    )
+}
+
 fn getset_set(th: &mut Thread, o: Value, this: Value, v: Value) -> R<()> {
     check(th, o, this)?;
     match row(o).set {
         Some(set) => set(th, this, v),
-        None if matches!(this.kind(), Kind::Function | Kind::Method) => {
-            Err(th.raise(C::AttributeError, "readonly attribute"))
-        }
+        None if is_plain_member(this) => Err(th.raise(C::AttributeError, "readonly attribute")),
         None => {
             let class = th.class_name(prop(o).set.get());
             let text = format!("attribute '{}' of '{class}' objects is not writable", row(o).name);

@@ -294,7 +294,7 @@ fn setdefault(th: &mut Thread, a: Args) -> R {
     if let Some(v) = th.dict_get(a[0].base(), k)? {
         return Ok(v);
     }
-    let h = dict::fold(th.hash(k)?);
+    let (k, h) = th.hashed(k, "dict key")?;
     dict::set_default(th, of(a[0]), h, k, default, |th: &mut Thread, stored| th.eq(stored, k))
 }
 

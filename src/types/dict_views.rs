@@ -51,6 +51,7 @@ view_class! { ITEMS "dict_items" |s| {
 fn common(s: &mut TypeSlots) {
     s.repr = Some(repr);
     s.len = Some(|_, o| Ok(real(o).len()));
+    s.new = None;
 }
 
 static METHODS: &[Def] =
@@ -213,6 +214,7 @@ macro_rules! iterators {
                     Some((k, v)) => shown(th, Shown::$shown, k, v).map(Some),
                     None => Ok(None),
                 });
+                s.new = None;
             },
             methods: ITERATOR_METHODS,
             kind: Kind::Iter,

@@ -130,7 +130,7 @@ pub fn divmod(x: f64, y: f64) -> (f64, f64) {
 
 /// `x ** y`.
 pub fn power(th: &mut Thread, x: f64, y: f64) -> R {
-    if x == 0.0 && y < 0.0 {
+    if x == 0.0 && y < 0.0 && y.is_finite() {
         return Err(th.zero_division("zero to a negative power"));
     }
     if x < 0.0 && x.is_finite() && y.is_finite() && y != y.floor() {

@@ -99,17 +99,20 @@ fn fixed(out: &mut String, digits: &str, exp: i32, alt: bool, dot: bool) {
     }
 }
 
+/// Whether underscores stand between digits only.
+pub fn underscores_fit(text: &[u8]) -> bool {
+    let digit = |i: Option<usize>| i.and_then(|i| text.get(i)).is_some_and(u8::is_ascii_digit);
+    text.iter().enumerate().all(|(i, b)| *b != b'_' || digit(i.checked_sub(1)) && digit(Some(i + 1)))
+}
+
 /// The double of a literal (trimmed), or nothing.
 pub fn parse(text: &[u8]) -> Option<f64> {
     let plain;
     let text = if text.contains(&b'_') {
-        plain = without_underscores(text)?;
-        // Underscores stand between digits only.
-        let pairs =
-            text.windows(3).any(|w| w[1] == b'_' && !(w[0].is_ascii_digit() && w[2].is_ascii_digit()));
-        if pairs {
+        if !underscores_fit(text) {
             return None;
         }
+        plain = without_underscores(text)?;
         &plain
     } else {
         text

@@ -131,7 +131,7 @@ fn parse(bytes: &[u8], name: &str, kind: u8, align: u8) -> Result<Spec, String> 
     if s.group != 0 && !numeric && !(s.group == b'_' && b"boxX".contains(&kind)) {
         return Err(no_separator(s.group, s.kind));
     }
-    if s.frac != 0 && !b"efgEG%F\0".contains(&kind) {
+    if s.frac != 0 && kind == b'n' {
         return Err(no_separator(s.frac, s.kind));
     }
     Ok(s)
@@ -253,7 +253,7 @@ pub fn int(th: &mut Thread, v: Value, spec: Value) -> R {
         b'd' | b'n' | b'b' | b'o' | b'x' | b'X' | b'c' => {}
         _ => return Err(th.value_error(unknown(s.kind, &name))),
     }
-    if s.precision.is_some() || s.frac != 0 {
+    if s.precision.is_some() {
         return Err(th.value_error("Precision not allowed in integer format specifier"));
     }
     if s.z {
@@ -293,6 +293,9 @@ fn character(th: &mut Thread, v: Value, s: &Spec, out: &mut StrBuilder) -> R<()>
     }
     if s.alt {
         return Err(th.value_error("Alternate form (#) not allowed with integer format specifier 'c'"));
+    }
+    if bigint::to_i64(v).is_none() {
+        return Err(th.overflow_error("Python int too large to convert to C long"));
     }
     let Some(code) = bigint::to_i64(v).and_then(|i| u32::try_from(i).ok()).filter(|c| *c < 0x11_0000) else {
         return Err(th.overflow_error("%c arg not in range(0x110000)"));
@@ -392,7 +395,7 @@ pub fn complex(th: &mut Thread, v: Value, spec: Value) -> R {
         k @ (b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'n') => (k, 6),
         _ => return Err(th.value_error(unknown(s.kind, &name))),
     };
-    if s.fill == b'0' as u32 && s.align == b'=' {
+    if s.fill == b'0' as u32 {
         return Err(th.value_error("Zero padding is not allowed in complex format specifier"));
     }
     if s.align == b'=' {

@@ -249,7 +249,7 @@ fn tb_frame(th: &mut Thread, o: Value) -> R {
             let frames: Vec<At> = walk(th).skip(depth).take(1).collect();
             let locals = locals(th, &frames[0])?;
             let back = current(th, depth + 1)?.unwrap_or(Value::NONE);
-            make(th, func, word, locals, back)?
+            make(th, func, frames[0].word, locals, back)?
         }
         None => make(th, func, word, Value::NONE, Value::NONE)?,
     };

@@ -120,6 +120,7 @@ pub fn operate(th: &mut Thread, op: Bin, x: Value, y: Value) -> R {
 
 fn true_division(th: &mut Thread, x: Value, y: Value) -> R {
     match bigint::truediv(x, y) {
+        Ok(0.0) if bigint::is_zero(x) && bigint::is_negative(y) => Ok(th.float(-0.0)?),
         Ok(f) => Ok(th.float(f)?),
         Err(Fault::TooLarge) => Err(th.overflow_error("integer division result too large for a float")),
         Err(f) => Err(fault(th, f)),
@@ -188,6 +189,9 @@ fn arguments(th: &mut Thread, args: Value, kwargs: Value) -> R<(Value, Value)> {
 }
 
 fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
+    if cls == C::bool.v() {
+        return Err(th.type_error("int.__new__(bool) is not safe, use bool.__new__()"));
+    }
     let (x, base) = match (args.get::<Tuple>(), kwargs.is_unbound()) {
         (t, true) if t.len() == 1 => (t.at(0), Value::UNBOUND),
         _ => arguments(th, args, kwargs)?,

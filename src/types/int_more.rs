@@ -93,13 +93,13 @@ pub static GETSET: &[GetSet] = &[
 ];
 
 /// Whether `byteorder` says big.
-fn big_endian(th: &mut Thread, v: Value) -> R<bool> {
+fn big_endian(th: &mut Thread, function: &str, v: Value) -> R<bool> {
     if v.is_unbound() {
         return Ok(true);
     }
     if !text::is_text(v.base()) {
-        let t = th.type_name(v);
-        return Err(th.type_error(format!("argument 'byteorder' must be str, not {t}")));
+        let t = super::seq::said(th, v);
+        return Err(th.type_error(format!("{function}() argument 'byteorder' must be str, not {t}")));
     }
     match th.text_of(v)?.as_str() {
         "big" => Ok(true),
@@ -110,7 +110,7 @@ fn big_endian(th: &mut Thread, v: Value) -> R<bool> {
 
 fn to_bytes(th: &mut Thread, a: Args) -> R {
     let n = if a[1].is_unbound() { 1 } else { th.index(a[1])? };
-    let big = big_endian(th, a[2])?;
+    let big = big_endian(th, "to_bytes", a[2])?;
     let signed = !a[3].is_unbound() && th.truth(a[3])?;
     if n < 0 {
         return Err(th.value_error("length argument must be non-negative"));
@@ -124,7 +124,7 @@ fn to_bytes(th: &mut Thread, a: Args) -> R {
 }
 
 fn from_bytes(th: &mut Thread, a: Args) -> R {
-    let big = big_endian(th, a[2])?;
+    let big = big_endian(th, "from_bytes", a[2])?;
     let signed = !a[3].is_unbound() && th.truth(a[3])?;
     let bytes = super::bytes::collected(th, a[1])?;
     let v = bigint::from_bytes(&mut th.heap, &bytes, big, signed)?;

@@ -33,6 +33,7 @@ macro_rules! iterator {
             slots: |s| {
                 s.iter = Some(|_, o| Ok(o));
                 s.next = Some($next);
+                s.new = None;
             },
             methods: $methods,
             kind: Kind::Iter,
@@ -45,7 +46,7 @@ iterator! { LIST "list_iterator" list_next HINTED }
 iterator! { LIST_REVERSE "list_reverseiterator" list_reverse_next HINTED }
 iterator! { TUPLE "tuple_iterator" tuple_next HINTED }
 iterator! { RANGE "range_iterator" range_next HINTED }
-iterator! { SET "set_iterator" set_next HINTED }
+iterator! { SET "set_iterator" set_next UNSET }
 iterator! { CALLABLE "callable_iterator" callable_next PLAIN_METHODS }
 iterator! { SEQUENCE "iterator" sequence_next HINTED }
 
@@ -53,6 +54,11 @@ static HINTED: &[Def] = &[
     def("__length_hint__", "($self, /)", hint, "Private method returning an estimate of len(list(it))."),
     def("__reduce__", "($self, /)", reduce, "Return state information for pickling."),
     def("__setstate__", "($self, object, /)", setstate, "Set state information for unpickling."),
+];
+
+static UNSET: &[Def] = &[
+    def("__length_hint__", "($self, /)", hint, "Private method returning an estimate of len(list(it))."),
+    def("__reduce__", "($self, /)", reduce, "Return state information for pickling."),
 ];
 
 static PLAIN_METHODS: &[Def] =
@@ -180,69 +186,109 @@ fn sequence_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
 
 // ------------------------------------------------------------------------------------------------------------- methods
 
-fn remaining(th: &mut Thread, o: Value) -> R<usize> {
-    let i = o.get::<Iter>();
+fn is_class(o: Value, c: C) -> bool {
+    o.header().shape() == c.shape()
+}
+
+/// How many items an iterator over a sequence has left, as far as its length tells.
+fn hint(th: &mut Thread, a: Args) -> R {
+    let i = a[0].get::<Iter>();
     let over = i.over.get();
-    let shape = o.header().shape();
     if over.is_unbound() {
-        return Ok(0);
+        return Ok(Value::int(0));
     }
-    let all = if shape == C::range_iterator.shape() || shape == C::list_reverseiterator.shape() {
+    let all = if is_class(a[0], C::range_iterator) || is_class(a[0], C::list_reverseiterator) {
         i.end.get()
     } else if let Some(s) = over.cast::<Set>() {
-        return Ok(if s.len() == i.end.get() { i.step.get() } else { 0 });
+        return Ok(Value::int(if s.len() == i.end.get() { i.step.get() as i64 } else { 0 }));
     } else if slots(class_of(over)).len.is_some() {
         th.len(over)?
     } else {
-        return Ok(0);
+        return Ok(Value::NOT_IMPLEMENTED);
     };
-    Ok(all.saturating_sub(i.at.get()))
+    Ok(Value::int(all.saturating_sub(i.at.get()) as i64))
 }
 
-fn hint(th: &mut Thread, a: Args) -> R {
-    Ok(Value::int(remaining(th, a[0])? as i64))
+/// `(function, (arg,))` or `(function, (arg,), state)` of a builtin name.
+pub fn reduced_by(th: &mut Thread, function: Value, arg: Value, state: Option<Value>) -> R {
+    let args = th.tuple(&[arg])?;
+    match state {
+        Some(state) => Ok(th.tuple(&[function, args, state])?),
+        None => Ok(th.tuple(&[function, args])?),
+    }
+}
+
+/// The function `iter`.
+fn iter_function(th: &mut Thread) -> Value {
+    th.builtin(N::iter.v()).unwrap_or(Value::NONE)
 }
 
 /// `(iter, (items,))`.
 pub fn reduced(th: &mut Thread, items: Value) -> R {
-    let f = th.builtin(N::iter.v()).unwrap_or(Value::NONE);
-    let args = th.tuple(&[items])?;
-    Ok(th.tuple(&[f, args])?)
+    let f = iter_function(th);
+    reduced_by(th, f, items, None)
+}
+
+/// Where a backward iterator stands, as an index; -1 behind its end.
+pub fn backward_state(i: &Iter) -> Value {
+    Value::int(i.end.get() as i64 - i.at.get() as i64 - 1)
+}
+
+/// Makes a backward iterator stand at the index.
+pub fn set_backward_state(i: &Iter, n: isize) {
+    i.at.set((i.end.get() as isize - 1 - n).clamp(0, i.end.get() as isize) as usize);
 }
 
 fn reduce(th: &mut Thread, a: Args) -> R {
     let i = a[0].get::<Iter>();
     let over = i.over.get();
-    let shape = a[0].header().shape();
-    let direct = [C::list_iterator, C::tuple_iterator, C::iterator].iter().any(|c| c.shape() == shape);
-    if direct && !over.is_unbound() {
-        let pair = reduced(th, over)?;
-        let t = pair.get::<Tuple>();
-        return Ok(th.tuple(&[t.at(0), t.at(1), Value::int(i.at.get() as i64)])?);
+    let f = iter_function(th);
+    if is_class(a[0], C::range_iterator) {
+        let rest = super::range::rest(th, i)?;
+        return reduced_by(th, f, rest, Some(Value::NONE));
     }
-    // The rest of it, without moving it.
-    let items = th.list_with(0)?;
-    if !over.is_unbound() {
-        let twin = th.heap.iter(C::list_iterator, over, i.at.get(), i.end.get(), i.step.get())?;
-        twin.header().shape.store(shape, Ordering::Release);
-        twin.get::<Iter>().x.set(i.x.get());
-        super::list::extend(th, items.get::<List>(), twin)?;
+    if is_class(a[0], C::set_iterator) {
+        let rest = th.list_with(0)?;
+        if let Some(s) = over.cast::<Set>() {
+            let mut at = i.at.get();
+            while let Some((n, k, _)) = set::next_entry(s.table(), at) {
+                at = n + 1;
+                list::push(&mut th.heap, rest.get::<List>(), k)?;
+            }
+        }
+        return reduced_by(th, f, rest, None);
     }
-    reduced(th, items)
+    let back = is_class(a[0], C::list_reverseiterator);
+    let f = if back { C::reversed.v() } else { f };
+    if over.is_unbound() {
+        let listed = back || is_class(a[0], C::list_iterator);
+        let none = if listed { th.list_with(0)? } else { crate::heap::known::S::empty_tuple.v() };
+        return reduced_by(th, f, none, None);
+    }
+    let state = if back { backward_state(i) } else { Value::int(i.at.get() as i64) };
+    reduced_by(th, f, over, Some(state))
 }
 
 fn setstate(th: &mut Thread, a: Args) -> R {
     let n = super::slice::ssize(th, a[1])?;
-    a[0].get::<Iter>().at.set(n.max(0) as usize);
+    let i = a[0].get::<Iter>();
+    if is_class(a[0], C::range_iterator) {
+        // A range iterator counts from where it stands.
+        i.at.set(i.at.get().saturating_add(n.max(0) as usize).min(i.end.get()));
+    } else if is_class(a[0], C::list_reverseiterator) {
+        set_backward_state(i, n);
+    } else {
+        i.at.set(n.max(0) as usize);
+    }
     Ok(Value::NONE)
 }
 
 fn callable_reduce(th: &mut Thread, a: Args) -> R {
     let i = a[0].get::<Iter>();
+    let f = iter_function(th);
     if i.over.get().is_unbound() {
-        return reduced(th, crate::heap::known::S::empty_tuple.v());
+        return reduced_by(th, f, crate::heap::known::S::empty_tuple.v(), None);
     }
-    let f = th.builtin(N::iter.v()).unwrap_or(Value::NONE);
     let args = th.tuple(&[i.over.get(), i.x.get()])?;
     Ok(th.tuple(&[f, args])?)
 }

@@ -204,10 +204,7 @@ fn set_slice(th: &mut Thread, o: Value, s: &Slice, v: Value) -> R<()> {
     let l = of(o);
     let parts = slice::unpack(th, s)?;
     if !is_iterable(v) {
-        let simple = parts.within(l.len()).step == 1;
-        let text =
-            if simple { "can only assign an iterable" } else { "must assign iterable to extended slice" };
-        return Err(th.type_error(text));
+        return Err(th.type_error("must assign iterable to extended slice"));
     }
     let items = th.to_tuple(v)?;
     let t = items.get::<Tuple>();

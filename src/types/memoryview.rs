@@ -12,6 +12,7 @@ use crate::heap::{Kind, Value};
 use crate::run::slots::GetSet;
 use crate::run::{Args, ClassDef, Cmp, Def, PLAIN, R, Thread, TypeSlots, def, get};
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 
 /// `memoryview`.
 pub static DEF: ClassDef = ClassDef {
@@ -31,11 +32,16 @@ pub static ITERATOR: ClassDef = ClassDef {
         s.iter = Some(|_, o| Ok(o));
         s.next = Some(|th, o| {
             let i = o.get::<Iter>();
-            let at = i.at.get();
-            i.at.set(at + 1);
             let view = i.over.get();
-            let n = open(th, view)?.end.get();
-            if at < n { item(th, view, at).map(Some) } else { Ok(None) }
+            if view.is_unbound() {
+                return Ok(None);
+            }
+            let at = super::iters::claim(th, i);
+            if at < open(th, view)?.end.get() {
+                return item(th, view, at).map(Some);
+            }
+            i.over.set(Value::UNBOUND);
+            Ok(None)
         });
     },
     kind: Kind::Iter,
@@ -119,9 +125,10 @@ static METHODS: &[Def] = &[
         "($self, /)",
         |th, a| {
             let i = open(th, a[0])?;
-            if let Some(b) = i.over.get().cast::<ByteArray>() {
-                b.exports.set(b.exports.get() + 1);
-                i.y.set(Value::TRUE);
+            if let Some(b) = i.over.get().cast::<ByteArray>()
+                && i.y.swap(Value::TRUE) != Value::TRUE
+            {
+                b.exports.atomic().fetch_add(1, Ordering::AcqRel);
             }
             Ok(a[0])
         },
@@ -376,6 +383,9 @@ fn setitem(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
         if bytes.len() != n * size {
             return Err(th.value_error("memoryview assignment: lvalue and rvalue have different structures"));
         }
+        if i.step.get() as isize * step == size as isize {
+            return if n == 0 { Ok(()) } else { write(th, o, start, &bytes) };
+        }
         for (j, part) in bytes.chunks_exact(size).enumerate() {
             let k = start.wrapping_add_signed(step * j as isize);
             write(th, o, k, part)?;
@@ -490,13 +500,12 @@ fn tolist(th: &mut Thread, a: Args) -> R {
 
 fn release(_: &mut Thread, o: Value) -> R {
     let i = o.get::<Iter>();
-    if i.y.get() == Value::TRUE
-        && let Some(b) = i.over.get().cast::<ByteArray>()
+    let over = i.over.swap(Value::UNBOUND);
+    if i.y.swap(Value::UNBOUND) == Value::TRUE
+        && let Some(b) = over.cast::<ByteArray>()
     {
-        b.exports.set(b.exports.get().saturating_sub(1));
+        b.exports.atomic().fetch_sub(1, Ordering::AcqRel);
     }
-    i.y.set(Value::UNBOUND);
-    i.over.set(Value::UNBOUND);
     Ok(Value::NONE)
 }
 

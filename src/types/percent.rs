@@ -82,6 +82,11 @@ fn run(th: &mut Thread, format: &[u8], values: Value, binary: bool, out: &mut St
             break;
         }
         at += 1;
+        if format.get(at) == Some(&b'%') {
+            out.push("%")?;
+            at += 1;
+            continue;
+        }
         if format.get(at) == Some(&b'(') {
             v.keyed = Some(key(th, format, &mut at, values, mapping, binary)?);
             used_key = true;
@@ -91,11 +96,6 @@ fn run(th: &mut Thread, format: &[u8], values: Value, binary: bool, out: &mut St
         let place = at;
         let (code, width) = if binary { (b as u32, 1) } else { decode(format, at) };
         at += width;
-        if code == b'%' as u32 {
-            v.keyed = None;
-            out.push("%")?;
-            continue;
-        }
         convert(th, &item, code, format, place, &mut v, binary, out)?;
     }
     let left = if many { v.at < base.get::<Tuple>().len() } else { v.at == 0 };
@@ -158,7 +158,7 @@ fn flags(th: &mut Thread, format: &[u8], at: &mut usize, v: &mut Values) -> R<It
         }
         item.precision = Some(n);
     }
-    while matches!(format.get(*at), Some(b'h' | b'l' | b'L')) {
+    if matches!(format.get(*at), Some(b'h' | b'l' | b'L')) {
         *at += 1;
     }
     Ok(item)
@@ -172,7 +172,13 @@ fn count_at(th: &mut Thread, format: &[u8], at: &mut usize, v: &mut Values, larg
         if !is_integer(n.base()) {
             return Err(th.type_error("* wants int"));
         }
-        return th.index(n).map(Some);
+        return match bigint::to_i64(n.base()) {
+            Some(i) => Ok(Some(i as isize)),
+            None => {
+                let c = if large.starts_with("width") { "ssize_t" } else { "int" };
+                Err(th.overflow_error(format!("Python int too large to convert to C {c}")))
+            }
+        };
     }
     let mut n = None;
     while let Some(b) = format.get(*at).filter(|b| b.is_ascii_digit()) {
@@ -256,6 +262,7 @@ fn convert(
             numeric(out, item, text.len() > body.len(), "", body)
         }
         _ => {
+            v.next(th)?;
             let shown = if (32..127).contains(&code) { kind as char } else { '?' };
             let at = if binary { place } else { count(&format[..place]) };
             Err(th.value_error(format!("unsupported format character '{shown}' ({code:#x}) at index {at}")))

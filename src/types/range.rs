@@ -1,16 +1,17 @@
 //! `range`. Invariant: start, stop, step and length are plain ints of any size and never change; whatever fits
 //! immediate ints is computed with them, the rest with the operators of int.
 
-use super::slice::{self, is_index};
+use super::slice::{self, is_index, read_only};
 use super::{positional, text};
 use crate::heap::cell::ALL;
-use crate::heap::known::C;
+use crate::heap::known::{C, N};
 use crate::heap::object::{Iter, Range, Slice};
 use crate::heap::{Kind, Value};
 use crate::run::arith;
 use crate::run::class::class_of;
+use crate::run::poll::native_poll;
 use crate::run::slots::GetSet;
-use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Thread, def, get};
+use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Thread, def, getset};
 
 /// `range`.
 pub static DEF: ClassDef = ClassDef {
@@ -40,7 +41,9 @@ pub static LONG_ITERATOR: ClassDef = ClassDef {
     slots: |s| {
         s.iter = Some(|_, o| Ok(o));
         s.next = Some(long_next);
+        s.new = None;
     },
+    methods: LONG_METHODS,
     kind: Kind::Iter,
     ..PLAIN
 };
@@ -52,10 +55,23 @@ static METHODS: &[Def] = &[
     def("__reduce__", "($self, /)", reduce, ""),
 ];
 
+static LONG_METHODS: &[Def] = &[
+    def(
+        "__length_hint__",
+        "($self, /)",
+        |th, a| {
+            let i = a[0].get::<Iter>();
+            th.binary(Bin::Sub, of(i.over.get()).len.get(), i.x.get())
+        },
+        "Private method returning an estimate of len(list(it)).",
+    ),
+    def("__reduce__", "($self, /)", long_reduce, "Return state information for pickling."),
+];
+
 static GETSET: &[GetSet] = &[
-    get("start", |_, r| Ok(of(r).start.get()), ""),
-    get("stop", |_, r| Ok(of(r).stop.get()), ""),
-    get("step", |_, r| Ok(of(r).step.get()), ""),
+    getset("start", |_, r| Ok(of(r).start.get()), read_only, ""),
+    getset("stop", |_, r| Ok(of(r).stop.get()), read_only, ""),
+    getset("step", |_, r| Ok(of(r).step.get()), read_only, ""),
 ];
 
 fn of(v: Value) -> &'static Range {
@@ -227,24 +243,33 @@ fn contains(th: &mut Thread, o: Value, v: Value) -> R<bool> {
     if is_plain_int(v) {
         return Ok(find(th, of(o), v)?.is_some());
     }
+    Ok(search(th, o, v, true)?.is_some())
+}
+
+/// Walks the range for something that only equality can tell from its items: where it is first, or how often.
+fn search(th: &mut Thread, o: Value, v: Value, first: bool) -> R<Option<i64>> {
     let it = iter(th, o)?;
+    let (mut at, mut hits) = (0i64, 0);
     while let Some(x) = th.next(it)? {
         if th.eq(x, v)? {
-            return Ok(true);
+            if first {
+                return Ok(Some(at));
+            }
+            hits += 1;
+        }
+        at += 1;
+        if at % 4096 == 0 {
+            native_poll(th)?;
         }
     }
-    Ok(false)
+    Ok(if first { None } else { Some(hits) })
 }
 
 fn count(th: &mut Thread, a: Args) -> R {
     if is_plain_int(a[1]) {
         return Ok(Value::int(find(th, of(a[0]), a[1])?.is_some() as i64));
     }
-    let (it, mut n) = (iter(th, a[0])?, 0);
-    while let Some(x) = th.next(it)? {
-        n += th.eq(x, a[1])? as i64;
-    }
-    Ok(Value::int(n))
+    Ok(Value::int(search(th, a[0], a[1], false)?.unwrap_or(0)))
 }
 
 fn index(th: &mut Thread, a: Args) -> R {
@@ -254,14 +279,10 @@ fn index(th: &mut Thread, a: Args) -> R {
             None => Err(th.value_error("range.index(x): x not in range")),
         };
     }
-    let (it, mut n) = (iter(th, a[0])?, 0);
-    while let Some(x) = th.next(it)? {
-        if th.eq(x, a[1])? {
-            return Ok(Value::int(n));
-        }
-        n += 1;
+    match search(th, a[0], a[1], true)? {
+        Some(i) => Ok(Value::int(i)),
+        None => Err(th.value_error("sequence.index(x): x not in sequence")),
     }
-    Err(th.value_error("sequence.index(x): x not in sequence"))
 }
 
 fn repr(th: &mut Thread, o: Value) -> R {
@@ -345,6 +366,25 @@ fn long_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
             return item(th, of(r), at).map(Some);
         }
     }
+}
+
+/// What a range iterator has before it, as a range.
+pub fn rest(th: &mut Thread, i: &Iter) -> R {
+    let (first, step) = (i.x.get().as_int() as i128, i.step.get() as i64 as i128);
+    let end = i.end.get();
+    let place = |n: usize| first + step * n as i128;
+    let start = wide(th, place(i.at.get().min(end)))?;
+    let stop = wide(th, place(end))?;
+    make(th, start, stop, Value::int(step as i64))
+}
+
+fn long_reduce(th: &mut Thread, a: Args) -> R {
+    let i = a[0].get::<Iter>();
+    let r = of(i.over.get());
+    let start = item(th, r, i.x.get())?;
+    let left = make(th, start, r.stop.get(), r.step.get())?;
+    let f = th.builtin(N::iter.v()).unwrap_or(Value::NONE);
+    super::iters::reduced_by(th, f, left, Some(Value::NONE))
 }
 
 fn reduce(th: &mut Thread, a: Args) -> R {

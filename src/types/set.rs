@@ -4,13 +4,12 @@
 use super::list::{check_depth, guarded, made, push_repr};
 use super::positional;
 use super::set_methods::{CLASS_METHODS, FROZEN_METHODS, METHODS};
-use crate::heap::dict::fold;
 use crate::heap::known::C;
 use crate::heap::object::*;
 use crate::heap::text::StrBuilder;
 use crate::heap::{Kind, Value, set};
 use crate::run::class::class_of;
-use crate::run::{Bin, ClassDef, Cmp, PLAIN, R, Raised, Side, Thread, TypeSlots};
+use crate::run::{Bin, ClassDef, Cmp, PLAIN, R, Side, Thread, TypeSlots};
 
 /// `set`.
 pub static SET: ClassDef = ClassDef {
@@ -85,39 +84,9 @@ pub fn kind_of(v: Value) -> Kinds {
     if of(v).is_frozen() { Kinds::Frozen } else { Kinds::Set }
 }
 
-/// The folded hash of a key.
-pub fn key_hash(th: &mut Thread, k: Value) -> R<i64> {
-    match th.hash(k) {
-        Ok(h) => Ok(fold(h)),
-        Err(e) => Err(unhashable(th, k, e)),
-    }
-}
-
-#[cold]
-fn unhashable(th: &mut Thread, k: Value, e: Raised) -> Raised {
-    if !th.raised_is(C::TypeError)
-        || crate::run::class::slots(class_of(k)).hash.is_some() && !plainly_unhashable(k)
-    {
-        return e;
-    }
-    let cause = th.take_raised();
-    let text = match th.str_text(cause) {
-        Ok(t) => t,
-        Err(e) => return e,
-    };
-    let text = format!("cannot use '{}' as a set element ({text})", th.type_name(k));
-    th.type_error(text)
-}
-
-/// Whether the class itself says `__hash__ = None`.
-fn plainly_unhashable(k: Value) -> bool {
-    use crate::heap::known::N;
-    crate::run::class::lookup(class_of(k), N::__hash__.v()).is_none_or(|h| h.is_none())
-}
-
 /// Adds a key.
 pub fn add(th: &mut Thread, s: &Set, k: Value) -> R<()> {
-    let h = key_hash(th, k)?;
+    let (k, h) = th.hashed(k, "set element")?;
     insert(th, s, h, k)
 }
 
@@ -131,9 +100,9 @@ pub fn lookup_key(th: &mut Thread, k: Value) -> R<(Value, i64)> {
         && !s.is_frozen()
     {
         let twin = set::copy(&mut th.heap, s, true)?;
-        return Ok((twin, key_hash(th, twin)?));
+        return th.hashed(twin, "set element");
     }
-    Ok((k, key_hash(th, k)?))
+    th.hashed(k, "set element")
 }
 
 /// `k in o`.
@@ -176,7 +145,7 @@ pub fn each_of(th: &mut Thread, v: Value, mut f: impl FnMut(&mut Thread, Value, 
     }
     let it = th.iter(v)?;
     while let Some(k) = th.next(it)? {
-        let h = key_hash(th, k)?;
+        let (k, h) = th.hashed(k, "set element")?;
         if !f(th, k, h)? {
             return Ok(false);
         }

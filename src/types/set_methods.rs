@@ -162,7 +162,7 @@ fn isdisjoint(th: &mut Thread, a: Args) -> R {
     }
     let it = th.iter(walked)?;
     while let Some(k) = th.next(it)? {
-        let h = key_hash(th, k)?;
+        let (k, h) = th.hashed(k, "set element")?;
         if set::contains(th, of(inside), h, k, |th: &mut Thread, stored| th.eq(stored, k))? {
             return Ok(Value::FALSE);
         }

@@ -2,12 +2,13 @@
 //! that it was asked for; parts are unpacked (which may run user code) before lengths are looked at.
 
 use super::positional;
+use crate::heap::known::C;
 use crate::heap::object::Slice;
 use crate::heap::{Kind, Value};
 use crate::run::arith;
 use crate::run::class::{class_of, slots};
 use crate::run::slots::GetSet;
-use crate::run::{Args, ClassDef, Cmp, Def, PLAIN, R, Thread, def, get};
+use crate::run::{Args, ClassDef, Cmp, Def, PLAIN, R, Thread, def, getset};
 
 /// `slice`.
 pub static DEF: ClassDef = ClassDef {
@@ -36,10 +37,15 @@ static METHODS: &[Def] = &[
 ];
 
 static GETSET: &[GetSet] = &[
-    get("start", |_, s| Ok(s.get::<Slice>().start.get()), ""),
-    get("stop", |_, s| Ok(s.get::<Slice>().stop.get()), ""),
-    get("step", |_, s| Ok(s.get::<Slice>().step.get()), ""),
+    getset("start", |_, s| Ok(s.get::<Slice>().start.get()), read_only, ""),
+    getset("stop", |_, s| Ok(s.get::<Slice>().stop.get()), read_only, ""),
+    getset("step", |_, s| Ok(s.get::<Slice>().step.get()), read_only, ""),
 ];
+
+/// The setter of a member that scripts only read.
+pub fn read_only(th: &mut Thread, _: Value, _: Value) -> R<()> {
+    Err(th.raise(C::AttributeError, "readonly attribute"))
+}
 
 /// Whether `operator.index` works on the value.
 pub fn is_index(v: Value) -> bool {
@@ -132,10 +138,9 @@ pub fn position(th: &mut Thread, k: Value, class: &str) -> R<isize> {
         return Err(th.type_error(text));
     }
     let i = arith::index(th, k)?;
-    if i.is_int() {
-        Ok(i.as_int() as isize)
-    } else {
-        Err(th.index_error("cannot fit 'int' into an index-sized integer"))
+    match crate::heap::bigint::to_i64(i) {
+        Some(i) => Ok(i as isize),
+        None => Err(th.index_error("cannot fit 'int' into an index-sized integer")),
     }
 }
 
@@ -148,10 +153,9 @@ pub fn place(i: isize, len: usize) -> Option<usize> {
 /// An argument that is a C `Py_ssize_t` in CPython.
 pub fn ssize(th: &mut Thread, v: Value) -> R<isize> {
     let i = arith::index(th, v)?;
-    if i.is_int() {
-        Ok(i.as_int() as isize)
-    } else {
-        Err(th.overflow_error("Python int too large to convert to C ssize_t"))
+    match crate::heap::bigint::to_i64(i) {
+        Some(i) => Ok(i as isize),
+        None => Err(th.overflow_error("Python int too large to convert to C ssize_t")),
     }
 }
 

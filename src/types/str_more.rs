@@ -275,7 +275,7 @@ pub fn need(th: &mut Thread, v: Value, function: &str, n: usize) -> R {
     if text::is_text(b) {
         return Ok(b);
     }
-    let t = th.type_name(v);
+    let t = seq::said(th, v);
     let n = if n == 0 { String::new() } else { format!(" {n}") };
     Err(th.type_error(format!("{function}() argument{n} must be str, not {t}")))
 }

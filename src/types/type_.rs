@@ -115,14 +115,8 @@ fn repr(th: &mut Thread, c: Value) -> R {
 /// `type.__new__`.
 pub fn new(th: &mut Thread, meta: Value, args: Value, kwargs: Value) -> R {
     let a = args.get::<Tuple>();
-    if a.len() == 1 && meta == C::type_.v() && kwargs.is_unbound() {
-        return Ok(class_of(a.at(0)));
-    }
     if a.len() != 3 {
-        let text = match meta == C::type_.v() && a.len() != 1 {
-            true => "type() takes 1 or 3 arguments".to_string(),
-            false => format!("type.__new__() takes exactly 3 arguments ({} given)", a.len()),
-        };
+        let text = format!("type.__new__() takes exactly 3 arguments ({} given)", a.len());
         return Err(th.type_error(text));
     }
     let (name, bases, ns) = (a.at(0), a.at(1), a.at(2));

@@ -80,12 +80,17 @@ fn has_weakref(class: Value) -> bool {
     })
 }
 
+fn check(th: &mut Thread, v: Value) -> R<()> {
+    if can_refer(v) {
+        return Ok(());
+    }
+    let text = format!("cannot create weak reference to '{}' object", th.type_name(v));
+    Err(th.type_error(text))
+}
+
 /// A reference of class `cls` to `v`.
 pub fn make(th: &mut Thread, cls: Value, v: Value, callback: Value) -> R {
-    if !can_refer(v) {
-        let text = format!("cannot create weak reference to '{}' object", th.type_name(v));
-        return Err(th.type_error(text));
-    }
+    check(th, v)?;
     let plain = cls == C::weakref.v();
     if plain
         && callback.is_none()
@@ -113,7 +118,7 @@ fn shared(v: Value) -> Option<Value> {
     let mut found = None;
     weak::each_to(v, |w| {
         if w.header().shape() == C::weakref.shape() && w.get::<Weak>().callback.get().is_none() {
-            found = Some(w);
+            found = found.or(Some(w));
         }
     });
     found
@@ -243,7 +248,10 @@ static PROXY_METHODS: &[Def] = &[
 
 /// A proxy of `v`.
 pub fn proxy(th: &mut Thread, v: Value, callback: Value) -> R {
-    let w = make(th, C::weakref.v(), v, callback)?;
+    check(th, v)?;
+    let w = th.weak(v)?;
+    v.header().set(flag::WEAKLY);
+    w.get::<Weak>().callback.set(callback);
     let class = if slots(class_of(v)).call.is_some() { C::callable_proxy } else { C::proxy };
     Ok(th.heap.iter(class, w, 0, 0, 0)?)
 }

@@ -18,6 +18,7 @@ op! { BuildList(s) {
 
 op! { BuildSet(s) { helper!(s, 1, |th| build_set(th, std::slice::from_raw_parts(s.base.add(s.b()), s.c()))) } }
 
+#[inline(never)]
 fn build_set(th: &mut Thread, items: &[Value]) -> R {
     let v = th.heap.new_set()?;
     for x in items {
@@ -26,14 +27,15 @@ fn build_set(th: &mut Thread, items: &[Value]) -> R {
     Ok(v)
 }
 
+#[inline(never)]
 fn set_add(th: &mut Thread, v: Value, x: Value) -> R<()> {
-    let x = th.key(x)?;
-    let h = th.hash(x)?;
-    crate::heap::set::insert(th, v.get::<Set>(), crate::heap::dict::fold(h), x, |th, k| th.eq(k, x)).map(drop)
+    let (x, h) = th.hashed(x, "set element")?;
+    crate::heap::set::insert(th, v.get::<Set>(), h, x, |th, k| th.eq(k, x)).map(drop)
 }
 
 op! { BuildMap(s) { helper!(s, 1, |th| build_map(th, std::slice::from_raw_parts(s.base.add(s.b()), 2 * s.c()))) } }
 
+#[inline(never)]
 fn build_map(th: &mut Thread, pairs: &[Value]) -> R {
     let d = th.heap.new_dict()?;
     for p in pairs.chunks_exact(2) {
@@ -69,10 +71,16 @@ op! { ListAppend(s) {
 
 op! { SetAdd(s) { effect!(s, 1, |th| set_add(th, s.r(s.a()), s.r(s.b()))) } }
 
-op! { MapAdd(s) { effect!(s, 1, |th| th.dict_insert(s.r(s.a()), s.r(s.b()), s.r(s.c()))) } }
+op! { MapAdd(s) { effect!(s, 1, |th| map_add(th, s.r(s.a()), s.r(s.b()), s.r(s.c()))) } }
+
+#[inline(never)]
+fn map_add(th: &mut Thread, d: Value, k: Value, v: Value) -> R<()> {
+    th.dict_insert(d, k, v)
+}
 
 op! { ListExtend(s) { effect!(s, 1, |th| extend(th, s.r(s.a()), s.r(s.b()))) } }
 
+#[inline(never)]
 fn extend(th: &mut Thread, out: Value, v: Value) -> R<()> {
     let s = crate::run::class::slots(th.class_of(v));
     if s.iter.is_none() && s.getitem.is_none() {
@@ -81,10 +89,12 @@ fn extend(th: &mut Thread, out: Value, v: Value) -> R<()> {
     th.each(v, |th, x| Ok(list::push(&mut th.heap, out.get::<List>(), x)?))
 }
 
-op! { SetUpdate(s) { effect!(s, 1, |th| {
-    let (set, v) = (s.r(s.a()), s.r(s.b()));
+op! { SetUpdate(s) { effect!(s, 1, |th| set_update(th, s.r(s.a()), s.r(s.b()))) } }
+
+#[inline(never)]
+fn set_update(th: &mut Thread, set: Value, v: Value) -> R<()> {
     th.each(v, |th, x| set_add(th, set, x))
-}) } }
+}
 
 op! { DictUpdate(s) { effect!(s, 1, |th| update(th, s.r(s.a()), s.r(s.b()))) } }
 

@@ -17,9 +17,9 @@ macro_rules! enter {
         };
         let mut s = $s.reload();
         match r {
-            Ok(Entered::Frame(pc, base)) => {
-                s.pc = pc;
-                s.base = base;
+            Ok(Entered::Frame) => {
+                s.pc = (*s.th).next_pc;
+                s.base = (*s.th).next_base;
                 poll!(s);
                 go!(s)
             }
@@ -118,20 +118,18 @@ op! { CallEx(s) {
     };
     let s = s.reload();
     match r {
-        Ok((n, names)) => {
+        Ok(n) => {
+            let names = *w.add(1);
             let kw = if names.is_unbound() { None } else { Some(names.get::<Tuple>()) };
-            if kw.is_some() {
-                // The names must outlive the binding: the link word of the window keeps them.
-                *w.add(1) = names;
-            }
-            enter!(s, w, n, kw, 1)
+            enter!(s, w, n.as_int() as usize, kw, 1)
         }
         Err(_) => raise!(s),
     }
 } }
 
 /// Spreads the tuple and dict of a CallEx window over it; gives the argument count and the names.
-unsafe fn spread(th: &mut Thread, w: *mut Value) -> R<(usize, Value)> {
+#[inline(never)]
+unsafe fn spread(th: &mut Thread, w: *mut Value) -> R {
     // SAFETY: room is asked for before anything is written above the window's five words.
     unsafe {
         let args = *w.add(3);
@@ -168,7 +166,9 @@ unsafe fn spread(th: &mut Thread, w: *mut Value) -> R<(usize, Value)> {
         }
         th.drop_kept(mark);
         th.top = w.add(3 + t.len() + k).max(frame::window_end(th.base));
-        Ok((t.len() + k, names))
+        // The names must outlive the binding: the link word of the window keeps them.
+        *w.add(1) = names;
+        Ok(Value::int((t.len() + k) as i64))
     }
 }
 

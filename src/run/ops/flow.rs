@@ -149,13 +149,13 @@ op! {
         };
         let mut s = s.reload();
         match r {
-            Ok(Some((pc, base))) => {
-                s.pc = pc;
-                s.base = base;
+            Ok(true) => {
+                s.pc = (*s.th).next_pc;
+                s.base = (*s.th).next_base;
                 poll!(s);
                 go!(s)
             }
-            Ok(None) => next!(s, 1),
+            Ok(false) => next!(s, 1),
             Err(_) => raise!(s),
         }
     }
@@ -237,13 +237,13 @@ op! { Send(s) {
         };
         let mut s = s.reload();
         match r {
-            Ok(Some((pc, base))) => {
-                s.pc = pc;
-                s.base = base;
+            Ok(true) => {
+                s.pc = (*s.th).next_pc;
+                s.base = (*s.th).next_base;
                 poll!(s);
                 go!(s)
             }
-            Ok(None) => {
+            Ok(false) => {
                 s.set(s.a(), Value::NONE);
                 jump!(s, 1, s.ci())
             }

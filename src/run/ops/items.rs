@@ -183,6 +183,7 @@ op! { Unpack(s) {
 } }
 
 /// The `n` items of an iterable into `out..`; ValueError says how many there were.
+#[inline(never)]
 unsafe fn unpack(th: &mut Thread, v: Value, n: usize, out: *mut Value) -> R<()> {
     let it = iterate_to_unpack(th, v)?;
     for i in 0..n {
@@ -219,6 +220,7 @@ op! { UnpackEx(s) { effect!(s, 1, |th| {
     unpack_star(th, s.r(s.b()), c & 255, c >> 8, s.base.add(s.a()))
 }) } }
 
+#[inline(never)]
 unsafe fn unpack_star(th: &mut Thread, v: Value, before: usize, after: usize, out: *mut Value) -> R<()> {
     let it = iterate_to_unpack(th, v)?;
     // SAFETY: the window has before + 1 + after registers there (verified).

@@ -1,0 +1,924 @@
+//! `_io.TextIOWrapper`: text over a byte stream.
+//!
+//! What is read ahead stays bytes until it is given out, so that a position is a byte position. Encodings of wide
+//! units are turned into UTF-8 when they are read; their positions are exact only where nothing is read ahead.
+//! Invariant: the state's mutex is held for copying only; one `write` puts one piece into the buffer below.
+
+use super::io_base::{self, closed_error, text_arg, unsupported};
+use super::io_buffer::{self, as_buffer};
+use super::util::{buffer, integer, integer_or, missing, shape_of, truth_or};
+use crate::heap::known::{C, N};
+use crate::heap::object::{Boxed, Class};
+use crate::heap::text::codec::{Bad, Codec, Fault, Order, Policy, decode, decode_part, encode_into};
+use crate::heap::text::{self, StrBuilder, index};
+use crate::heap::{Kind, Value};
+use crate::run::wait::{Lock, Patience};
+use crate::run::{Args, ClassDef, Def, GetSet, PLAIN, R, Raised, Thread, class, def, get, getset};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Bytes read from below at once.
+const CHUNK: usize = 8192;
+
+/// What `newline` asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Newline {
+    /// Any line end when reading, translated.
+    #[default]
+    Universal,
+    /// Any line end, as it is.
+    Any,
+    /// `\n` only.
+    Lf,
+    /// `\r` only.
+    Cr,
+    /// `\r\n` only.
+    CrLf,
+}
+
+impl Newline {
+    /// By the value of the `newline` argument; the text of the error otherwise.
+    pub fn of(th: &mut Thread, v: Value) -> R<Newline> {
+        if missing(v) {
+            return Ok(Newline::Universal);
+        }
+        if !text::is_text(v.base()) {
+            let text = format!("TextIOWrapper() argument 'newline' must be str or None, not {}", th.type_name(v));
+            return Err(th.type_error(text));
+        }
+        Ok(match th.text_of(v)?.as_str() {
+            "" => Newline::Any,
+            "\n" => Newline::Lf,
+            "\r" => Newline::Cr,
+            "\r\n" => Newline::CrLf,
+            _ => {
+                let text = format!("illegal newline value: {}", th.repr_text(v)?);
+                return Err(th.value_error(text));
+            }
+        })
+    }
+
+    /// What `\n` is written as, where it is something else.
+    pub fn written(self) -> Option<&'static [u8]> {
+        match self {
+            Newline::Cr => Some(b"\r"),
+            Newline::CrLf => Some(b"\r\n"),
+            _ => None,
+        }
+    }
+
+    /// End of the first line in `b` (behind its line end); `None` if no line ends here. `last`: nothing follows.
+    pub fn line_end(self, b: &[u8], last: bool) -> Option<usize> {
+        match self {
+            Newline::Lf => memchr::memchr(b'\n', b).map(|i| i + 1),
+            Newline::Cr => memchr::memchr(b'\r', b).map(|i| i + 1),
+            Newline::CrLf => memchr::memmem::find(b, b"\r\n").map(|i| i + 2),
+            Newline::Universal | Newline::Any => {
+                let i = memchr::memchr2(b'\n', b'\r', b)?;
+                if b[i] == b'\n' {
+                    return Some(i + 1);
+                }
+                match b.get(i + 1) {
+                    Some(b'\n') => Some(i + 2),
+                    Some(_) => Some(i + 1),
+                    None if last => Some(i + 1),
+                    None => None,
+                }
+            }
+        }
+    }
+}
+
+/// An encoding by the name that scripts give.
+pub fn codec(name: &str) -> Option<(Codec, &'static str)> {
+    let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase();
+    Some(match plain.as_str() {
+        "utf8" | "u8" | "utf" | "cp65001" | "locale" => (Codec::Utf8, "utf-8"),
+        "utf8sig" => (Codec::Utf8, "utf-8-sig"),
+        "ascii" | "usascii" | "646" => (Codec::Ascii, "ascii"),
+        "latin1" | "iso88591" | "latin" | "l1" | "cp819" | "88591" => (Codec::Latin1, "latin-1"),
+        "utf16" | "u16" => (Codec::Utf16(Order::Marked), "utf-16"),
+        "utf16le" => (Codec::Utf16(Order::Little), "utf-16-le"),
+        "utf16be" => (Codec::Utf16(Order::Big), "utf-16-be"),
+        "utf32" | "u32" => (Codec::Utf32(Order::Marked), "utf-32"),
+        "utf32le" => (Codec::Utf32(Order::Little), "utf-32-le"),
+        "utf32be" => (Codec::Utf32(Order::Big), "utf-32-be"),
+        _ => return None,
+    })
+}
+
+struct State {
+    codec: Codec,
+    policy: Policy,
+    newline: Newline,
+    line_buffering: bool,
+    write_through: bool,
+    /// Read ahead, from `at` on not yet given out; UTF-8 where the encoding has wide units.
+    ahead: Vec<u8>,
+    at: usize,
+    /// Bytes of a wide encoding that wait for the rest of their character.
+    cut: Vec<u8>,
+    end: bool,
+    /// A mark is still to be read or written.
+    mark: bool,
+    /// Line ends seen: 1 `\r`, 2 `\n`, 4 `\r\n`.
+    seen: u8,
+    telling: bool,
+    detached: bool,
+    mode: String,
+}
+
+/// The payload.
+pub struct Text(Mutex<State>);
+
+impl Text {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+static DEF: ClassDef = ClassDef {
+    name: "_io.TextIOWrapper",
+    doc: "Text over a buffered byte stream.",
+    slots: |s| {
+        s.new = Some(new);
+        s.init = Some(init);
+        s.repr = Some(repr);
+        s.iter = Some(io_base::iter);
+        s.next = Some(next);
+    },
+    methods: METHODS,
+    getset: FIELDS,
+    basetype: true,
+    kind: Kind::Boxed,
+    ..PLAIN
+};
+
+static METHODS: &[Def] = &[
+    def("write", "($self, text, /)", write_method, "Write a text; how many characters."),
+    def("read", "($self, size=-1, /)", read, "Read up to size characters, all by default."),
+    def("readline", "($self, size=-1, /)", readline, "Read a line."),
+    def("flush", "($self, /)", |th, a| { open(th, a[0])?; flush(th, a[0])?; Ok(Value::NONE) }, "Hand the written text on."),
+    def("close", "($self, /)", close, "Flush and close the stream."),
+    def("detach", "($self, /)", detach, "Separate the buffer below."),
+    def("seek", "($self, cookie, whence=0, /)", seek, "Change the position to one that tell() gave."),
+    def("tell", "($self, /)", tell, "The position."),
+    def("truncate", "($self, pos=None, /)", truncate, "Set the size."),
+    def("fileno", "($self, /)", |th, a| ask(th, a[0], "fileno"), "The descriptor."),
+    def("isatty", "($self, /)", |th, a| ask(th, a[0], "isatty"), "Whether it is a terminal."),
+    def("readable", "($self, /)", |th, a| ask(th, a[0], "readable"), "Whether it can be read from."),
+    def("writable", "($self, /)", |th, a| ask(th, a[0], "writable"), "Whether it can be written to."),
+    def("seekable", "($self, /)", |th, a| ask(th, a[0], "seekable"), "Whether it has positions."),
+    def(
+        "reconfigure",
+        "($self, /, *, encoding=None, errors=None, newline=None, line_buffering=None, write_through=None)",
+        reconfigure,
+        "Change how the stream works.",
+    ),
+];
+
+static FIELDS: &[GetSet] = &[
+    get("buffer", below, "The byte stream below."),
+    get("encoding", |_, v| Ok(boxed(v).z.get().or(Value::NONE)), "Name of the encoding."),
+    get("errors", |_, v| Ok(boxed(v).w.get().or(Value::NONE)), "Name of the error handler."),
+    get("line_buffering", |_, v| Ok(Value::bool(text_of(v).state().line_buffering)), "Whether a line end flushes."),
+    get("write_through", |_, v| Ok(Value::bool(text_of(v).state().write_through)), "Whether every write is handed on."),
+    get("closed", |th, v| Ok(Value::bool(is_closed(th, v)?)), "Whether the stream is closed."),
+    get("newlines", newlines, "Line ends seen so far."),
+    get("name", |th, v| of_below(th, v, "name"), "What was opened."),
+    getset("mode", mode, set_mode, "How it was opened."),
+];
+
+/// Makes the class.
+pub fn class(th: &mut Thread) -> R {
+    class::define(th, None, &DEF)
+}
+
+fn boxed(v: Value) -> &'static Boxed {
+    v.base().get::<Boxed>()
+}
+
+/// The payload of a text stream.
+pub fn as_text(v: Value) -> Option<&'static Text> {
+    v.base().cast::<Boxed>()?.payload::<Text>()
+}
+
+fn text_of(v: Value) -> &'static Text {
+    as_text(v).expect("the class makes its instances")
+}
+
+fn fresh() -> State {
+    State {
+        codec: Codec::Utf8,
+        policy: Policy::Strict,
+        newline: Newline::Universal,
+        line_buffering: false,
+        write_through: false,
+        ahead: Vec::new(),
+        at: 0,
+        cut: Vec::new(),
+        end: false,
+        mark: false,
+        seen: 0,
+        telling: true,
+        detached: false,
+        mode: String::new(),
+    }
+}
+
+fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
+    let solid = cls.get::<Class>().solid.get();
+    let v = th.heap.boxed(shape_of(solid), Box::new(Text(Mutex::new(fresh()))), 256)?;
+    let lock = super::lock::new_lock(th)?;
+    v.get::<Boxed>().y.set(lock);
+    if cls == solid { Ok(v) } else { class::wrap_base(th, cls, v) }
+}
+
+/// The codec and its name by the `encoding` argument.
+fn encoding_of(th: &mut Thread, v: Value) -> R<(Codec, &'static str)> {
+    if missing(v) {
+        return Ok((Codec::Utf8, "utf-8"));
+    }
+    if !text::is_text(v.base()) {
+        let text = format!("TextIOWrapper() argument 'encoding' must be str or None, not {}", th.type_name(v));
+        return Err(th.type_error(text));
+    }
+    let name = th.text_of(v)?;
+    match codec(&name) {
+        Some(c) => Ok(c),
+        None => Err(th.lookup_error(format!("unknown encoding: {name}"))),
+    }
+}
+
+fn policy_of(th: &mut Thread, v: Value) -> R<(Policy, String)> {
+    if missing(v) {
+        return Ok((Policy::Strict, "strict".to_string()));
+    }
+    if !text::is_text(v.base()) {
+        let text = format!("TextIOWrapper() argument 'errors' must be str or None, not {}", th.type_name(v));
+        return Err(th.type_error(text));
+    }
+    let name = th.text_of(v)?;
+    match Policy::named(&name) {
+        Some(p) => Ok((p, name)),
+        None => Err(th.lookup_error(format!("unknown error handler name '{name}'"))),
+    }
+}
+
+fn init(th: &mut Thread, this: Value, args: Value, kwargs: Value) -> R<()> {
+    let names = ["buffer", "encoding", "errors", "newline", "line_buffering", "write_through"];
+    let [below, encoding, errors, newline, line, through] =
+        super::util::bind(th, "TextIOWrapper", names, 1, args, kwargs)?;
+    let newline = Newline::of(th, newline)?;
+    let (codec, name) = encoding_of(th, encoding)?;
+    let (policy, policy_name) = policy_of(th, errors)?;
+    let (line_buffering, write_through) = (truth_or(th, line, false)?, truth_or(th, through, false)?);
+    let shown = if missing(encoding) { th.intern("UTF-8")? } else { encoding };
+    let errors = th.intern(&policy_name)?;
+    let b = boxed(this);
+    b.x.set(below);
+    b.z.set(shown);
+    b.w.set(errors);
+    let mark = name == "utf-8-sig" || matches!(codec, Codec::Utf16(Order::Marked) | Codec::Utf32(Order::Marked));
+    *text_of(this).state() = State { codec, policy, newline, line_buffering, write_through, mark, ..fresh() };
+    Ok(())
+}
+
+/// Sets the mode that `open` was given.
+pub fn set_open_mode(v: Value, mode: &str) {
+    text_of(v).state().mode = mode.to_string();
+}
+
+fn mode(th: &mut Thread, v: Value) -> R {
+    let mode = text_of(v).state().mode.clone();
+    if mode.is_empty() {
+        return of_below(th, v, "mode");
+    }
+    Ok(th.str(&mode)?)
+}
+
+fn set_mode(th: &mut Thread, v: Value, new: Value) -> R<()> {
+    let mode = if new.is_unbound() { String::new() } else { th.text_of(new)? };
+    text_of(v).state().mode = mode;
+    Ok(())
+}
+
+fn below(th: &mut Thread, v: Value) -> R {
+    let detached = text_of(v).state().detached;
+    match boxed(v).x.get() {
+        Value::UNBOUND if detached => Err(th.value_error("underlying buffer has been detached")),
+        Value::UNBOUND => Err(th.value_error("I/O operation on uninitialized object")),
+        b => Ok(b),
+    }
+}
+
+fn of_below(th: &mut Thread, v: Value, name: &str) -> R {
+    let b = below(th, v)?;
+    let name = th.intern(name)?;
+    th.getattr(b, name)
+}
+
+fn ask(th: &mut Thread, v: Value, what: &str) -> R {
+    let f = of_below(th, v, what)?;
+    th.call(f, &[])
+}
+
+fn is_closed(th: &mut Thread, v: Value) -> R<bool> {
+    let b = below(th, v)?;
+    io_base::is_closed(th, b)
+}
+
+fn open(th: &mut Thread, v: Value) -> R {
+    let b = below(th, v)?;
+    if io_base::is_closed(th, b)? { Err(closed_error(th)) } else { Ok(b) }
+}
+
+/// Hands everything written on, down to the system.
+pub fn flush(th: &mut Thread, v: Value) -> R<()> {
+    let b = below(th, v)?;
+    text_of(v).state().telling = true;
+    match as_buffer(b).filter(|_| b.is_kind(Kind::Boxed)) {
+        Some(_) => io_buffer::flush(th, b, Patience::Forever).map(drop),
+        None => th.call_method(b, N::flush, &[]).map(drop),
+    }
+}
+
+/// Raises UnicodeEncodeError or UnicodeDecodeError.
+#[cold]
+fn unicode_error(th: &mut Thread, encoding: &str, object: Value, fault: Fault, decoding: bool) -> Raised {
+    let Fault::Bad(Bad { start, end, reason }) = fault else { return Raised };
+    let class = if decoding { C::UnicodeDecodeError } else { C::UnicodeEncodeError };
+    let made = (|| {
+        let (e, r) = (th.str(encoding)?, th.str(reason)?);
+        th.call(class.v(), &[e, object, Value::int(start as i64), Value::int(end as i64), r])
+    })();
+    match made {
+        Ok(e) => th.raise_value(e),
+        Err(r) => r,
+    }
+}
+
+fn codec_name(c: Codec) -> &'static str {
+    match c {
+        Codec::Utf8 => "utf-8",
+        Codec::Ascii => "ascii",
+        Codec::Latin1 => "latin-1",
+        Codec::Utf16(_) => "utf-16",
+        Codec::Utf32(_) => "utf-32",
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------- writing
+
+/// Writes a text in one piece.
+pub fn write(th: &mut Thread, v: Value, s: Value) -> R<()> {
+    let bytes = text_arg(th, s, "write()")?;
+    let b = below(th, v)?;
+    let (codec, policy, newline, eager, line, mark) = {
+        let mut t = text_of(v).state();
+        let mark = std::mem::take(&mut t.mark);
+        t.ahead.clear();
+        (t.at, t.end) = (0, false);
+        (t.codec, t.policy, t.newline, t.write_through, t.line_buffering, mark)
+    };
+    let ends = line && memchr::memchr2(b'\n', b'\r', bytes).is_some();
+    let turned;
+    let mut out = bytes;
+    if let Some(end) = newline.written().filter(|_| memchr::memchr(b'\n', bytes).is_some()) {
+        let mut t = Vec::with_capacity(bytes.len() + 16);
+        for piece in bytes.split_inclusive(|c| *c == b'\n') {
+            match piece.strip_suffix(b"\n") {
+                Some(p) => t.extend_from_slice(&[p, end].concat()),
+                None => t.extend_from_slice(piece),
+            }
+        }
+        turned = t;
+        out = &turned;
+    }
+    let ascii = text::is_ascii(s.base()) && !matches!(codec, Codec::Utf16(_) | Codec::Utf32(_));
+    let encoded;
+    if !ascii && !(codec == Codec::Utf8 && text::codec::first_surrogate(out).is_none()) || mark {
+        // The mark goes out once: later pieces use the plain order.
+        let codec = match codec {
+            Codec::Utf16(Order::Marked) if !mark => Codec::Utf16(Order::Little),
+            Codec::Utf32(Order::Marked) if !mark => Codec::Utf32(Order::Little),
+            c => c,
+        };
+        let mut e = if mark && codec == Codec::Utf8 { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
+        if let Err(fault) = encode_into(out, codec, policy, &mut e) {
+            return Err(unicode_error(th, codec_name(codec), s, fault, false));
+        }
+        encoded = e;
+        out = &encoded;
+    }
+    if as_buffer(b).is_some() && b.is_kind(Kind::Boxed) {
+        if !can_write(th, b)? {
+            return Err(unsupported(th, "not writable"));
+        }
+        io_buffer::write(th, b, out)?;
+    } else {
+        let data = th.bytes(out)?;
+        if io_base::is_closed(th, b)? {
+            return Err(closed_error(th));
+        }
+        th.call_method(b, N::write, &[data])?;
+    }
+    if eager || ends {
+        flush(th, v)?;
+    }
+    Ok(())
+}
+
+fn can_write(th: &mut Thread, b: Value) -> R<bool> {
+    if io_buffer::writes(b) {
+        return Ok(true);
+    }
+    if io_base::is_closed(th, b)? { Err(closed_error(th)) } else { Ok(false) }
+}
+
+fn write_method(th: &mut Thread, a: Args) -> R {
+    write(th, a[0], a[1])?;
+    Ok(Value::int(text::len(a[1].base()) as i64))
+}
+
+// ------------------------------------------------------------------------------------------------------------- reading
+
+/// Runs `f` as the only reader.
+fn only<T>(th: &mut Thread, v: Value, f: impl FnOnce(&mut Thread) -> R<T>) -> R<T> {
+    let lock = boxed(v).y.get().get::<Lock>();
+    if lock.is_mine(th) {
+        let shown = th.repr_text(v)?;
+        return Err(th.runtime_error(format!("reentrant call inside {shown}")));
+    }
+    lock.acquire(th, Patience::Forever)?;
+    let result = f(th);
+    lock.release(th);
+    result
+}
+
+/// Before reading: the stream is open and can be read.
+fn readable(th: &mut Thread, v: Value) -> R {
+    let b = below(th, v)?;
+    if let Some(reads) = io_buffer::reads(b) {
+        if io_base::is_closed(th, b)? {
+            return Err(closed_error(th));
+        }
+        return if reads { Ok(b) } else { Err(unsupported(th, "not readable")) };
+    }
+    if io_base::is_closed(th, b)? {
+        return Err(closed_error(th));
+    }
+    let ok = ask(th, v, "readable")?;
+    if th.truth(ok)? { Ok(b) } else { Err(unsupported(th, "not readable")) }
+}
+
+/// Reads ahead once; `false` at the end.
+fn fill(th: &mut Thread, v: Value, b: Value) -> R<bool> {
+    if as_buffer(b).is_some() && b.is_kind(Kind::Boxed) {
+        let piece = io_buffer::read_once(th, b, CHUNK)?;
+        return feed(th, v, piece);
+    }
+    let read1 = th.intern("read1")?;
+    let f = match th.getattr_opt(b, read1)? {
+        Some(f) => f,
+        None => th.getattr(b, N::read.v())?,
+    };
+    let got = th.call(f, &[Value::int(CHUNK as i64)])?;
+    if !got.base().is_kind(Kind::Bytes) && !got.base().is_kind(Kind::ByteArray) {
+        let text = format!("underlying read1() should have returned a bytes-like object, not '{}'", th.type_name(got));
+        return Err(th.type_error(text));
+    }
+    let piece = buffer(th, got)?;
+    feed(th, v, piece)
+}
+
+fn feed(th: &mut Thread, v: Value, mut piece: Vec<u8>) -> R<bool> {
+    let came = !piece.is_empty();
+    let fault = {
+        let mut t = text_of(v).state();
+        let at = t.at;
+        t.ahead.drain(..at);
+        t.at = 0;
+        t.end = !came;
+        if t.codec == Codec::Utf8 && t.mark && came {
+            t.mark = false;
+            if piece.starts_with(b"\xef\xbb\xbf") {
+                piece.drain(..3);
+            }
+        }
+        match t.codec {
+            Codec::Utf16(_) | Codec::Utf32(_) => {
+                let mut bytes = std::mem::take(&mut t.cut);
+                bytes.extend_from_slice(&piece);
+                if t.mark && bytes.len() >= 4 {
+                    t.mark = false;
+                    let wide = matches!(t.codec, Codec::Utf32(_));
+                    let (order, skip) = match &bytes[..] {
+                        [0xff, 0xfe, ..] => (Order::Little, if wide { 4 } else { 2 }),
+                        [0xfe, 0xff, ..] => (Order::Big, 2),
+                        [0, 0, 0xfe, 0xff, ..] => (Order::Big, 4),
+                        _ => (Order::Little, 0),
+                    };
+                    t.codec = if wide { Codec::Utf32(order) } else { Codec::Utf16(order) };
+                    bytes.drain(..skip);
+                }
+                let mut out = StrBuilder::new();
+                match decode_part(&bytes, t.codec, t.policy, !came, &mut out) {
+                    Ok(used) => {
+                        t.cut = bytes[used..].to_vec();
+                        t.ahead.extend_from_slice(out.bytes());
+                        None
+                    }
+                    Err(fault) => Some((t.codec, bytes, fault)),
+                }
+            }
+            _ => {
+                t.ahead.extend_from_slice(&piece);
+                None
+            }
+        }
+    };
+    if let Some((codec, bytes, fault)) = fault {
+        let object = th.bytes(&bytes)?;
+        return Err(unicode_error(th, codec_name(codec), object, fault, true));
+    }
+    Ok(came)
+}
+
+/// The text of bytes that were read, line ends translated where that is asked for.
+fn to_text(th: &mut Thread, v: Value, mut bytes: Vec<u8>) -> R {
+    let (codec, policy) = {
+        let mut t = text_of(v).state();
+        if matches!(t.newline, Newline::Universal | Newline::Any) && memchr::memchr2(b'\r', b'\n', &bytes).is_some() {
+            t.seen |= line_ends(&bytes);
+        }
+        if t.newline == Newline::Universal && memchr::memchr(b'\r', &bytes).is_some() {
+            bytes = translated(&bytes);
+        }
+        match t.codec {
+            Codec::Utf16(_) | Codec::Utf32(_) => (Codec::Utf8, Policy::SurrogatePass),
+            c => (c, t.policy),
+        }
+    };
+    match decode(&mut th.heap, &bytes, codec, policy) {
+        Ok(s) => Ok(s),
+        Err(fault) => {
+            let object = th.bytes(&bytes)?;
+            Err(unicode_error(th, codec_name(codec), object, fault, true))
+        }
+    }
+}
+
+/// `\r\n` and `\r` as `\n`.
+pub fn translated(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i] == b'\r' {
+            out.push(b'\n');
+            i += (bytes.get(i + 1) == Some(&b'\n')) as usize;
+        } else {
+            out.push(bytes[i]);
+        }
+        i += 1;
+    }
+    out
+}
+
+fn line_ends(bytes: &[u8]) -> u8 {
+    let mut seen = 0;
+    let mut i = 0;
+    while let Some(k) = memchr::memchr2(b'\r', b'\n', &bytes[i..]) {
+        i += k;
+        let pair = bytes[i] == b'\r' && bytes.get(i + 1) == Some(&b'\n');
+        seen |= if pair { 4 } else if bytes[i] == b'\r' { 1 } else { 2 };
+        i += 1 + pair as usize;
+    }
+    seen
+}
+
+fn newlines(th: &mut Thread, v: Value) -> R {
+    let seen = text_of(v).state().seen;
+    let mut all = Vec::new();
+    for (bit, end) in [(1, "\r"), (2, "\n"), (4, "\r\n")] {
+        if seen & bit != 0 {
+            all.push(end);
+        }
+    }
+    match all[..] {
+        [] => Ok(Value::NONE),
+        [one] => Ok(th.str(one)?),
+        _ => super::util::tuple_of(th, all.len(), |th, i| Ok(th.str(all[i])?)),
+    }
+}
+
+/// The bytes of up to `n` characters at the start of `b`, and how many there are; an incomplete one at the end is
+/// left out unless it is the `last`. `pairs`: `\r\n` counts as one.
+fn prefix(b: &[u8], n: usize, utf8: bool, pairs: bool, last: bool) -> (usize, usize) {
+    let (mut at, mut count) = (0, 0);
+    while at < b.len() && count < n {
+        let w = if utf8 { index::width(b[at]).max(1) } else { 1 };
+        if at + w > b.len() {
+            if !last {
+                break;
+            }
+            at = b.len();
+            count += 1;
+            break;
+        }
+        if pairs && b[at] == b'\r' {
+            match b.get(at + 1) {
+                Some(b'\n') => at += 1,
+                None if !last => break,
+                _ => {}
+            }
+        }
+        at += w;
+        count += 1;
+    }
+    (at, count)
+}
+
+fn take(v: Value, n: usize) -> Vec<u8> {
+    let mut t = text_of(v).state();
+    let out = t.ahead[t.at..t.at + n].to_vec();
+    t.at += n;
+    if t.at == t.ahead.len() {
+        t.ahead.clear();
+        t.at = 0;
+    }
+    out
+}
+
+fn read_chars(th: &mut Thread, v: Value, b: Value, n: usize) -> R {
+    let (mut out, mut count) = (Vec::new(), 0);
+    loop {
+        let (bytes, chars, end) = {
+            let t = text_of(v).state();
+            let utf8 = !matches!(t.codec, Codec::Ascii | Codec::Latin1);
+            let (bytes, chars) =
+                prefix(&t.ahead[t.at..], n - count, utf8, t.newline == Newline::Universal, t.end);
+            (bytes, chars, t.end)
+        };
+        out.extend_from_slice(&take(v, bytes));
+        count += chars;
+        if count >= n || end && bytes == 0 {
+            break;
+        }
+        if !fill(th, v, b)? && text_of(v).state().ahead.is_empty() {
+            break;
+        }
+    }
+    text_of(v).state().end = false;
+    to_text(th, v, out)
+}
+
+fn read_everything(th: &mut Thread, v: Value, b: Value) -> R {
+    let wide = matches!(text_of(v).state().codec, Codec::Utf16(_) | Codec::Utf32(_)) || text_of(v).state().mark;
+    if wide {
+        while fill(th, v, b)? {}
+    } else {
+        let rest = if as_buffer(b).is_some() && b.is_kind(Kind::Boxed) {
+            io_buffer::read_bytes(th, b, None)?
+        } else {
+            let got = th.call_method(b, N::read, &[])?;
+            if got.is_none() { Vec::new() } else { buffer(th, got)? }
+        };
+        let mut t = text_of(v).state();
+        if t.ahead.is_empty() {
+            t.ahead = rest;
+            t.at = 0;
+        } else {
+            t.ahead.extend_from_slice(&rest);
+        }
+    }
+    let out = {
+        let mut t = text_of(v).state();
+        let at = std::mem::take(&mut t.at);
+        let mut all = std::mem::take(&mut t.ahead);
+        t.end = false;
+        all.drain(..at);
+        all
+    };
+    to_text(th, v, out)
+}
+
+fn read(th: &mut Thread, a: Args) -> R {
+    let v = a[0];
+    let n = if missing(a[1]) { -1 } else { integer(th, a[1])? };
+    let b = readable(th, v)?;
+    flush_written(th, b)?;
+    only(th, v, |th| if n < 0 { read_everything(th, v, b) } else { read_chars(th, v, b, n as usize) })
+}
+
+/// Before reading from a stream that was written to.
+fn flush_written(th: &mut Thread, b: Value) -> R<()> {
+    if as_buffer(b).is_some() && io_buffer::writes(b) { io_buffer::flush(th, b, Patience::Forever).map(drop) } else { Ok(()) }
+}
+
+/// A line of at most `limit` characters; the empty text at the end.
+pub fn line(th: &mut Thread, v: Value, limit: Option<usize>) -> R {
+    let b = readable(th, v)?;
+    flush_written(th, b)?;
+    only(th, v, |th| {
+        let mut out = Vec::new();
+        let mut room = limit;
+        loop {
+            let (n, chars, done) = {
+                let t = text_of(v).state();
+                let rest = &t.ahead[t.at..];
+                let utf8 = !matches!(t.codec, Codec::Ascii | Codec::Latin1);
+                let found = t.newline.line_end(rest, t.end);
+                let mut n = match found {
+                    Some(n) => n,
+                    // Half of a line end stays until the other half is known.
+                    None if !t.end && rest.ends_with(b"\r") => rest.len() - 1,
+                    None => rest.len(),
+                };
+                let (mut chars, mut done) = (0, found.is_some() || t.end);
+                if let Some(room) = room {
+                    let pairs = t.newline == Newline::Universal;
+                    let (bytes, count) = prefix(&rest[..n], room, utf8, pairs, true);
+                    (n, chars) = (bytes, count);
+                    done |= count == room;
+                }
+                (n, chars, done)
+            };
+            out.extend_from_slice(&take(v, n));
+            room = room.map(|r| r - chars);
+            if done {
+                break;
+            }
+            fill(th, v, b)?;
+        }
+        text_of(v).state().end = false;
+        to_text(th, v, out)
+    })
+}
+
+fn readline(th: &mut Thread, a: Args) -> R {
+    let n = if missing(a[1]) { -1 } else { integer(th, a[1])? };
+    line(th, a[0], usize::try_from(n).ok())
+}
+
+fn next(th: &mut Thread, v: Value) -> R<Option<Value>> {
+    if !v.is_kind(Kind::Boxed) {
+        return io_base::next(th, v);
+    }
+    text_of(v).state().telling = false;
+    let s = line(th, v, None)?;
+    if text::byte_len(s) == 0 {
+        text_of(v).state().telling = true;
+        return Ok(None);
+    }
+    Ok(Some(s))
+}
+
+// ------------------------------------------------------------------------------------------------------------ position
+
+fn seekable(th: &mut Thread, v: Value) -> R<()> {
+    let ok = ask(th, v, "seekable")?;
+    if th.truth(ok)? { Ok(()) } else { Err(unsupported(th, "underlying stream is not seekable")) }
+}
+
+fn tell(th: &mut Thread, a: Args) -> R {
+    let b = open(th, a[0])?;
+    seekable(th, a[0])?;
+    if !text_of(a[0]).state().telling {
+        return Err(th.raise(C::OSError, "telling position disabled by next() call"));
+    }
+    flush(th, a[0])?;
+    let tell = th.intern("tell")?;
+    let f = th.getattr(b, tell)?;
+    let at = th.call(f, &[])?;
+    let at = integer(th, at)?;
+    let left = {
+        let t = text_of(a[0]).state();
+        t.ahead.len() - t.at + t.cut.len()
+    };
+    Ok(Value::int(at - left as i64))
+}
+
+fn seek(th: &mut Thread, a: Args) -> R {
+    let b = open(th, a[0])?;
+    seekable(th, a[0])?;
+    let (mut pos, mut whence) = (integer(th, a[1])?, integer_or(th, a[2], 0)?);
+    match whence {
+        0 if pos < 0 => return Err(th.value_error(format!("negative seek position {pos}"))),
+        0 => {}
+        1 if pos != 0 => return Err(unsupported(th, "can't do nonzero cur-relative seeks")),
+        1 => {
+            pos = integer_of_tell(th, a)?;
+            whence = 0;
+        }
+        2 if pos != 0 => return Err(unsupported(th, "can't do nonzero end-relative seeks")),
+        2 => {}
+        _ => return Err(th.value_error(format!("invalid whence ({whence}, should be 0, 1 or 2)"))),
+    }
+    flush(th, a[0])?;
+    {
+        let mut t = text_of(a[0]).state();
+        t.ahead.clear();
+        t.cut.clear();
+        (t.at, t.end, t.telling) = (0, false, true);
+    }
+    let seek = th.intern("seek")?;
+    let f = th.getattr(b, seek)?;
+    th.call(f, &[Value::int(pos), Value::int(whence)])
+}
+
+fn integer_of_tell(th: &mut Thread, a: Args) -> R<i64> {
+    let at = tell(th, a)?;
+    integer(th, at)
+}
+
+fn truncate(th: &mut Thread, a: Args) -> R {
+    let b = open(th, a[0])?;
+    flush(th, a[0])?;
+    let pos = if missing(a[1]) { Value::int(integer_of_tell(th, a)?) } else { a[1] };
+    let name = th.intern("truncate")?;
+    let f = th.getattr(b, name)?;
+    th.call(f, &[pos])
+}
+
+fn detach(th: &mut Thread, a: Args) -> R {
+    let b = below(th, a[0])?;
+    flush(th, a[0])?;
+    text_of(a[0]).state().detached = true;
+    boxed(a[0]).x.set(Value::UNBOUND);
+    Ok(b)
+}
+
+fn close(th: &mut Thread, a: Args) -> R {
+    if is_closed(th, a[0])? {
+        return Ok(Value::NONE);
+    }
+    let flushed = th.call_method(a[0], N::flush, &[]);
+    let first = if flushed.is_err() { th.take_raised() } else { Value::UNBOUND };
+    let b = below(th, a[0])?;
+    let closed = th.call_method(b, N::close, &[]);
+    if !first.is_unbound() {
+        th.raised = first;
+        return Err(Raised);
+    }
+    closed.map(|_| Value::NONE)
+}
+
+fn reconfigure(th: &mut Thread, a: Args) -> R {
+    let v = a[0];
+    flush(th, v)?;
+    if !missing(a[1]) {
+        let (codec, _) = encoding_of(th, a[1])?;
+        boxed(v).z.set(a[1]);
+        text_of(v).state().codec = codec;
+        if missing(a[2]) {
+            let strict = th.intern("strict")?;
+            boxed(v).w.set(strict);
+            text_of(v).state().policy = Policy::Strict;
+        }
+    }
+    if !missing(a[2]) {
+        let (policy, _) = policy_of(th, a[2])?;
+        boxed(v).w.set(a[2]);
+        text_of(v).state().policy = policy;
+    }
+    if !a[3].is_unbound() {
+        let newline = Newline::of(th, a[3])?;
+        text_of(v).state().newline = newline;
+    }
+    if !missing(a[4]) {
+        let on = th.truth(a[4])?;
+        text_of(v).state().line_buffering = on;
+    }
+    if !missing(a[5]) {
+        let on = th.truth(a[5])?;
+        text_of(v).state().write_through = on;
+    }
+    Ok(Value::NONE)
+}
+
+/// Makes every write go to the system at once (`-u`).
+pub fn set_write_through(v: Value) {
+    if let Some(t) = as_text(v) {
+        t.state().write_through = true;
+    }
+}
+
+fn repr(th: &mut Thread, v: Value) -> R {
+    let mut text = "<_io.TextIOWrapper".to_string();
+    let b = boxed(v).x.get();
+    if !b.is_unbound() {
+        for name in ["name", "mode"] {
+            let key = th.intern(name)?;
+            if name == "mode" && text_of(v).state().mode.is_empty() {
+                continue;
+            }
+            let from = if name == "name" { b } else { v };
+            if let Some(x) = th.getattr_opt(from, key)? {
+                text += &format!(" {name}={}", th.repr_text(x)?);
+            }
+        }
+    }
+    let encoding = boxed(v).z.get().or(Value::NONE);
+    text += &format!(" encoding={}>", th.repr_text(encoding)?);
+    Ok(th.str(&text)?)
+}
