@@ -15,12 +15,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 pub static MODULE: ModuleDef = ModuleDef {
     name: "itertools",
     doc: "Functional tools for creating and using iterators.",
-    functions: &[def(
-        "tee",
-        "(iterable, n=2, /)",
-        group::tee,
-        "Returns a tuple of n independent iterators.",
-    )],
+    functions: &[def("tee", "(iterable, n=2, /)", group::tee, "Returns a tuple of n independent iterators.")],
     fill: |th, dict| {
         for d in [
             &COUNT,

@@ -22,7 +22,7 @@ pub mod io_buffer;
 pub mod io_file;
 pub mod io_mem;
 pub mod io_text;
-pub mod time;
+pub mod json;
 pub mod local;
 pub mod lock;
 pub mod math;
@@ -36,11 +36,14 @@ pub mod re_parse;
 pub mod re_prog;
 pub mod re_set;
 pub mod re_sub;
+pub mod re_tree;
 pub mod seq;
 pub mod sha2;
 pub mod signal;
+pub mod string_;
 pub mod sys;
 pub mod thread;
+pub mod time;
 pub mod traceback;
 pub mod util;
 pub mod weakref;
@@ -79,4 +82,6 @@ pub static MODULES: &[&ModuleDef] = &[
     &collections::MODULE,
     &itertools::MODULE,
     &re::MODULE,
+    &json::MODULE,
+    &string_::MODULE,
 ];

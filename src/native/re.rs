@@ -3,8 +3,9 @@
 
 use super::re_exec::{Matcher, Trouble, Want};
 use super::re_flag;
-use super::re_parse::{self, Fault};
+use super::re_parse;
 use super::re_prog::{self, Program};
+use super::re_tree::{Fault, fix_flags};
 use super::{re_match, re_sub};
 use crate::heap::known::C;
 use crate::heap::object::*;
@@ -37,7 +38,12 @@ pub static MODULE: ModuleDef = ModuleDef {
 };
 
 static FUNCTIONS: [Def; 11] = [
-    def("compile", "(pattern, flags=0)", |th, a| compiled(th, a[0], a[1]), "Compile a regular expression pattern, returning a Pattern object."),
+    def(
+        "compile",
+        "(pattern, flags=0)",
+        |th, a| compiled(th, a[0], a[1]),
+        "Compile a regular expression pattern, returning a Pattern object.",
+    ),
     def(
         "match",
         "(pattern, string, flags=0)",
@@ -126,11 +132,24 @@ static PATTERN: ClassDef = ClassDef {
         s.compare = Some(compare);
     },
     methods: &METHODS,
-    class_methods: &[def("__class_getitem__", "($type, object, /)", |th, a| th.generic_alias(a[0], a[1]), "See PEP 585")],
+    class_methods: &[def(
+        "__class_getitem__",
+        "($type, object, /)",
+        |th, a| th.generic_alias(a[0], a[1]),
+        "See PEP 585",
+    )],
     getset: &[
-        get("pattern", |_, o| Ok(o.get::<Boxed>().x.get()), "The pattern string from which the RE object was compiled."),
+        get(
+            "pattern",
+            |_, o| Ok(o.get::<Boxed>().x.get()),
+            "The pattern string from which the RE object was compiled.",
+        ),
         get("flags", |_, o| Ok(o.get::<Boxed>().z.get()), "The regex matching flags."),
-        get("groups", |_, o| Ok(Value::int(program(o).groups as i64 - 1)), "The number of capturing groups in the pattern."),
+        get(
+            "groups",
+            |_, o| Ok(Value::int(program(o).groups as i64 - 1)),
+            "The number of capturing groups in the pattern.",
+        ),
         get(
             "groupindex",
             |_, o| Ok(o.get::<Boxed>().y.get()),
@@ -229,7 +248,11 @@ pub fn program(pattern: Value) -> &'static Program {
 }
 
 /// Runs `f` with the Pattern kept alive.
-pub fn with<T>(th: &mut Thread, pattern: Value, f: impl FnOnce(&mut Thread, &'static Program) -> R<T>) -> R<T> {
+pub fn with<T>(
+    th: &mut Thread,
+    pattern: Value,
+    f: impl FnOnce(&mut Thread, &'static Program) -> R<T>,
+) -> R<T> {
     let mark = th.keep(pattern);
     let r = f(th, program(pattern));
     th.drop_kept(mark);
@@ -245,7 +268,8 @@ fn compiled(th: &mut Thread, pattern: Value, flags: Value) -> R {
         Value::TRUE => 1,
         b if bigint::is_integer(b) => bigint::clamp_i64(b),
         _ => {
-            let text = format!("unsupported operand type(s) for &: '{}' and 'RegexFlag'", th.type_name(flags));
+            let text =
+                format!("unsupported operand type(s) for &: '{}' and 'RegexFlag'", th.type_name(flags));
             return Err(th.type_error(text));
         }
     };
@@ -284,7 +308,7 @@ fn compile(th: &mut Thread, text: Value, flags: u32) -> R {
         Some(b) => re_parse::codes(b.bytes(), true),
         None => re_parse::codes(text::bytes_of(&mut th.heap, text)?, false),
     };
-    let parsed = re_parse::fix_flags(flags, is_bytes).and_then(|f| re_parse::parse(&codes, is_bytes, f));
+    let parsed = fix_flags(flags, is_bytes).and_then(|f| re_parse::parse(&codes, is_bytes, f));
     let parsed = match parsed {
         Ok(p) => p,
         Err(Fault::Pattern(msg, at)) => return Err(re_flag::raise(th, &msg, text, at)),
@@ -297,7 +321,7 @@ fn compile(th: &mut Thread, text: Value, flags: u32) -> R {
         let name = th.intern(name)?;
         th.dict_insert(names, name, Value::int(*g as i64))?;
     }
-    let names = types::proxy::make(th, names)?;
+    let names = if p.names.is_empty() { names } else { types::proxy::make(th, names)? };
     let (flags, size) = (p.flags, p.size());
     let v = th.heap.boxed(PATTERN_SHAPE.load(Relaxed), Box::new(p), size)?;
     let b = v.get::<Boxed>();
@@ -322,7 +346,8 @@ fn repr(th: &mut Thread, o: Value) -> R {
     let text = th.repr_text(b.x.get())?;
     let text: String = text.chars().take(200).collect();
     let flags = re_flag::of_pattern(b.z.get().as_int() as u32, program(o).bytes);
-    let shown = if flags.is_empty() { format!("re.compile({text})") } else { format!("re.compile({text}, {flags})") };
+    let shown =
+        if flags.is_empty() { format!("re.compile({text})") } else { format!("re.compile({text}, {flags})") };
     types::text(th, shown)
 }
 
@@ -331,7 +356,8 @@ fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
         return Ok(Value::NOT_IMPLEMENTED);
     }
     let (x, y) = (a.get::<Boxed>(), b.get::<Boxed>());
-    let same = x.z.get() == y.z.get() && program(a).bytes == program(b).bytes && th.eq(x.x.get(), y.x.get())?;
+    let same =
+        x.z.get() == y.z.get() && program(a).bytes == program(b).bytes && th.eq(x.x.get(), y.x.get())?;
     Ok(Value::bool(same == (op == Cmp::Eq)))
 }
 
@@ -377,7 +403,7 @@ pub fn subject(th: &mut Thread, p: &Program, given: Value, pos: Value, endpos: V
         None => text::bytes_of(&mut th.heap, value)?,
     };
     let n = if is_bytes { all.len() } else { text::len(value) };
-    let mut cut = |th: &mut Thread, v: Value, default: usize| -> R<usize> {
+    let cut = |th: &mut Thread, v: Value, default: usize| -> R<usize> {
         Ok(if v.is_unbound() { default } else { arith::clamped(th, v)?.clamp(0, n as isize) as usize })
     };
     let (pos, endpos) = (cut(th, pos, 0)?, cut(th, endpos, n)?);

@@ -1,9 +1,9 @@
 //! The matcher: a program run over bytes with an explicit stack of what to try next. Invariant: every change of a slot
 //! is logged on that stack, so that a failed attempt leaves the slots as they were; places are character boundaries.
 
-use super::re_parse::{At, MANY, Way};
 use super::re_prog::{Inst, Prefix, Program};
 use super::re_set::{Case, Category, Test, fold, is_category};
+use super::re_tree::{At, MANY, Way};
 use crate::heap::text::index;
 use crate::run::{Raised, Thread, poll};
 
@@ -288,7 +288,9 @@ impl<'a> Matcher<'a> {
                     pc = *to;
                     true
                 }
-                Inst::Run(t, min, max, way, _) => self.begin_run(&mut pc, &mut pos, &p.tests[*t], *min, *max, *way),
+                Inst::Run(t, min, max, way, _) => {
+                    self.begin_run(&mut pc, &mut pos, &p.tests[*t], *min, *max, *way)
+                }
                 Inst::Begin(r) => {
                     self.set(*r, 0);
                     self.set(r + 1, NOWHERE);
@@ -357,7 +359,8 @@ impl<'a> Matcher<'a> {
                 }
                 Inst::Done => {
                     let refused = top
-                        && (self.want == Want::Full && pos != self.s.len() || pos == self.refused && pos == start);
+                        && (self.want == Want::Full && pos != self.s.len()
+                            || pos == self.refused && pos == start);
                     if !refused {
                         return Ok(Some(pos));
                     }
@@ -412,7 +415,15 @@ impl<'a> Matcher<'a> {
     }
 
     /// Ends a greedy run at `end` or before, where what must follow does; `back` begins one character before.
-    fn shorten(&mut self, run: usize, least: usize, end: usize, back: bool, pc: &mut usize, pos: &mut usize) -> bool {
+    fn shorten(
+        &mut self,
+        run: usize,
+        least: usize,
+        end: usize,
+        back: bool,
+        pc: &mut usize,
+        pos: &mut usize,
+    ) -> bool {
         let Inst::Run(.., after) = &self.p.code[run] else { return false };
         let mut end = end;
         if back {

@@ -39,7 +39,7 @@ fn class_by(shape: &AtomicU32) -> Value {
 
 /// Makes both classes and the constants.
 pub fn fill(th: &mut Thread, dict: Value) -> R<()> {
-    let mut put = |th: &mut Thread, name: &str, v: Value| -> R<()> {
+    let put = |th: &mut Thread, name: &str, v: Value| -> R<()> {
         let name = th.intern(name)?;
         th.dict_insert(dict, name, v)
     };
@@ -210,9 +210,7 @@ fn error_init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()> {
         }
         shown = types::text(th, text)?;
     }
-    for (name, v) in
-        [("msg", msg), ("pattern", pattern), ("pos", pos), ("lineno", line), ("colno", column)]
-    {
+    for (name, v) in [("msg", msg), ("pattern", pattern), ("pos", pos), ("lineno", line), ("colno", column)] {
         let name = th.intern(name)?;
         th.setattr(o, name, v)?;
     }

@@ -52,15 +52,30 @@ static MATCH: ClassDef = ClassDef {
         });
     },
     methods: &METHODS,
-    class_methods: &[def("__class_getitem__", "($type, object, /)", |th, a| th.generic_alias(a[0], a[1]), "See PEP 585")],
+    class_methods: &[def(
+        "__class_getitem__",
+        "($type, object, /)",
+        |th, a| th.generic_alias(a[0], a[1]),
+        "See PEP 585",
+    )],
     getset: &[
         get("string", |_, o| Ok(this(o).given.get()), "The string passed to match() or search()."),
         get("re", |_, o| Ok(this(o).pattern.get()), "The regular expression object."),
-        get("pos", |_, o| Ok(Value::int(this(o).pos.get() as i64)), "The index into the string at which the RE engine started looking for a match."),
-        get("endpos", |_, o| Ok(Value::int(this(o).endpos.get() as i64)), "The index into the string beyond which the RE engine will not go."),
+        get(
+            "pos",
+            |_, o| Ok(Value::int(this(o).pos.get() as i64)),
+            "The index into the string at which the RE engine started looking for a match.",
+        ),
+        get(
+            "endpos",
+            |_, o| Ok(Value::int(this(o).endpos.get() as i64)),
+            "The index into the string beyond which the RE engine will not go.",
+        ),
         get(
             "lastindex",
-            |_, o| Ok(Some(this(o).last.get()).filter(|g| *g > 0).map_or(Value::NONE, |g| Value::int(g as i64))),
+            |_, o| {
+                Ok(Some(this(o).last.get()).filter(|g| *g > 0).map_or(Value::NONE, |g| Value::int(g as i64)))
+            },
             "The integer index of the last matched capturing group.",
         ),
         get("lastgroup", last_group, "The name of the last matched capturing group."),
@@ -81,9 +96,24 @@ static METHODS: [Def; 9] = [
         },
         "Return a tuple containing all the subgroups of the match, from 1.",
     ),
-    def("groupdict", "($self, /, default=None)", group_dict, "Return a dictionary containing all the named subgroups of the match, keyed by the subgroup name."),
-    def("start", "($self, group=0, /)", |th, a| Ok(ends(th, a)?.0), "Return index of the start of the substring matched by group."),
-    def("end", "($self, group=0, /)", |th, a| Ok(ends(th, a)?.1), "Return index of the end of the substring matched by group."),
+    def(
+        "groupdict",
+        "($self, /, default=None)",
+        group_dict,
+        "Return a dictionary containing all the named subgroups of the match, keyed by the subgroup name.",
+    ),
+    def(
+        "start",
+        "($self, group=0, /)",
+        |th, a| Ok(ends(th, a)?.0),
+        "Return index of the start of the substring matched by group.",
+    ),
+    def(
+        "end",
+        "($self, group=0, /)",
+        |th, a| Ok(ends(th, a)?.1),
+        "Return index of the end of the substring matched by group.",
+    ),
     def(
         "span",
         "($self, group=0, /)",
@@ -340,7 +370,14 @@ static ITER: ClassDef = ClassDef {
 };
 
 /// A scanner, or (`iterate`) the iterator that `finditer` gives.
-pub fn scanner(th: &mut Thread, pattern: Value, string: Value, pos: Value, endpos: Value, iterate: bool) -> R {
+pub fn scanner(
+    th: &mut Thread,
+    pattern: Value,
+    string: Value,
+    pos: Value,
+    endpos: Value,
+    iterate: bool,
+) -> R {
     let s = re::with(th, pattern, |th, p| re::subject(th, p, string, pos, endpos))?;
     let shape = if iterate { &ITER_SHAPE } else { &SCANNER_SHAPE };
     let (v, c) = th.heap.new::<Scanner>(shape.load(Relaxed), 3, 0)?;

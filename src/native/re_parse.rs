@@ -3,73 +3,11 @@
 
 use super::re_flag::{ASCII, DOTALL, IGNORECASE, LOCALE, MULTILINE, UNICODE, VERBOSE};
 use super::re_set::{Case, Category, Item, Test};
+use super::re_tree::{At, Fault, MANY, Node, Parsed, Way, fix_flags, width};
 use crate::heap::text::{chars, index};
 
-/// "No upper bound" of a repetition.
-pub const MANY: u32 = u32::MAX;
 /// Nesting of groups that is accepted.
 const DEEPEST: usize = 400;
-
-/// A part of an expression.
-#[derive(Clone, Debug)]
-pub enum Node {
-    Char(u32),
-    One(Box<Test>),
-    Cat(Vec<Node>),
-    Alt(Vec<Node>),
-    Repeat(Box<Node>, u32, u32, Way),
-    /// A capturing group, or another one.
-    Group(Option<usize>, Box<Node>),
-    /// Lookahead or (true) lookbehind; negated.
-    Look(bool, bool, Box<Node>),
-    Atomic(Box<Node>),
-    Back(usize, Case),
-    Cond(usize, Box<Node>, Box<Node>),
-    At(At),
-}
-
-/// How a repetition takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
-    Greedy,
-    Lazy,
-    Possessive,
-}
-
-/// A place between characters.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum At {
-    Start,
-    LineStart,
-    /// The end, or before a line feed there.
-    End,
-    LineEnd,
-    VeryEnd,
-    /// A word's boundary; ASCII only; negated.
-    Boundary(bool, bool),
-}
-
-/// Why an expression is refused.
-#[derive(Debug)]
-pub enum Fault {
-    /// PatternError, perhaps with a place.
-    Pattern(String, Option<usize>),
-    Value(String),
-    Overflow(String),
-}
-
-/// A parsed expression.
-pub struct Parsed {
-    pub node: Node,
-    /// All flags that apply to the whole.
-    pub flags: u32,
-    /// Number of groups, the whole match included.
-    pub groups: usize,
-    /// Names of groups in order.
-    pub names: Vec<(String, usize)>,
-    /// Least and most width of each group.
-    pub widths: Vec<Option<(u64, u64)>>,
-}
 
 type P<T> = Result<T, Stop>;
 
@@ -118,27 +56,6 @@ pub fn parse(p: &[u32], bytes: bool, flags: u32) -> Result<Parsed, Fault> {
     }
 }
 
-/// Checks the flags given to `compile`, and adds UNICODE to those of a text.
-pub fn fix_flags(flags: u32, bytes: bool) -> Result<u32, Fault> {
-    let value = |s: &str| Err(Fault::Value(s.to_string()));
-    if bytes {
-        if flags & UNICODE != 0 {
-            return value("cannot use UNICODE flag with a bytes pattern");
-        }
-        if flags & LOCALE != 0 && flags & ASCII != 0 {
-            return value("ASCII and LOCALE flags are incompatible");
-        }
-        return Ok(flags);
-    }
-    if flags & LOCALE != 0 {
-        return value("cannot use LOCALE flag with a str pattern");
-    }
-    if flags & ASCII != 0 && flags & UNICODE != 0 {
-        return value("ASCII and UNICODE flags are incompatible");
-    }
-    Ok(if flags & ASCII == 0 { flags | UNICODE } else { flags })
-}
-
 fn fail<T>(text: impl Into<String>, at: usize) -> P<T> {
     Err(Stop::Fault(Fault::Pattern(text.into(), Some(at))))
 }
@@ -183,31 +100,6 @@ fn flag_of(c: u32) -> Option<u32> {
         b'u' => UNICODE,
         _ => return None,
     })
-}
-
-/// Width in characters: least and most.
-pub fn width(n: &Node, groups: &[Option<(u64, u64)>]) -> (u64, u64) {
-    let many = MANY as u64;
-    match n {
-        Node::Char(_) | Node::One(_) => (1, 1),
-        Node::Cat(all) => all.iter().fold((0, 0), |(a, b), n| {
-            let (x, y) = width(n, groups);
-            ((a + x).min(many), (b + y).min(many))
-        }),
-        Node::Alt(all) => all.iter().map(|n| width(n, groups)).reduce(|(a, b), (x, y)| (a.min(x), b.max(y))).unwrap_or((0, 0)),
-        Node::Repeat(n, min, max, _) => {
-            let (x, y) = width(n, groups);
-            let top = if *max == MANY && y > 0 { many } else { y.saturating_mul(*max as u64).min(many) };
-            (x.saturating_mul(*min as u64).min(many), top)
-        }
-        Node::Group(_, n) | Node::Atomic(n) => width(n, groups),
-        Node::Look(..) | Node::At(_) => (0, 0),
-        Node::Back(g, _) => groups.get(*g).copied().flatten().unwrap_or((0, many)),
-        Node::Cond(_, yes, no) => {
-            let ((a, b), (x, y)) = (width(yes, groups), width(no, groups));
-            (a.min(x), b.max(y))
-        }
-    }
 }
 
 impl Parser<'_> {
@@ -322,7 +214,9 @@ impl Parser<'_> {
                 Some(b'\\') => out.push(self.escape(here, *flags)?),
                 Some(b'[') => out.push(self.set(here, *flags)?),
                 Some(b'.') => out.push(Node::One(Box::new(Test::any(*flags & DOTALL != 0)))),
-                Some(b'^') => out.push(Node::At(if *flags & MULTILINE != 0 { At::LineStart } else { At::Start })),
+                Some(b'^') => {
+                    out.push(Node::At(if *flags & MULTILINE != 0 { At::LineStart } else { At::Start }))
+                }
                 Some(b'$') => out.push(Node::At(if *flags & MULTILINE != 0 { At::LineEnd } else { At::End })),
                 Some(b'(') => {
                     if let Some(n) = self.group(here, flags, first && out.is_empty())? {
@@ -343,7 +237,8 @@ impl Parser<'_> {
         }
         let t = Test::new(vec![Item::Range(c, c)], false, case);
         // A character without case is itself whatever the flags.
-        let alone = super::re_set::fold(c, case) == c && !char::from_u32(c).is_some_and(|c| c.is_alphabetic());
+        let alone =
+            super::re_set::fold(c, case) == c && !char::from_u32(c).is_some_and(|c| c.is_alphabetic());
         if alone { Node::Char(c) } else { Node::One(Box::new(t)) }
     }
 
@@ -549,7 +444,9 @@ impl Parser<'_> {
             Some(n) if g >= n && g < self.groups.len() && self.groups[g].is_some() => {
                 fail("cannot refer to group defined in the same lookbehind subpattern", at)
             }
-            Some(_) if g < self.groups.len() && self.groups[g].is_none() => fail("cannot refer to an open group", at),
+            Some(_) if g < self.groups.len() && self.groups[g].is_none() => {
+                fail("cannot refer to an open group", at)
+            }
             _ => Ok(()),
         }
     }
@@ -710,7 +607,8 @@ impl Parser<'_> {
             self.groups.push(None);
             if let Some((n, at)) = name {
                 if let Some(old) = self.named(&n) {
-                    let text = format!("redefinition of group name {} as group {g}; was group {old}", quoted(&n));
+                    let text =
+                        format!("redefinition of group name {} as group {g}; was group {old}", quoted(&n));
                     return fail(text, at);
                 }
                 self.names.push((n, g));

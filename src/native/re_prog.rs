@@ -1,8 +1,8 @@
 //! From the tree of a regular expression to a program for the matcher. Invariant: every jump stays inside the program,
 //! and every sub-program (of a lookaround or an atomic part) ends with `Done`.
 
-use super::re_parse::{At, MANY, Node, Parsed, Way, width};
 use super::re_set::{Case, Test};
+use super::re_tree::{At, MANY, Node, Parsed, Way, width};
 use crate::heap::text::index;
 use memchr::memmem::Finder;
 

@@ -142,7 +142,9 @@ impl Test {
 
     /// Whether a literal of the set is the same as a folded character but for case.
     fn equal_literal(&self, folded: u32) -> bool {
-        self.items.iter().any(|i| matches!(*i, Item::Range(a, b) if a == b && fold(a, Case::Unicode) == folded))
+        self.items
+            .iter()
+            .any(|i| matches!(*i, Item::Range(a, b) if a == b && fold(a, Case::Unicode) == folded))
     }
 
     /// The answer for a byte below 128, or for any byte of a byte string.

@@ -144,7 +144,7 @@ fn template(th: &mut Thread, p: &Program, value: Value, all: &[u8]) -> R<Vec<Pie
     let codes = super::re_parse::codes(all, p.bytes);
     let mut r = Reader { codes: &codes, at: 0 };
     let mut out: Vec<Piece> = Vec::new();
-    let mut push = |out: &mut Vec<Piece>, code: u32| {
+    let push = |out: &mut Vec<Piece>, code: u32| {
         if !matches!(out.last(), Some(Piece::Text(_))) {
             out.push(Piece::Text(Vec::new()));
         }

@@ -71,14 +71,17 @@ fn build(th: &mut Thread, template: &[u8], source: &mut Source, depth: u32, out:
 }
 
 /// The parts of a replacement field.
-struct Field<'a> {
-    name: &'a [u8],
-    conversion: u32,
-    spec: &'a [u8],
+pub struct Field<'a> {
+    /// What names the object.
+    pub name: &'a [u8],
+    /// The conversion's character, or 0.
+    pub conversion: u32,
+    /// The format spec.
+    pub spec: &'a [u8],
 }
 
 /// Reads the field whose inside begins at `at`; leaves `at` behind its brace.
-fn scan<'a>(th: &mut Thread, template: &'a [u8], at: &mut usize) -> R<Field<'a>> {
+pub fn scan<'a>(th: &mut Thread, template: &'a [u8], at: &mut usize) -> R<Field<'a>> {
     let start = *at;
     let mut bracket = false;
     let end = loop {
