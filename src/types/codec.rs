@@ -56,6 +56,11 @@ fn unknown(th: &mut Thread, name: &str) -> Raised {
     th.lookup_error(format!("unknown encoding: {name}"))
 }
 
+/// The type of an argument as errors show it.
+pub fn argument_type(th: &Thread, v: Value) -> String {
+    if v.is_none() { "None".to_string() } else { th.type_name(v) }
+}
+
 /// The optional `encoding` and `errors` of a method.
 pub fn options(th: &mut Thread, function: &str, encoding: Value, errors: Value) -> R<(String, String)> {
     let mut text = |v: Value, name: &str, default: &str| -> R<String> {
@@ -63,7 +68,7 @@ pub fn options(th: &mut Thread, function: &str, encoding: Value, errors: Value) 
             return Ok(default.to_string());
         }
         if !text::is_text(v.base()) {
-            let t = super::seq::said(th, v);
+            let t = argument_type(th, v);
             return Err(th.type_error(format!("{function}() argument '{name}' must be str, not {t}")));
         }
         th.text_of(v)
@@ -130,8 +135,21 @@ pub fn decode(th: &mut Thread, bytes: &[u8], object: Value, encoding: &str, erro
         Ok(v) => Ok(v),
         Err(Fault::Full) => Err(Raised),
         Err(Fault::Bad(_)) if policy.is_none() => Err(no_handler(th, errors)),
+        Err(Fault::Bad(_)) if policy == Some(Policy::XmlCharRefReplace) => {
+            Err(th.type_error("don't know how to handle UnicodeDecodeError in error callback"))
+        }
         Err(Fault::Bad(bad)) => {
             let object = if object.is_kind(Kind::Bytes) { object } else { th.bytes(bytes)? };
+            // What a mark decides is named by the order that it decided.
+            let shown = match codec {
+                Named::Core(Codec::Utf16(Order::Marked)) if bytes.starts_with(&[0xfe, 0xff]) => "utf-16-be",
+                Named::Core(Codec::Utf16(Order::Marked)) => "utf-16-le",
+                Named::Core(Codec::Utf32(Order::Marked)) if bytes.starts_with(&[0, 0, 0xfe, 0xff]) => {
+                    "utf-32-be"
+                }
+                Named::Core(Codec::Utf32(Order::Marked)) => "utf-32-le",
+                _ => shown,
+            };
             Err(raise(th, C::UnicodeDecodeError, shown, object, bad))
         }
     }

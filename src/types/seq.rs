@@ -76,16 +76,10 @@ pub fn slice(th: &mut Thread, s: Value, len: usize) -> R<(usize, isize, usize)> 
 /// An index within `len`, or IndexError with the text.
 pub fn item(th: &mut Thread, k: Value, len: usize, text: &str) -> R<usize> {
     let i = arith::index(th, k)?;
-    let Some(i) = bigint::to_i64(i) else {
+    if !i.is_int() {
         return Err(th.index_error("cannot fit 'int' into an index-sized integer"));
-    };
-    let at = if i < 0 { i as isize + len as isize } else { i as isize };
-    if at < 0 || at >= len as isize { Err(th.index_error(text)) } else { Ok(at as usize) }
-}
-
-/// The class of an argument as errors about it say: `None` for None, else the class's name.
-pub fn said(th: &mut Thread, v: Value) -> String {
-    if v.is_none() { "None".to_string() } else { th.type_name(v) }
+    }
+    super::slice::place(i.as_int() as isize, len).ok_or_else(|| th.index_error(text))
 }
 
 /// The times of a repetition: negative is 0; OverflowError beyond an index.
@@ -117,4 +111,10 @@ pub fn need_buffer(th: &mut Thread, v: Value) -> R<Cow<'static, [u8]>> {
         Some(b) => Ok(b),
         None => Err(th.type_error(format!("a bytes-like object is required, not '{}'", th.type_name(v)))),
     }
+}
+
+
+/// The class of an argument as errors about it say: `None` for None, else the class's name.
+pub fn said(th: &mut Thread, v: Value) -> String {
+    if v.is_none() { "None".to_string() } else { th.type_name(v) }
 }

@@ -5,9 +5,9 @@ use crate::heap::object::*;
 use crate::heap::{Kind, Slot, Value, shape, space};
 use crate::run::attr::{self, kind};
 use crate::run::class;
-use crate::run::thread::{R, Raised, Thread};
-use crate::{effect, helper, next, op, raise, sibling};
-use std::sync::atomic::Ordering;
+use crate::run::thread::{R, Thread};
+use crate::{effect, helper, next, op, sibling};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Slot at a byte offset of an object.
 #[inline(always)]
@@ -82,10 +82,7 @@ op! {
             kind::PROPERTY if hi & 0x3ff_ffff == o.header().shape() => {
                 let p = space::from_index(lo).get::<Cell>().value.get();
                 if p.is_kind(Kind::Property) {
-                    helper!(s, 3, |th| {
-                        let get = p.get::<Property>().get.get();
-                        if get.is_none() { th.getattr(o, s.lit(1)) } else { th.call(get, &[o]) }
-                    });
+                    helper!(s, 3, |th| call_getter(th, p, o, s.lit(1)));
                 }
             }
             _ => {}
@@ -94,21 +91,37 @@ op! {
     }
 }
 
+#[inline(never)]
+fn call_getter(th: &mut Thread, p: Value, o: Value, name: Value) -> R {
+    let get = p.get::<Property>().get.get();
+    if get.is_none() { th.getattr(o, name) } else { th.call(get, &[o]) }
+}
+
 op! {
     #[cold]
     #[inline(never)]
     load_attr(s) {
-        helper!(s, 3, |th| {
-            match attr::load(th, s.r(s.b()), s.lit(1)) {
-                Ok((v, cache)) => {
-                    if cache != 0 {
-                        s.cache(2).store(cache, Ordering::Relaxed);
-                    }
-                    Ok(v)
-                }
-                Err(e) => Err(e),
-            }
-        })
+        helper!(s, 3, |th| load_and_remember(th, s.r(s.b()), s.lit(1), s.cache(2)))
+    }
+}
+
+/// Results that do not fit registers stay out of the handlers: an address-taken local would cost the sibling call.
+#[inline(never)]
+fn load_and_remember(th: &mut Thread, o: Value, name: Value, cache: &AtomicU64) -> R {
+    let (v, word) = attr::load(th, o, name)?;
+    if word != 0 {
+        cache.store(word, Ordering::Relaxed);
+    }
+    Ok(v)
+}
+
+/// Fills a method window.
+#[inline(never)]
+unsafe fn fill(w: *mut Value, callee: Value, this: Value) {
+    // SAFETY: a window of the running code (verified).
+    unsafe {
+        *w = callee;
+        *w.add(3) = this;
     }
 }
 
@@ -150,18 +163,17 @@ op! { StoreAttr(s) {
 op! {
     #[inline(never)]
     store_attr(s) {
-        effect!(s, 3, |th| {
-            match attr::store(th, s.r(s.b()), s.lit(1), s.r(s.a())) {
-                Ok(cache) => {
-                    if cache != 0 {
-                        s.cache(2).store(cache, Ordering::Relaxed);
-                    }
-                    Ok(())
-                }
-                Err(e) => Err(e),
-            }
-        })
+        effect!(s, 3, |th| store_and_remember(th, s.r(s.b()), s.lit(1), s.r(s.a()), s.cache(2)))
     }
+}
+
+#[inline(never)]
+fn store_and_remember(th: &mut Thread, o: Value, name: Value, v: Value, cache: &AtomicU64) -> R<()> {
+    let word = attr::store(th, o, name, v)?;
+    if word != 0 {
+        cache.store(word, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 op! { DeleteAttr(s) {
@@ -224,42 +236,30 @@ op! {
     #[cold]
     #[inline(never)]
     load_method(s) {
-        let r = {
-            let th = s.save();
-            attr::load_method(th, s.r(s.b()), s.lit(1))
-        };
-        let s = s.reload();
-        match r {
-            Ok(m) => {
-                if m.cache != 0 {
-                    s.cache(2).store(m.cache, Ordering::Relaxed);
-                }
-                let a = s.a();
-                s.set(a, m.callee);
-                s.set(a + 3, m.this);
-                next!(s, 3)
-            }
-            Err(_) => raise!(s),
-        }
+        effect!(s, 3, |th| method_into(th, s.r(s.b()), s.lit(1), s.cache(2), s.base.add(s.a())))
     }
 }
 
-op! { LoadSpecial(s) {
-    let r = {
-        let th = s.save();
-        special(th, s.r(s.b()), s.c())
-    };
-    let s = s.reload();
-    match r {
-        Ok((f, this)) => {
-            let a = s.a();
-            s.set(a, f);
-            s.set(a + 3, this);
-            next!(s, 1)
-        }
-        Err(_) => raise!(s),
+#[inline(never)]
+unsafe fn method_into(th: &mut Thread, o: Value, name: Value, cache: &AtomicU64, w: *mut Value) -> R<()> {
+    let m = attr::load_method(th, o, name)?;
+    if m.cache != 0 {
+        cache.store(m.cache, Ordering::Relaxed);
     }
-} }
+    // SAFETY: the caller's window.
+    unsafe { fill(w, m.callee, m.this) };
+    Ok(())
+}
+
+op! { LoadSpecial(s) { effect!(s, 1, |th| special_into(th, s.r(s.b()), s.c(), s.base.add(s.a()))) } }
+
+#[inline(never)]
+unsafe fn special_into(th: &mut Thread, o: Value, which: usize, w: *mut Value) -> R<()> {
+    let (f, this) = special(th, o, which)?;
+    // SAFETY: the caller's window.
+    unsafe { fill(w, f, this) };
+    Ok(())
+}
 
 fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
     use crate::heap::known::N;
@@ -306,29 +306,26 @@ fn super_attr(th: &mut Thread, sup: Value, cls: Value, this: Value, name: Value)
     Ok((th.getattr(proxy, name)?, Value::UNBOUND))
 }
 
-op! { LoadSuper(s) {
-    helper!(s, 2, |th| {
-        match super_attr(th, s.r(s.a()), s.r(s.b()), s.r(s.c()), s.lit(1)) {
-            Ok((f, this)) if this.is_unbound() => Ok(f),
-            Ok((f, this)) => th.method(f, this).map_err(Raised::from),
-            Err(e) => Err(e),
-        }
-    })
-} }
+op! { LoadSuper(s) { helper!(s, 2, |th| super_value(th, s.r(s.a()), s.r(s.b()), s.r(s.c()), s.lit(1))) } }
+
+#[inline(never)]
+fn super_value(th: &mut Thread, sup: Value, cls: Value, this: Value, name: Value) -> R {
+    match super_attr(th, sup, cls, this, name)? {
+        (f, this) if this.is_unbound() => Ok(f),
+        (f, this) => Ok(th.method(f, this)?),
+    }
+}
 
 op! { LoadSuperMethod(s) {
-    let r = {
-        let th = s.save();
-        super_attr(th, s.r(s.a()), s.r(s.b()), s.r(s.c()), s.lit(1))
-    };
-    let s = s.reload();
-    match r {
-        Ok((f, this)) => {
-            let a = s.a();
-            s.set(a, f);
-            s.set(a + 3, this);
-            next!(s, 3)
-        }
-        Err(_) => raise!(s),
-    }
+    effect!(s, 3, |th| super_into(th, s.base.add(s.a()), s.r(s.b()), s.r(s.c()), s.lit(1)))
 } }
+
+#[inline(never)]
+unsafe fn super_into(th: &mut Thread, w: *mut Value, cls: Value, this: Value, name: Value) -> R<()> {
+    // SAFETY: the caller's window, whose first word is what the name `super` gave.
+    unsafe {
+        let (f, this) = super_attr(th, *w, cls, this, name)?;
+        fill(w, f, this);
+    }
+    Ok(())
+}

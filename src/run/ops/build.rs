@@ -183,14 +183,16 @@ fn star(th: &mut Thread, v: Value, f: Value) -> R {
     th.to_tuple(v)
 }
 
-op! { Convert(s) { helper!(s, 1, |th| {
-    let v = s.r(s.b());
-    match s.c() {
+op! { Convert(s) { helper!(s, 1, |th| convert(th, s.r(s.b()), s.c())) } }
+
+#[inline(never)]
+fn convert(th: &mut Thread, v: Value, how: usize) -> R {
+    match how {
         0 => th.str_of(v),
         1 => th.repr(v),
         _ => ascii(th, v),
     }
-}) } }
+}
 
 fn ascii(th: &mut Thread, v: Value) -> R {
     let name = th.intern("ascii")?;

@@ -216,24 +216,25 @@ op! {
     }
 }
 
-op! { MakeFunction(s) { helper!(s, 2, |th| {
-    let (b, n) = (s.b(), s.c());
-    let closure = if n == 0 { Ok(Value::NONE) } else { th.array(n) };
-    match closure {
-        Ok(closure) => {
-            for i in 0..n {
-                closure.get::<Array>().item(i).set(s.r(b + 3 + i));
-            }
-            let f = (*s.base.sub(3)).get::<Function>();
-            load::function(th, s.lit(1), load::Parts {
-                globals: f.globals.get(),
-                builtins: f.builtins.get(),
-                closure,
-                defaults: s.r(b),
-                kwdefaults: s.r(b + 1),
-                annotations: s.r(b + 2),
-            })
+op! { MakeFunction(s) { helper!(s, 2, |th| make_function(th, s.base, s.b(), s.c(), s.lit(1))) } }
+
+#[inline(never)]
+unsafe fn make_function(th: &mut Thread, base: *mut Value, b: usize, n: usize, code: Value) -> R {
+    // SAFETY: the parts and cells stand in the window from register b on (verified).
+    unsafe {
+        let closure = if n == 0 { Value::NONE } else { th.array(n)? };
+        for i in 0..n {
+            closure.get::<Array>().item(i).set(*base.add(b + 3 + i));
         }
-        Err(e) => Err(Raised::from(e)),
+        let f = (*base.sub(3)).get::<Function>();
+        let parts = load::Parts {
+            globals: f.globals.get(),
+            builtins: f.builtins.get(),
+            closure,
+            defaults: *base.add(b),
+            kwdefaults: *base.add(b + 1),
+            annotations: *base.add(b + 2),
+        };
+        load::function(th, code, parts)
     }
-}) } }
+}

@@ -53,21 +53,17 @@ op! { PopExc(s) {
 op! { MatchExc(s) { helper!(s, 1, |th| unwind::matches(th, s.r(s.b()), s.r(s.c())).map(Value::bool)) } }
 
 op! { MatchGroup(s) {
-    let r = {
-        let th = s.save();
-        crate::run::group::match_group(th, s.r(s.b()), s.r(s.c()))
-    };
-    let s = s.reload();
-    match r {
-        Ok((matched, rest)) => {
-            let b = s.b();
-            s.set(s.a(), matched);
-            s.set(b, rest);
-            next!(s, 1)
-        }
-        Err(_) => raise!(s),
-    }
+    effect!(s, 1, |th| match_group(th, s.base.add(s.a()), s.base.add(s.b()), s.r(s.c())))
 } }
+
+#[inline(never)]
+unsafe fn match_group(th: &mut Thread, matched: *mut Value, exc: *mut Value, what: Value) -> R<()> {
+    // SAFETY: two registers of the window (verified).
+    unsafe {
+        (*matched, *exc) = crate::run::group::match_group(th, *exc, what)?;
+    }
+    Ok(())
+}
 
 op! { MergeGroup(s) { helper!(s, 1, |th| crate::run::group::merge_group(th, s.r(s.b()), s.r(s.c()))) } }
 

@@ -176,6 +176,7 @@ fn remember(th: &mut Thread, d: &Dict, name: Value, cache: &std::sync::atomic::A
 
 type Caches = (&'static std::sync::atomic::AtomicU64, &'static std::sync::atomic::AtomicU64);
 
+#[inline(never)]
 fn global(th: &mut Thread, globals: Value, builtins: Value, name: Value, caches: Option<Caches>) -> R {
     let (g, b) = (globals.get::<Dict>(), builtins.get::<Dict>());
     if let Some(v) = dict::get_name(g, name) {
@@ -222,31 +223,44 @@ op! {
     #[inline(never)]
     store_global(s) {
         effect!(s, 3, |th| {
-            let f = (*s.base.sub(3)).get::<Function>();
-            let (d, name) = (f.globals.get(), s.lit(1));
-            let v = s.r(s.a());
-            // Free-threaded: an existing entry is replaced under the dict's lock, so that no resize loses it.
-            let done = L && {
-                let dict = d.get::<Dict>();
-                th.heap.lock(&dict.h);
-                let t = dict.table.get().get::<DictTable>();
-                let ic = s.cache(2).load(Ordering::Relaxed);
-                let hit = ic >> 32 == key(t, HERE) && !t.entry(ic as u32 as usize).value.get().is_unbound();
-                if hit {
-                    t.entry(ic as u32 as usize).value.set(v);
-                }
-                th.heap.unlock(&dict.h);
-                hit
-            };
-            if done {
-                Ok(())
-            } else {
-                let r = th.dict_insert(d, name, v);
-                remember(th, d.get::<Dict>(), name, s.cache(2));
-                r
-            }
+            let d = (*s.base.sub(3)).get::<Function>().globals.get();
+            set_global(th, d, s.lit(1), s.r(s.a()), s.cache(2), L)
         })
     }
+}
+
+#[inline(never)]
+fn set_global(
+    th: &mut Thread,
+    d: Value,
+    name: Value,
+    v: Value,
+    cache: &std::sync::atomic::AtomicU64,
+    locked: bool,
+) -> R<()> {
+    // Free-threaded: an existing entry is replaced under the dict's lock, so that no resize loses it.
+    if locked {
+        let dict = d.get::<Dict>();
+        th.heap.lock(&dict.h);
+        let t = dict.table.get().get::<DictTable>();
+        let ic = cache.load(Ordering::Relaxed);
+        // SAFETY: the entry was recorded for the table with this id, and tables never shrink.
+        let hit = ic >> 32 == key(t, HERE) && unsafe {
+            let slot = &t.entry(ic as u32 as usize).value;
+            let there = !slot.get().is_unbound();
+            if there {
+                slot.set(v);
+            }
+            there
+        };
+        th.heap.unlock(&dict.h);
+        if hit {
+            return Ok(());
+        }
+    }
+    let r = th.dict_insert(d, name, v);
+    remember(th, d.get::<Dict>(), name, cache);
+    r
 }
 
 op! { DeleteGlobal(s) {
@@ -263,6 +277,7 @@ op! { DeleteGlobal(s) {
 // ----------------------------------------------------------------------------------------------------------- namespaces
 
 /// A name in a namespace, which may be any mapping.
+#[inline(never)]
 fn from_namespace(th: &mut Thread, ns: Value, name: Value) -> R<Option<Value>> {
     if let Some(d) = ns.cast::<Dict>() {
         return Ok(dict::get_name(d, name));
@@ -336,12 +351,12 @@ op! { LoadAssertion(s) {
     next!(s, 1)
 } }
 
-op! { PrintExpr(s) {
-    effect!(s, 1, |th| {
-        let v = s.r(s.a());
-        match th.dict_get_name(S::sys.v(), N::displayhook.v()) {
-            Some(hook) => th.call(hook, &[v]).map(drop),
-            None => Err(th.runtime_error("lost sys.displayhook")),
-        }
-    })
-} }
+op! { PrintExpr(s) { effect!(s, 1, |th| display(th, s.r(s.a()))) } }
+
+#[inline(never)]
+fn display(th: &mut Thread, v: Value) -> R<()> {
+    match th.dict_get_name(S::sys.v(), N::displayhook.v()) {
+        Some(hook) => th.call(hook, &[v]).map(drop),
+        None => Err(th.runtime_error("lost sys.displayhook")),
+    }
+}
