@@ -5,7 +5,7 @@ use super::re_exec::{Matcher, Trouble, Want};
 use super::re_flag;
 use super::re_parse;
 use super::re_prog::{self, Program};
-use super::re_tree::{Fault, fix_flags};
+use super::re_tree::Fault;
 use super::{re_match, re_sub};
 use crate::heap::known::C;
 use crate::heap::object::*;
@@ -308,7 +308,7 @@ fn compile(th: &mut Thread, text: Value, flags: u32) -> R {
         Some(b) => re_parse::codes(b.bytes(), true),
         None => re_parse::codes(text::bytes_of(&mut th.heap, text)?, false),
     };
-    let parsed = fix_flags(flags, is_bytes).and_then(|f| re_parse::parse(&codes, is_bytes, f));
+    let parsed = re_parse::parse(&codes, is_bytes, flags);
     let parsed = match parsed {
         Ok(p) => p,
         Err(Fault::Pattern(msg, at)) => return Err(re_flag::raise(th, &msg, text, at)),
