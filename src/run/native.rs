@@ -306,7 +306,10 @@ impl Thread {
                 format!("{}.{}", self.class_name(n.owner.get()), def.name)
             }
             // SAFETY: the first argument of a class method stands behind the link words.
-            Some(_) if def.sig.starts_with("($type") && unsafe { *w.add(3) }.is_kind(crate::heap::Kind::Class) => {
+            Some(_)
+                if def.sig.starts_with("($type")
+                    && unsafe { *w.add(3) }.is_kind(crate::heap::Kind::Class) =>
+            {
                 // SAFETY: as above.
                 format!("{}.{}", self.class_name(unsafe { *w.add(3) }), def.name)
             }

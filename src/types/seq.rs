@@ -113,7 +113,6 @@ pub fn need_buffer(th: &mut Thread, v: Value) -> R<Cow<'static, [u8]>> {
     }
 }
 
-
 /// The class of an argument as errors about it say: `None` for None, else the class's name.
 pub fn said(th: &mut Thread, v: Value) -> String {
     if v.is_none() { "None".to_string() } else { th.type_name(v) }

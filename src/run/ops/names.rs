@@ -245,14 +245,15 @@ fn set_global(
         let t = dict.table.get().get::<DictTable>();
         let ic = cache.load(Ordering::Relaxed);
         // SAFETY: the entry was recorded for the table with this id, and tables never shrink.
-        let hit = ic >> 32 == key(t, HERE) && unsafe {
-            let slot = &t.entry(ic as u32 as usize).value;
-            let there = !slot.get().is_unbound();
-            if there {
-                slot.set(v);
-            }
-            there
-        };
+        let hit = ic >> 32 == key(t, HERE)
+            && unsafe {
+                let slot = &t.entry(ic as u32 as usize).value;
+                let there = !slot.get().is_unbound();
+                if there {
+                    slot.set(v);
+                }
+                there
+            };
         th.heap.unlock(&dict.h);
         if hit {
             return Ok(());
