@@ -7,11 +7,20 @@ use crate::heap::{Value, list};
 use crate::run::{Args, Def, ModuleDef, R, Raised, Thread, def, import, show};
 
 /// The module.
-pub static MODULE: ModuleDef =
-    ModuleDef { name: "atexit", doc: "Functions that run when the program ends.", functions: FUNCTIONS, fill };
+pub static MODULE: ModuleDef = ModuleDef {
+    name: "atexit",
+    doc: "Functions that run when the program ends.",
+    functions: FUNCTIONS,
+    fill,
+};
 
 static FUNCTIONS: &[Def] = &[
-    def("register", "(func, /, *args, **kwargs)", register, "Run func(*args, **kwargs) at the end; gives func."),
+    def(
+        "register",
+        "(func, /, *args, **kwargs)",
+        register,
+        "Run func(*args, **kwargs) at the end; gives func.",
+    ),
     def("unregister", "(func, /)", unregister, "Forget all registrations of func."),
     def("_clear", "()", clear, "Forget all registrations."),
     def("_ncallbacks", "()", count, "How many there are."),

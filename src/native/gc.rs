@@ -14,15 +14,49 @@ pub static MODULE: ModuleDef =
 
 static FUNCTIONS: &[Def] = &[
     def("collect", "(generation=2)", collect, "Collect now; how many cells were freed."),
-    def("enable", "()", |_, _| { ENABLED.store(true, Relaxed); Ok(Value::NONE) }, "Say that collection is wanted."),
-    def("disable", "()", |_, _| { ENABLED.store(false, Relaxed); Ok(Value::NONE) }, "Say that it is not; memory is still reclaimed when it is short."),
+    def(
+        "enable",
+        "()",
+        |_, _| {
+            ENABLED.store(true, Relaxed);
+            Ok(Value::NONE)
+        },
+        "Say that collection is wanted.",
+    ),
+    def(
+        "disable",
+        "()",
+        |_, _| {
+            ENABLED.store(false, Relaxed);
+            Ok(Value::NONE)
+        },
+        "Say that it is not; memory is still reclaimed when it is short.",
+    ),
     def("isenabled", "()", |_, _| Ok(Value::bool(ENABLED.load(Relaxed))), "What was last said."),
-    def("get_count", "()", |th, _| Ok(th.tuple(&[Value::int(0); 3])?), "Three zeros: there are no generations."),
+    def(
+        "get_count",
+        "()",
+        |th, _| Ok(th.tuple(&[Value::int(0); 3])?),
+        "Three zeros: there are no generations.",
+    ),
     def("get_stats", "()", get_stats, "A list of one dict about the collections so far."),
     def("get_threshold", "()", get_threshold, "The thresholds that were set."),
-    def("set_threshold", "(threshold0, threshold1=10, threshold2=0, /)", set_threshold, "Keep thresholds; they have no effect."),
+    def(
+        "set_threshold",
+        "(threshold0, threshold1=10, threshold2=0, /)",
+        set_threshold,
+        "Keep thresholds; they have no effect.",
+    ),
     def("get_debug", "()", |_, _| Ok(Value::int(DEBUG.load(Relaxed))), "The debugging flags that were set."),
-    def("set_debug", "(flags, /)", |th, a| { DEBUG.store(integer(th, a[0])?, Relaxed); Ok(Value::NONE) }, "Keep debugging flags."),
+    def(
+        "set_debug",
+        "(flags, /)",
+        |th, a| {
+            DEBUG.store(integer(th, a[0])?, Relaxed);
+            Ok(Value::NONE)
+        },
+        "Keep debugging flags.",
+    ),
     def("freeze", "()", |_, _| Ok(Value::NONE), "Nothing to do: cells do not move."),
     def("unfreeze", "()", |_, _| Ok(Value::NONE), "Nothing to do."),
     def("get_freeze_count", "()", |_, _| Ok(Value::int(0)), "Zero."),
@@ -54,7 +88,9 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
 /// Calls `gc.callbacks` with the phase.
 fn announce(th: &mut Thread, phase: &str, collected: i64) -> R<()> {
     let name = th.intern("gc")?;
-    let Some(module) = th.dict_get_name(S::modules.v(), name).filter(|m| import::is_module(*m)) else { return Ok(()) };
+    let Some(module) = th.dict_get_name(S::modules.v(), name).filter(|m| import::is_module(*m)) else {
+        return Ok(());
+    };
     let key = th.intern("callbacks")?;
     let Some(callbacks) = th.getattr_opt(module, key)? else { return Ok(()) };
     let all = th.to_list(callbacks)?;

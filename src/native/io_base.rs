@@ -57,9 +57,24 @@ static BASE_METHODS: &[Def] = &[
     def("readlines", "($self, hint=-1, /)", readlines, "A list of lines."),
     def("writelines", "($self, lines, /)", writelines, "Write each of an iterable."),
     def("_checkClosed", "($self, msg=None, /)", check_closed, "ValueError if it is closed."),
-    def("_checkReadable", "($self, msg=None, /)", |th, a| need(th, a, "readable", "File or stream is not readable."), ""),
-    def("_checkWritable", "($self, msg=None, /)", |th, a| need(th, a, "writable", "File or stream is not writable."), ""),
-    def("_checkSeekable", "($self, msg=None, /)", |th, a| need(th, a, "seekable", "File or stream is not seekable."), ""),
+    def(
+        "_checkReadable",
+        "($self, msg=None, /)",
+        |th, a| need(th, a, "readable", "File or stream is not readable."),
+        "",
+    ),
+    def(
+        "_checkWritable",
+        "($self, msg=None, /)",
+        |th, a| need(th, a, "writable", "File or stream is not writable."),
+        "",
+    ),
+    def(
+        "_checkSeekable",
+        "($self, msg=None, /)",
+        |th, a| need(th, a, "seekable", "File or stream is not seekable."),
+        "",
+    ),
     def("__enter__", "($self, /)", enter, "The stream itself."),
     def("__exit__", "($self, /, *exc_info)", exit, "Close the stream."),
 ];

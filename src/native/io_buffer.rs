@@ -62,36 +62,56 @@ macro_rules! buffered_class {
 
 buffered_class!(READER, "_io.BufferedReader", "A buffered stream for reading.", READER_METHODS, init_reader);
 buffered_class!(WRITER, "_io.BufferedWriter", "A buffered stream for writing.", WRITER_METHODS, init_writer);
-buffered_class!(RANDOM, "_io.BufferedRandom", "A buffered stream for reading and writing.", RANDOM_METHODS, init_random);
+buffered_class!(
+    RANDOM,
+    "_io.BufferedRandom",
+    "A buffered stream for reading and writing.",
+    RANDOM_METHODS,
+    init_random
+);
 
 const CLOSE: Def = def("close", "($self, /)", |th, a| close(th, a[0]), "Flush and close the stream.");
-const FLUSH: Def = def("flush", "($self, /)", |th, a| { check(th, a[0])?; flush(th, a[0], Patience::Forever)?; Ok(Value::NONE) }, "Hand the written bytes on.");
+const FLUSH: Def = def(
+    "flush",
+    "($self, /)",
+    |th, a| {
+        check(th, a[0])?;
+        flush(th, a[0], Patience::Forever)?;
+        Ok(Value::NONE)
+    },
+    "Hand the written bytes on.",
+);
 const DETACH: Def = def("detach", "($self, /)", detach, "Separate the raw stream.");
 const SEEK: Def = def("seek", "($self, target, whence=0, /)", seek, "Change the position.");
 const TELL: Def = def("tell", "($self, /)", |th, a| Ok(Value::int(tell(th, a[0])?)), "The position.");
 const TRUNCATE: Def = def("truncate", "($self, pos=None, /)", truncate, "Set the size.");
 const FILENO: Def = def("fileno", "($self, /)", |th, a| ask(th, a[0], "fileno"), "The descriptor.");
 const ISATTY: Def = def("isatty", "($self, /)", |th, a| ask(th, a[0], "isatty"), "Whether it is a terminal.");
-const READABLE: Def = def("readable", "($self, /)", |th, a| ask(th, a[0], "readable"), "Whether it can be read from.");
-const WRITABLE: Def = def("writable", "($self, /)", |th, a| ask(th, a[0], "writable"), "Whether it can be written to.");
-const SEEKABLE: Def = def("seekable", "($self, /)", |th, a| ask(th, a[0], "seekable"), "Whether it has positions.");
+const READABLE: Def =
+    def("readable", "($self, /)", |th, a| ask(th, a[0], "readable"), "Whether it can be read from.");
+const WRITABLE: Def =
+    def("writable", "($self, /)", |th, a| ask(th, a[0], "writable"), "Whether it can be written to.");
+const SEEKABLE: Def =
+    def("seekable", "($self, /)", |th, a| ask(th, a[0], "seekable"), "Whether it has positions.");
 const READ: Def = def("read", "($self, size=-1, /)", read, "Read up to size bytes, all by default.");
 const READ1: Def = def("read1", "($self, size=-1, /)", read1, "Read by at most one call below.");
 const PEEK: Def = def("peek", "($self, size=0, /)", peek, "What is read ahead; the position stays.");
-const READINTO: Def = def("readinto", "($self, buffer, /)", |th, a| readinto(th, a, false), "Read into a buffer.");
-const READINTO1: Def = def("readinto1", "($self, buffer, /)", |th, a| readinto(th, a, true), "Read into a buffer.");
+const READINTO: Def =
+    def("readinto", "($self, buffer, /)", |th, a| readinto(th, a, false), "Read into a buffer.");
+const READINTO1: Def =
+    def("readinto1", "($self, buffer, /)", |th, a| readinto(th, a, true), "Read into a buffer.");
 const READLINE: Def = def("readline", "($self, size=-1, /)", readline, "Read a line.");
 const WRITE: Def = def("write", "($self, buffer, /)", write_method, "Write bytes; how many.");
 
 static READER_METHODS: &[Def] = &[
-    CLOSE, FLUSH, DETACH, SEEK, TELL, TRUNCATE, FILENO, ISATTY, READABLE, SEEKABLE, READ, READ1, PEEK, READINTO,
-    READINTO1, READLINE,
+    CLOSE, FLUSH, DETACH, SEEK, TELL, TRUNCATE, FILENO, ISATTY, READABLE, SEEKABLE, READ, READ1, PEEK,
+    READINTO, READINTO1, READLINE,
 ];
 static WRITER_METHODS: &[Def] =
     &[CLOSE, FLUSH, DETACH, SEEK, TELL, TRUNCATE, FILENO, ISATTY, WRITABLE, SEEKABLE, WRITE];
 static RANDOM_METHODS: &[Def] = &[
-    CLOSE, FLUSH, DETACH, SEEK, TELL, TRUNCATE, FILENO, ISATTY, READABLE, WRITABLE, SEEKABLE, READ, READ1, PEEK,
-    READINTO, READINTO1, READLINE, WRITE,
+    CLOSE, FLUSH, DETACH, SEEK, TELL, TRUNCATE, FILENO, ISATTY, READABLE, WRITABLE, SEEKABLE, READ, READ1,
+    PEEK, READINTO, READINTO1, READLINE, WRITE,
 ];
 
 static FIELDS: &[GetSet] = &[
@@ -103,7 +123,11 @@ static FIELDS: &[GetSet] = &[
 
 /// Makes the three classes: reader, writer, random.
 pub fn classes(th: &mut Thread) -> R<[Value; 3]> {
-    Ok([class::define(th, None, &READER)?, class::define(th, None, &WRITER)?, class::define(th, None, &RANDOM)?])
+    Ok([
+        class::define(th, None, &READER)?,
+        class::define(th, None, &WRITER)?,
+        class::define(th, None, &RANDOM)?,
+    ])
 }
 
 fn boxed(v: Value) -> &'static Boxed {
@@ -152,7 +176,15 @@ fn init_random(th: &mut Thread, this: Value, args: Value, kwargs: Value) -> R<()
     init(th, this, args, kwargs, "BufferedRandom", true, true)
 }
 
-fn init(th: &mut Thread, this: Value, args: Value, kwargs: Value, name: &str, reads: bool, writes: bool) -> R<()> {
+fn init(
+    th: &mut Thread,
+    this: Value,
+    args: Value,
+    kwargs: Value,
+    name: &str,
+    reads: bool,
+    writes: bool,
+) -> R<()> {
     let [raw, size] = super::util::bind(th, name, ["raw", "buffer_size"], 1, args, kwargs)?;
     let size = integer_or(th, size, super::io::BUFFER as i64)?;
     if size <= 0 {
@@ -221,7 +253,12 @@ fn reentrant(th: &mut Thread, v: Value) -> Raised {
 }
 
 /// Runs `f` as the only one that transfers from or to the raw stream.
-fn alone<T>(th: &mut Thread, v: Value, patience: Patience, f: impl FnOnce(&mut Thread) -> R<T>) -> R<Option<T>> {
+fn alone<T>(
+    th: &mut Thread,
+    v: Value,
+    patience: Patience,
+    f: impl FnOnce(&mut Thread) -> R<T>,
+) -> R<Option<T>> {
     let lock = boxed(v).y.get().get::<Lock>();
     if lock.is_mine(th) {
         return Err(reentrant(th, v));
@@ -345,7 +382,10 @@ fn write_raw(th: &mut Thread, v: Value, data: &[u8]) -> R<Option<usize>> {
     }
     let n = integer(th, n)?;
     if n < 0 || n > data.len() as i64 {
-        let text = format!("raw write() returned invalid length {n} (should have been between 0 and {})", data.len());
+        let text = format!(
+            "raw write() returned invalid length {n} (should have been between 0 and {})",
+            data.len()
+        );
         return Err(th.raise(crate::heap::known::C::OSError, &text));
     }
     Ok(Some(n as usize))

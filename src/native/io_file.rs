@@ -65,9 +65,27 @@ impl File {
         let m = self.mode.load(Relaxed);
         let read = m & READ != 0;
         match (m & CREATED != 0, m & APPEND != 0, m & WRITE != 0) {
-            (true, ..) => if read { "xb+" } else { "xb" },
-            (_, true, _) => if read { "ab+" } else { "ab" },
-            (_, _, true) => if read { "rb+" } else { "wb" },
+            (true, ..) => {
+                if read {
+                    "xb+"
+                } else {
+                    "xb"
+                }
+            }
+            (_, true, _) => {
+                if read {
+                    "ab+"
+                } else {
+                    "ab"
+                }
+            }
+            (_, _, true) => {
+                if read {
+                    "rb+"
+                } else {
+                    "wb"
+                }
+            }
             _ => "rb",
         }
     }
@@ -98,19 +116,59 @@ static METHODS: &[Def] = &[
     def("seek", "($self, pos, whence=0, /)", seek, "Change the position."),
     def("tell", "($self, /)", tell, "The position."),
     def("truncate", "($self, size=None, /)", truncate, "Set the size."),
-    def("close", "($self, /)", |th, a| { close(th, a[0])?; Ok(Value::NONE) }, "Close the file."),
+    def(
+        "close",
+        "($self, /)",
+        |th, a| {
+            close(th, a[0])?;
+            Ok(Value::NONE)
+        },
+        "Close the file.",
+    ),
     def("fileno", "($self, /)", |th, a| Ok(Value::int(open_file(th, a[0])?.fd() as i64)), "The descriptor."),
-    def("isatty", "($self, /)", |th, a| Ok(Value::bool(is_tty(open_file(th, a[0])?.fd()))), "Whether it is a terminal."),
-    def("readable", "($self, /)", |th, a| Ok(Value::bool(open_file(th, a[0])?.readable())), "Whether opened for reading."),
-    def("writable", "($self, /)", |th, a| Ok(Value::bool(open_file(th, a[0])?.writable())), "Whether opened for writing."),
-    def("seekable", "($self, /)", |th, a| Ok(Value::bool(is_seekable(open_file(th, a[0])?.fd()))), "Whether it has positions."),
+    def(
+        "isatty",
+        "($self, /)",
+        |th, a| Ok(Value::bool(is_tty(open_file(th, a[0])?.fd()))),
+        "Whether it is a terminal.",
+    ),
+    def(
+        "readable",
+        "($self, /)",
+        |th, a| Ok(Value::bool(open_file(th, a[0])?.readable())),
+        "Whether opened for reading.",
+    ),
+    def(
+        "writable",
+        "($self, /)",
+        |th, a| Ok(Value::bool(open_file(th, a[0])?.writable())),
+        "Whether opened for writing.",
+    ),
+    def(
+        "seekable",
+        "($self, /)",
+        |th, a| Ok(Value::bool(is_seekable(open_file(th, a[0])?.fd()))),
+        "Whether it has positions.",
+    ),
 ];
 
 static FIELDS: &[GetSet] = &[
     get("closed", |_, v| Ok(Value::bool(file(v).fd() < 0)), "Whether the file is closed."),
-    get("closefd", |_, v| Ok(Value::bool(file(v).closefd.load(Relaxed))), "Whether the descriptor is closed with it."),
+    get(
+        "closefd",
+        |_, v| Ok(Value::bool(file(v).closefd.load(Relaxed))),
+        "Whether the descriptor is closed with it.",
+    ),
     get("mode", |th, v| th.intern(file(v).mode()), "How it was opened."),
-    crate::run::getset("name", |th, v| name(th, v), |_, v, new| { boxed(v).x.set(new); Ok(()) }, "What was opened."),
+    crate::run::getset(
+        "name",
+        |th, v| name(th, v),
+        |_, v, new| {
+            boxed(v).x.set(new);
+            Ok(())
+        },
+        "What was opened.",
+    ),
     get("_blksize", |_, _| Ok(Value::int(super::io::BUFFER as i64)), "Preferred size of transfers."),
 ];
 
@@ -167,7 +225,14 @@ fn bad_mode(th: &mut Thread) -> Raised {
 }
 
 /// Opens `target` (a path or a descriptor) as the file of `this`.
-pub fn open_into(th: &mut Thread, this: Value, target: Value, mode: &str, closefd: bool, opener: Value) -> R<()> {
+pub fn open_into(
+    th: &mut Thread,
+    this: Value,
+    target: Value,
+    mode: &str,
+    closefd: bool,
+    opener: Value,
+) -> R<()> {
     let (mut bits, mut main, mut plus) = (0, None, false);
     for c in mode.chars() {
         match c {
@@ -484,6 +549,7 @@ fn repr(th: &mut Thread, v: Value) -> R {
     }
     let closefd = if f.closefd.load(Relaxed) { "True" } else { "False" };
     let name = boxed(v).x.get();
-    let what = if name.is_unbound() { format!("fd={}", f.fd()) } else { format!("name={}", th.repr_text(name)?) };
+    let what =
+        if name.is_unbound() { format!("fd={}", f.fd()) } else { format!("name={}", th.repr_text(name)?) };
     Ok(th.str(&format!("<_io.FileIO {what} mode='{}' closefd={closefd}>", f.mode()))?)
 }

@@ -52,13 +52,29 @@ static BYTES: ClassDef = ClassDef {
 static BYTES_METHODS: &[Def] = &[
     def("read", "($self, size=-1, /)", bytes_read, "Read up to size bytes, all by default."),
     def("read1", "($self, size=-1, /)", bytes_read, "Read up to size bytes, all by default."),
-    def("readline", "($self, size=-1, /)", |th, a| { let n = limit(th, a[1])?; bytes_line(th, a[0], n) }, "Read a line."),
+    def(
+        "readline",
+        "($self, size=-1, /)",
+        |th, a| {
+            let n = limit(th, a[1])?;
+            bytes_line(th, a[0], n)
+        },
+        "Read a line.",
+    ),
     def("readinto", "($self, buffer, /)", bytes_readinto, "Read into a buffer."),
     def("write", "($self, b, /)", bytes_write, "Write bytes; how many."),
     def("seek", "($self, pos, whence=0, /)", bytes_seek, "Change the position."),
     def("tell", "($self, /)", |th, a| Ok(Value::int(open(th, a[0])?.pos as i64)), "The position."),
     def("truncate", "($self, size=None, /)", bytes_truncate, "Set the size."),
-    def("getvalue", "($self, /)", |th, a| { let b = open(th, a[0])?.data.clone(); Ok(th.bytes(&b)?) }, "All the bytes."),
+    def(
+        "getvalue",
+        "($self, /)",
+        |th, a| {
+            let b = open(th, a[0])?.data.clone();
+            Ok(th.bytes(&b)?)
+        },
+        "All the bytes.",
+    ),
     def("getbuffer", "($self, /)", getbuffer, "A view of a copy of the bytes."),
     def("close", "($self, /)", close, "Drop the bytes."),
     def("readable", "($self, /)", |th, a| answer(th, a, Value::TRUE), "True."),
@@ -90,12 +106,28 @@ static STRING: ClassDef = ClassDef {
 
 static STRING_METHODS: &[Def] = &[
     def("read", "($self, size=-1, /)", string_read, "Read up to size characters, all by default."),
-    def("readline", "($self, size=-1, /)", |th, a| { let n = limit(th, a[1])?; string_line(th, a[0], n) }, "Read a line."),
+    def(
+        "readline",
+        "($self, size=-1, /)",
+        |th, a| {
+            let n = limit(th, a[1])?;
+            string_line(th, a[0], n)
+        },
+        "Read a line.",
+    ),
     def("write", "($self, s, /)", string_write, "Write a text; how many characters."),
     def("seek", "($self, pos, whence=0, /)", string_seek, "Change the position."),
     def("tell", "($self, /)", |th, a| Ok(Value::int(open(th, a[0])?.pos as i64)), "The position."),
     def("truncate", "($self, pos=None, /)", string_truncate, "Set the size."),
-    def("getvalue", "($self, /)", |th, a| { let b = open(th, a[0])?.data.clone(); Ok(text::of_bytes(&mut th.heap, &b)?) }, "All the text."),
+    def(
+        "getvalue",
+        "($self, /)",
+        |th, a| {
+            let b = open(th, a[0])?.data.clone();
+            Ok(text::of_bytes(&mut th.heap, &b)?)
+        },
+        "All the text.",
+    ),
     def("close", "($self, /)", close, "Drop the text."),
     def("readable", "($self, /)", |th, a| answer(th, a, Value::TRUE), "True."),
     def("writable", "($self, /)", |th, a| answer(th, a, Value::TRUE), "True."),

@@ -42,7 +42,8 @@ impl Newline {
             return Ok(Newline::Universal);
         }
         if !text::is_text(v.base()) {
-            let text = format!("TextIOWrapper() argument 'newline' must be str or None, not {}", th.type_name(v));
+            let text =
+                format!("TextIOWrapper() argument 'newline' must be str or None, not {}", th.type_name(v));
             return Err(th.type_error(text));
         }
         Ok(match th.text_of(v)?.as_str() {
@@ -90,7 +91,8 @@ impl Newline {
 
 /// An encoding by the name that scripts give.
 pub fn codec(name: &str) -> Option<(Codec, &'static str)> {
-    let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase();
+    let plain: String =
+        name.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase();
     Some(match plain.as_str() {
         "utf8" | "u8" | "utf" | "cp65001" | "locale" => (Codec::Utf8, "utf-8"),
         "utf8sig" => (Codec::Utf8, "utf-8-sig"),
@@ -157,7 +159,16 @@ static METHODS: &[Def] = &[
     def("write", "($self, text, /)", write_method, "Write a text; how many characters."),
     def("read", "($self, size=-1, /)", read, "Read up to size characters, all by default."),
     def("readline", "($self, size=-1, /)", readline, "Read a line."),
-    def("flush", "($self, /)", |th, a| { open(th, a[0])?; flush(th, a[0])?; Ok(Value::NONE) }, "Hand the written text on."),
+    def(
+        "flush",
+        "($self, /)",
+        |th, a| {
+            open(th, a[0])?;
+            flush(th, a[0])?;
+            Ok(Value::NONE)
+        },
+        "Hand the written text on.",
+    ),
     def("close", "($self, /)", close, "Flush and close the stream."),
     def("detach", "($self, /)", detach, "Separate the buffer below."),
     def("seek", "($self, cookie, whence=0, /)", seek, "Change the position to one that tell() gave."),
@@ -180,8 +191,16 @@ static FIELDS: &[GetSet] = &[
     get("buffer", below, "The byte stream below."),
     get("encoding", |_, v| Ok(boxed(v).z.get().or(Value::NONE)), "Name of the encoding."),
     get("errors", |_, v| Ok(boxed(v).w.get().or(Value::NONE)), "Name of the error handler."),
-    get("line_buffering", |_, v| Ok(Value::bool(text_of(v).state().line_buffering)), "Whether a line end flushes."),
-    get("write_through", |_, v| Ok(Value::bool(text_of(v).state().write_through)), "Whether every write is handed on."),
+    get(
+        "line_buffering",
+        |_, v| Ok(Value::bool(text_of(v).state().line_buffering)),
+        "Whether a line end flushes.",
+    ),
+    get(
+        "write_through",
+        |_, v| Ok(Value::bool(text_of(v).state().write_through)),
+        "Whether every write is handed on.",
+    ),
     get("closed", |th, v| Ok(Value::bool(is_closed(th, v)?)), "Whether the stream is closed."),
     get("newlines", newlines, "Line ends seen so far."),
     get("name", |th, v| of_below(th, v, "name"), "What was opened."),
@@ -239,7 +258,8 @@ fn encoding_of(th: &mut Thread, v: Value) -> R<(Codec, &'static str)> {
         return Ok((Codec::Utf8, "utf-8"));
     }
     if !text::is_text(v.base()) {
-        let text = format!("TextIOWrapper() argument 'encoding' must be str or None, not {}", th.type_name(v));
+        let text =
+            format!("TextIOWrapper() argument 'encoding' must be str or None, not {}", th.type_name(v));
         return Err(th.type_error(text));
     }
     let name = th.text_of(v)?;
@@ -278,7 +298,8 @@ fn init(th: &mut Thread, this: Value, args: Value, kwargs: Value) -> R<()> {
     b.x.set(below);
     b.z.set(shown);
     b.w.set(errors);
-    let mark = name == "utf-8-sig" || matches!(codec, Codec::Utf16(Order::Marked) | Codec::Utf32(Order::Marked));
+    let mark =
+        name == "utf-8-sig" || matches!(codec, Codec::Utf16(Order::Marked) | Codec::Utf32(Order::Marked));
     *text_of(this).state() = State { codec, policy, newline, line_buffering, write_through, mark, ..fresh() };
     Ok(())
 }
@@ -484,7 +505,10 @@ fn fill(th: &mut Thread, v: Value, b: Value) -> R<bool> {
     };
     let got = th.call(f, &[Value::int(CHUNK as i64)])?;
     if !got.base().is_kind(Kind::Bytes) && !got.base().is_kind(Kind::ByteArray) {
-        let text = format!("underlying read1() should have returned a bytes-like object, not '{}'", th.type_name(got));
+        let text = format!(
+            "underlying read1() should have returned a bytes-like object, not '{}'",
+            th.type_name(got)
+        );
         return Err(th.type_error(text));
     }
     let piece = buffer(th, got)?;
@@ -548,7 +572,9 @@ fn feed(th: &mut Thread, v: Value, mut piece: Vec<u8>) -> R<bool> {
 fn to_text(th: &mut Thread, v: Value, mut bytes: Vec<u8>) -> R {
     let (codec, policy) = {
         let mut t = text_of(v).state();
-        if matches!(t.newline, Newline::Universal | Newline::Any) && memchr::memchr2(b'\r', b'\n', &bytes).is_some() {
+        if matches!(t.newline, Newline::Universal | Newline::Any)
+            && memchr::memchr2(b'\r', b'\n', &bytes).is_some()
+        {
             t.seen |= line_ends(&bytes);
         }
         if t.newline == Newline::Universal && memchr::memchr(b'\r', &bytes).is_some() {
@@ -590,7 +616,13 @@ fn line_ends(bytes: &[u8]) -> u8 {
     while let Some(k) = memchr::memchr2(b'\r', b'\n', &bytes[i..]) {
         i += k;
         let pair = bytes[i] == b'\r' && bytes.get(i + 1) == Some(&b'\n');
-        seen |= if pair { 4 } else if bytes[i] == b'\r' { 1 } else { 2 };
+        seen |= if pair {
+            4
+        } else if bytes[i] == b'\r' {
+            1
+        } else {
+            2
+        };
         i += 1 + pair as usize;
     }
     seen
@@ -673,7 +705,8 @@ fn read_chars(th: &mut Thread, v: Value, b: Value, n: usize) -> R {
 }
 
 fn read_everything(th: &mut Thread, v: Value, b: Value) -> R {
-    let wide = matches!(text_of(v).state().codec, Codec::Utf16(_) | Codec::Utf32(_)) || text_of(v).state().mark;
+    let wide =
+        matches!(text_of(v).state().codec, Codec::Utf16(_) | Codec::Utf32(_)) || text_of(v).state().mark;
     if wide {
         while fill(th, v, b)? {}
     } else {
@@ -712,7 +745,11 @@ fn read(th: &mut Thread, a: Args) -> R {
 
 /// Before reading from a stream that was written to.
 fn flush_written(th: &mut Thread, b: Value) -> R<()> {
-    if as_buffer(b).is_some() && io_buffer::writes(b) { io_buffer::flush(th, b, Patience::Forever).map(drop) } else { Ok(()) }
+    if as_buffer(b).is_some() && io_buffer::writes(b) {
+        io_buffer::flush(th, b, Patience::Forever).map(drop)
+    } else {
+        Ok(())
+    }
 }
 
 /// A line of at most `limit` characters; the empty text at the end.

@@ -48,17 +48,40 @@ static FUNCTIONS: &[Def] = &{
     );
     let [a, b, c, d, e, f, g, h, i] = p;
     [
-        a, b, c, d, e, f, g, h, i,
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+        i,
         // SAFETY: pure functions of the C library.
         said!("exp2", |x| unsafe { exp2(x) }, "math domain error", "2 to the power of x."),
         // SAFETY: as above.
         def("erf", "(x, /)", |th, a| free(th, a, |x| unsafe { erf(x) }), "The error function."),
         // SAFETY: as above.
         def("erfc", "(x, /)", |th, a| free(th, a, |x| unsafe { erfc(x) }), "1 - erf(x)."),
-        said!("acos", f64::acos, "expected a number in range from -1 up to 1, got {}", "The arc cosine of x."),
+        said!(
+            "acos",
+            f64::acos,
+            "expected a number in range from -1 up to 1, got {}",
+            "The arc cosine of x."
+        ),
         said!("asin", f64::asin, "expected a number in range from -1 up to 1, got {}", "The arc sine of x."),
-        said!("acosh", f64::acosh, "expected argument value not less than 1, got {}", "The inverse hyperbolic cosine."),
-        said!("atanh", atanh, "expected a number between -1 and 1, got {}", "The inverse hyperbolic tangent."),
+        said!(
+            "acosh",
+            f64::acosh,
+            "expected argument value not less than 1, got {}",
+            "The inverse hyperbolic cosine."
+        ),
+        said!(
+            "atanh",
+            atanh,
+            "expected a number between -1 and 1, got {}",
+            "The inverse hyperbolic tangent."
+        ),
         said!("cos", f64::cos, "expected a finite input, got {}", "The cosine of x."),
         said!("sin", f64::sin, "expected a finite input, got {}", "The sine of x."),
         said!("tan", f64::tan, "expected a finite input, got {}", "The tangent of x."),
@@ -66,22 +89,52 @@ static FUNCTIONS: &[Def] = &{
         said!("log1p", log1p, "expected argument value > -1, got {}", "The logarithm of 1 + x."),
         def("gamma", "(x, /)", gamma, "The gamma function."),
         def("lgamma", "(x, /)", lgamma, "The logarithm of the absolute value of the gamma function."),
-        def("degrees", "(x, /)", |th, a| free(th, a, |x| x * (180.0 / std::f64::consts::PI)), "Radians as degrees."),
-        def("radians", "(x, /)", |th, a| free(th, a, |x| x * (std::f64::consts::PI / 180.0)), "Degrees as radians."),
+        def(
+            "degrees",
+            "(x, /)",
+            |th, a| free(th, a, |x| x * (180.0 / std::f64::consts::PI)),
+            "Radians as degrees.",
+        ),
+        def(
+            "radians",
+            "(x, /)",
+            |th, a| free(th, a, |x| x * (std::f64::consts::PI / 180.0)),
+            "Degrees as radians.",
+        ),
         def("ulp", "(x, /)", |th, a| free(th, a, ulp), "The value of the last bit of x."),
         def("isnan", "(x, /)", |th, a| test(th, a, f64::is_nan), "Whether x is a NaN."),
         def("isinf", "(x, /)", |th, a| test(th, a, f64::is_infinite), "Whether x is an infinity."),
         def("isfinite", "(x, /)", |th, a| test(th, a, f64::is_finite), "Whether x is neither."),
-        def("ceil", "(x, /)", |th, a| whole_part(th, a[0], N::__ceil__, f64::ceil), "The smallest integer >= x."),
-        def("floor", "(x, /)", |th, a| whole_part(th, a[0], N::__floor__, f64::floor), "The largest integer <= x."),
+        def(
+            "ceil",
+            "(x, /)",
+            |th, a| whole_part(th, a[0], N::__ceil__, f64::ceil),
+            "The smallest integer >= x.",
+        ),
+        def(
+            "floor",
+            "(x, /)",
+            |th, a| whole_part(th, a[0], N::__floor__, f64::floor),
+            "The largest integer <= x.",
+        ),
         def("trunc", "(x, /)", trunc, "x without its fraction."),
         def("log", "(x, base=e, /)", log, "The logarithm of x to a base."),
         def("log2", "(x, /)", |th, a| log_of(th, a[0], f64::log2, 1.0), "The logarithm to base 2."),
-        def("log10", "(x, /)", |th, a| log_of(th, a[0], f64::log10, std::f64::consts::LOG10_2), "The logarithm to base 10."),
+        def(
+            "log10",
+            "(x, /)",
+            |th, a| log_of(th, a[0], f64::log10, std::f64::consts::LOG10_2),
+            "The logarithm to base 10.",
+        ),
         def("pow", "(x, y, /)", pow, "x to the power of y."),
         def("fmod", "(x, y, /)", fmod, "The remainder of x / y with the sign of x."),
         def("remainder", "(x, y, /)", remainder_of, "x - n*y for the n nearest to x / y."),
-        def("atan2", "(y, x, /)", |th, a| two(th, a, f64::atan2), "The arc tangent of y / x, in the right quadrant."),
+        def(
+            "atan2",
+            "(y, x, /)",
+            |th, a| two(th, a, f64::atan2),
+            "The arc tangent of y / x, in the right quadrant.",
+        ),
         def("copysign", "(x, y, /)", |th, a| two(th, a, f64::copysign), "x with the sign of y."),
         def("nextafter", "(x, y, /, *, steps=None)", next_after, "The next floats from x towards y."),
         def("fma", "(x, y, z, /)", fma, "x*y + z, rounded once."),
@@ -336,7 +389,8 @@ fn next_after(th: &mut Thread, a: Args) -> R {
     };
     let (from, to) = (order(x), order(y));
     if steps > 0 && from != to {
-        let at = if to > from { (from + steps as i128).min(to) } else { (from - steps as i128).max(to) } as i64;
+        let at =
+            if to > from { (from + steps as i128).min(to) } else { (from - steps as i128).max(to) } as i64;
         x = if at == to as i64 {
             y
         } else {

@@ -42,10 +42,21 @@ pub fn repr(th: &mut Thread, v: Value, name: &str, fields: &[&str]) -> R {
 }
 
 /// The constructor: one sequence of the visible items, or more of them; hidden ones that are not given are None.
-pub fn new(th: &mut Thread, class: Value, name: &str, visible: usize, fields: &[&str], args: Value, kwargs: Value) -> R {
+pub fn new(
+    th: &mut Thread,
+    class: Value,
+    name: &str,
+    visible: usize,
+    fields: &[&str],
+    args: Value,
+    kwargs: Value,
+) -> R {
     let given = args.get::<Tuple>();
     if given.is_empty() || given.len() > 2 {
-        return Err(th.type_error(format!("{name}() takes from 1 to 2 positional arguments but {} were given", given.len())));
+        return Err(th.type_error(format!(
+            "{name}() takes from 1 to 2 positional arguments but {} were given",
+            given.len()
+        )));
     }
     let extra = match (given.len() == 2, kwargs.is_unbound()) {
         (true, _) => given.at(1).base(),
@@ -56,7 +67,9 @@ pub fn new(th: &mut Thread, class: Value, name: &str, visible: usize, fields: &[
         _ => Value::NONE,
     };
     let class_of = th.class_of(given.at(0));
-    if crate::run::class::slots(class_of).iter.is_none() && crate::run::class::slots(class_of).getitem.is_none() {
+    if crate::run::class::slots(class_of).iter.is_none()
+        && crate::run::class::slots(class_of).getitem.is_none()
+    {
         return Err(th.type_error("constructor requires a sequence"));
     }
     let items = th.to_list(given.at(0))?;
@@ -65,7 +78,8 @@ pub fn new(th: &mut Thread, class: Value, name: &str, visible: usize, fields: &[
     let total = fields.len();
     if t.len() < visible || t.len() > total {
         let (how, n) = if t.len() < visible { ("at least", visible) } else { ("at most", total) };
-        let how = if visible == total { format!("a {visible}-sequence") } else { format!("an {how} {n}-sequence") };
+        let how =
+            if visible == total { format!("a {visible}-sequence") } else { format!("an {how} {n}-sequence") };
         let how = if visible == total { how } else { how.replacen("an ", "an ", 1) };
         return Err(th.type_error(format!("{name}() takes {how} ({}-sequence given)", t.len())));
     }

@@ -30,7 +30,12 @@ static FUNCTIONS: &[Def] = &[
     def("setrecursionlimit", "(limit, /)", setrecursionlimit, "Set the greatest depth of calls."),
     def("getsizeof", "(object, default=None)", getsizeof, "The size of an object's own cell in bytes."),
     def("intern", "(string, /)", intern, "The one copy of a text that names are compared with."),
-    def("exc_info", "()", exc_info, "(type, value, traceback) of the exception being handled, or three Nones."),
+    def(
+        "exc_info",
+        "()",
+        exc_info,
+        "(type, value, traceback) of the exception being handled, or three Nones.",
+    ),
     def("exception", "()", exception, "The exception being handled, or None."),
     def("_getframe", "(depth=0, /)", getframe, "The frame that many calls below the top of the stack."),
     def("_getframemodulename", "(depth=0)", getframemodulename, "The name of the module of that frame."),
@@ -39,19 +44,39 @@ static FUNCTIONS: &[Def] = &[
     def("getcheckinterval", "()", getcheckinterval, "The check interval in instructions."),
     def("setcheckinterval", "(n, /)", setcheckinterval, "Set the check interval in instructions."),
     def("_is_gil_enabled", "()", is_gil_enabled, "Whether the GIL is in use."),
-    def("excepthook", "(exctype, value, traceback, /)", excepthook, "Write an exception with its traceback to stderr."),
-    def("displayhook", "(object, /)", displayhook, "Write the repr of an object to stdout and keep it as builtins._."),
+    def(
+        "excepthook",
+        "(exctype, value, traceback, /)",
+        excepthook,
+        "Write an exception with its traceback to stderr.",
+    ),
+    def(
+        "displayhook",
+        "(object, /)",
+        displayhook,
+        "Write the repr of an object to stdout and keep it as builtins._.",
+    ),
     def("unraisablehook", "(unraisable, /)", unraisablehook, "Report an exception that nobody can catch."),
     def("settrace", "(function, /)", settrace, "Keep a trace function; it is not called."),
     def("gettrace", "()", gettrace, "The trace function that was set."),
     def("setprofile", "(function, /)", setprofile, "Keep a profile function; it is not called."),
     def("getprofile", "()", getprofile, "The profile function that was set."),
     def("get_int_max_str_digits", "()", get_digits, "The most digits in a conversion between int and str."),
-    def("set_int_max_str_digits", "(maxdigits)", set_digits, "Set the most digits in a conversion between int and str."),
+    def(
+        "set_int_max_str_digits",
+        "(maxdigits)",
+        set_digits,
+        "Set the most digits in a conversion between int and str.",
+    ),
     def("getdefaultencoding", "()", utf8, "The encoding of str.encode() by default."),
     def("getfilesystemencoding", "()", utf8, "The encoding of file names."),
     def("getfilesystemencodeerrors", "()", escape, "The error handler for file names."),
-    def("getrefcount", "(object, /)", getrefcount, "Objects are not counted here: always the same small number."),
+    def(
+        "getrefcount",
+        "(object, /)",
+        getrefcount,
+        "Objects are not counted here: always the same small number.",
+    ),
     def("is_finalizing", "()", no, "Whether the interpreter is shutting down."),
     def("call_tracing", "(func, args, /)", call_tracing, "func(*args)."),
     def("_clear_type_cache", "()", nothing, "There is no such cache to clear."),
@@ -123,21 +148,23 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
     put(th, dict, "pycache_prefix", Value::NONE)?;
     put(th, dict, "tracebacklimit", Value::int(1000))?;
     let final_ = th.str("final")?;
-    let version = sequence(th, &VERSION_INFO, VERSION_FIELDS, 5, &[
-        Value::int(major),
-        Value::int(minor),
-        Value::int(micro),
-        final_,
-        Value::int(0),
-    ])?;
+    let version = sequence(
+        th,
+        &VERSION_INFO,
+        VERSION_FIELDS,
+        5,
+        &[Value::int(major), Value::int(minor), Value::int(micro), final_, Value::int(0)],
+    )?;
     put(th, dict, "version_info", version)?;
     numbers(th, dict)?;
     flags(th, dict)?;
     implementation(th, dict, version)?;
     names(th, dict)?;
-    for (hook, kept) in
-        [("excepthook", "__excepthook__"), ("displayhook", "__displayhook__"), ("unraisablehook", "__unraisablehook__")]
-    {
+    for (hook, kept) in [
+        ("excepthook", "__excepthook__"),
+        ("displayhook", "__displayhook__"),
+        ("unraisablehook", "__unraisablehook__"),
+    ] {
         let key = th.intern(hook)?;
         if let Some(f) = th.dict_get_name(dict, key) {
             put(th, dict, kept, f)?;
@@ -161,8 +188,7 @@ fn sequence(
 fn numbers(th: &mut Thread, dict: Value) -> R<()> {
     let (max, min, eps) = (th.float(f64::MAX)?, th.float(f64::MIN_POSITIVE)?, th.float(f64::EPSILON)?);
     let i = Value::int;
-    let items =
-        [max, i(1024), i(308), min, i(-1021), i(-307), i(15), i(53), eps, i(2), i(1)];
+    let items = [max, i(1024), i(308), min, i(-1021), i(-307), i(15), i(53), eps, i(2), i(1)];
     let info = sequence(th, &FLOAT_INFO, FLOAT_FIELDS, 11, &items)?;
     put(th, dict, "float_info", info)?;
     let info = sequence(th, &INT_INFO, INT_FIELDS, 4, &[i(30), i(4), i(4300), i(640)])?;
@@ -238,7 +264,9 @@ fn setrecursionlimit(th: &mut Thread, a: Args) -> R {
     }
     let depth = frame::walk(th).take(n as usize + 1).count() as i64;
     if depth >= n {
-        let text = format!("cannot set the recursion limit to {n} at the recursion depth {depth}: the limit is too low");
+        let text = format!(
+            "cannot set the recursion limit to {n} at the recursion depth {depth}: the limit is too low"
+        );
         return Err(th.recursion_error(text));
     }
     start::set_recursion_limit(n as usize);
@@ -256,7 +284,9 @@ fn getsizeof(_: &mut Thread, a: Args) -> R {
         Kind::Tuple => 3 + v.base().get::<Tuple>().len(),
         Kind::Dict => 10,
         Kind::Set => 10 + 3 * v.base().get::<Set>().len(),
-        Kind::Instance | Kind::Exception => 1 + class::class_of(v).get::<Class>().instance_words.get().as_int() as usize,
+        Kind::Instance | Kind::Exception => {
+            1 + class::class_of(v).get::<Class>().instance_words.get().as_int() as usize
+        }
         _ => 8,
     };
     Ok(Value::int(words as i64 * 8))
@@ -397,7 +427,8 @@ fn unraisablehook(th: &mut Thread, a: Args) -> R {
         th.getattr(a[0], name)
     };
     let (exc, message, object) = (field("exc_value")?, field("err_msg")?, field("object")?);
-    let mut head = if message.is_none() { String::from("Exception ignored in") } else { th.str_text(message)? };
+    let mut head =
+        if message.is_none() { String::from("Exception ignored in") } else { th.str_text(message)? };
     if !object.is_none() {
         head = format!("{head}: {}", show::short_repr(th, object));
     }

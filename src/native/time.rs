@@ -18,16 +18,62 @@ pub static MODULE: ModuleDef =
 static FUNCTIONS: &[Def] = &[
     def("time", "()", |th, _| clock(th, libc::CLOCK_REALTIME), "Seconds since the epoch."),
     def("time_ns", "()", |th, _| clock_ns(th, libc::CLOCK_REALTIME), "Nanoseconds since the epoch."),
-    def("monotonic", "()", |th, _| clock(th, libc::CLOCK_MONOTONIC), "A clock that cannot go backward, in seconds."),
+    def(
+        "monotonic",
+        "()",
+        |th, _| clock(th, libc::CLOCK_MONOTONIC),
+        "A clock that cannot go backward, in seconds.",
+    ),
     def("monotonic_ns", "()", |th, _| clock_ns(th, libc::CLOCK_MONOTONIC), "The same in nanoseconds."),
-    def("perf_counter", "()", |th, _| clock(th, libc::CLOCK_MONOTONIC), "The clock for measuring, in seconds."),
+    def(
+        "perf_counter",
+        "()",
+        |th, _| clock(th, libc::CLOCK_MONOTONIC),
+        "The clock for measuring, in seconds.",
+    ),
     def("perf_counter_ns", "()", |th, _| clock_ns(th, libc::CLOCK_MONOTONIC), "The same in nanoseconds."),
-    def("process_time", "()", |th, _| clock(th, libc::CLOCK_PROCESS_CPUTIME_ID), "Time that the process has computed."),
-    def("process_time_ns", "()", |th, _| clock_ns(th, libc::CLOCK_PROCESS_CPUTIME_ID), "The same in nanoseconds."),
-    def("thread_time", "()", |th, _| clock(th, libc::CLOCK_THREAD_CPUTIME_ID), "Time that the thread has computed."),
-    def("thread_time_ns", "()", |th, _| clock_ns(th, libc::CLOCK_THREAD_CPUTIME_ID), "The same in nanoseconds."),
-    def("clock_gettime", "(clk_id, /)", |th, a| { let id = clock_id(th, a[0])?; clock(th, id) }, "The time of a clock in seconds."),
-    def("clock_gettime_ns", "(clk_id, /)", |th, a| { let id = clock_id(th, a[0])?; clock_ns(th, id) }, "The same in nanoseconds."),
+    def(
+        "process_time",
+        "()",
+        |th, _| clock(th, libc::CLOCK_PROCESS_CPUTIME_ID),
+        "Time that the process has computed.",
+    ),
+    def(
+        "process_time_ns",
+        "()",
+        |th, _| clock_ns(th, libc::CLOCK_PROCESS_CPUTIME_ID),
+        "The same in nanoseconds.",
+    ),
+    def(
+        "thread_time",
+        "()",
+        |th, _| clock(th, libc::CLOCK_THREAD_CPUTIME_ID),
+        "Time that the thread has computed.",
+    ),
+    def(
+        "thread_time_ns",
+        "()",
+        |th, _| clock_ns(th, libc::CLOCK_THREAD_CPUTIME_ID),
+        "The same in nanoseconds.",
+    ),
+    def(
+        "clock_gettime",
+        "(clk_id, /)",
+        |th, a| {
+            let id = clock_id(th, a[0])?;
+            clock(th, id)
+        },
+        "The time of a clock in seconds.",
+    ),
+    def(
+        "clock_gettime_ns",
+        "(clk_id, /)",
+        |th, a| {
+            let id = clock_id(th, a[0])?;
+            clock_ns(th, id)
+        },
+        "The same in nanoseconds.",
+    ),
     def("clock_getres", "(clk_id, /)", clock_getres, "The resolution of a clock in seconds."),
     def("get_clock_info", "(name, /)", get_clock_info, "What is known about a clock."),
     def("sleep", "(seconds, /)", sleep, "Wait that many seconds; 0 lets another thread run."),
@@ -37,7 +83,12 @@ static FUNCTIONS: &[Def] = &[
     def("strftime", "(format, time_tuple=None, /)", strftime, "A time as text by a format."),
     def("asctime", "(time_tuple=None, /)", asctime, "A time as text such as 'Sat Jun  6 16:26:11 1998'."),
     def("ctime", "(seconds=None, /)", ctime, "Seconds since the epoch as text in local time."),
-    def("strptime", "(string, format='%a %b %d %H:%M:%S %Y', /)", strptime, "A time read from a text by a format."),
+    def(
+        "strptime",
+        "(string, format='%a %b %d %H:%M:%S %Y', /)",
+        strptime,
+        "A time read from a text by a format.",
+    ),
     def("tzset", "()", tzset, "Read the time zone from the environment again."),
 ];
 

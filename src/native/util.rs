@@ -76,7 +76,8 @@ pub fn real(th: &mut Thread, v: Value) -> R<f64> {
     match as_float(f) {
         Some(x) => Ok(x),
         None => {
-            let text = format!("{}.__float__() must return a float, not {}", th.type_name(v), th.type_name(f));
+            let text =
+                format!("{}.__float__() must return a float, not {}", th.type_name(v), th.type_name(f));
             Err(th.type_error(text))
         }
     }
