@@ -1,94 +1,92 @@
-//! The module `atexit`: functions to call at the end, last registered first. The list lives in the module's own
-//! namespace, a heap list of tuples, so that the collector sees it.
+//! Native module `atexit`: functions to run at the end. Invariant: they stand in a list of the module, each as
+//! (function, args, kwargs); the last registered runs first, and only once.
 
-use crate::heap::known::S;
-use crate::heap::object::*;
+use super::sys::write_stderr;
+use crate::heap::object::{List, Module, Tuple};
 use crate::heap::{Value, list};
-use crate::run::{Args, ModuleDef, R, Raised, Thread, def, error};
+use crate::run::{Args, Def, ModuleDef, R, Raised, Thread, def, import, show};
 
-/// `atexit`.
+/// The module.
 pub static MODULE: ModuleDef = ModuleDef {
     name: "atexit",
     doc: "Functions that run when the program ends.",
-    functions: &[
-        def(
-            "register",
-            "(func, /, *args, **kwargs)",
-            register,
-            "Call func(*args, **kwargs) at the end; returns func.",
-        ),
-        def("unregister", "(func, /)", unregister, "Forget every registration of func."),
-        def("_clear", "()", clear, "Forget all registrations."),
-        def("_run_exitfuncs", "()", run, "Run the registered functions now."),
-        def("_ncallbacks", "()", count, "How many functions are registered."),
-    ],
-    fill: |th, d| {
-        let (key, l) = (th.intern("_registered")?, th.list(&[])?);
-        th.dict_insert(d, key, l)
-    },
+    functions: FUNCTIONS,
+    fill,
 };
 
-/// The list, if the module has been imported.
-fn registered(th: &mut Thread) -> Option<Value> {
-    let name = th.intern("atexit").ok()?;
-    let module = th.dict_get_name(S::modules.v(), name)?;
-    let key = th.intern("_registered").ok()?;
-    th.dict_get_name(module.cast::<Module>()?.dict.get(), key)
+static FUNCTIONS: &[Def] = &[
+    def(
+        "register",
+        "(func, /, *args, **kwargs)",
+        register,
+        "Run func(*args, **kwargs) at the end; gives func.",
+    ),
+    def("unregister", "(func, /)", unregister, "Forget all registrations of func."),
+    def("_clear", "()", clear, "Forget all registrations."),
+    def("_ncallbacks", "()", count, "How many there are."),
+    def("_run_exitfuncs", "()", run, "Run what is registered."),
+];
+
+const HIDDEN: &str = "_registered";
+
+fn fill(th: &mut Thread, dict: Value) -> R<()> {
+    let all = th.list(&[])?;
+    super::util::put(th, dict, HIDDEN, all)
+}
+
+fn registered(th: &mut Thread) -> R<&'static List> {
+    let module = import::import_full(th, "atexit")?;
+    let key = th.intern(HIDDEN)?;
+    let found = th.dict_get_name(module.get::<Module>().dict.get(), key);
+    match found.and_then(|v| v.cast::<List>()) {
+        Some(l) => Ok(l),
+        None => Err(th.runtime_error("atexit's list of functions is gone")),
+    }
 }
 
 fn register(th: &mut Thread, a: Args) -> R {
-    let callable = crate::run::class::slots(th.class_of(a[0])).call.is_some();
-    if !callable {
+    if !super::thread::callable(th, a[0]) {
         return Err(th.type_error("the first argument must be callable"));
     }
-    if let Some(l) = registered(th) {
-        let entry = th.tuple(&[a[0], a[1], a[2]])?;
-        list::push(&mut th.heap, l.get::<List>(), entry)?;
-    }
+    let entry = th.tuple(&[a[0], a[1], a[2].or(Value::NONE)])?;
+    let all = registered(th)?;
+    list::push(&mut th.heap, all, entry)?;
     Ok(a[0])
 }
 
 fn unregister(th: &mut Thread, a: Args) -> R {
-    if let Some(l) = registered(th) {
-        let l = l.get::<List>();
-        let mut i = 0;
-        while let Some(entry) = list::peek(l, i) {
-            if th.eq(entry.get::<Tuple>().at(0), a[0])? {
-                list::pop_at(&mut th.heap, l, i);
-            } else {
-                i += 1;
-            }
+    let all = registered(th)?;
+    let mut i = all.len();
+    while i > 0 {
+        i -= 1;
+        let Some(entry) = list::get(&mut th.heap, all, i) else { continue };
+        if th.eq(entry.get::<Tuple>().at(0), a[0])? && list::peek(all, i) == Some(entry) {
+            list::pop_at(&mut th.heap, all, i);
         }
     }
     Ok(Value::NONE)
 }
 
 fn clear(th: &mut Thread, _: Args) -> R {
-    if let Some(l) = registered(th) {
-        list::clear(&mut th.heap, l.get::<List>());
-    }
+    let all = registered(th)?;
+    list::clear(&mut th.heap, all);
     Ok(Value::NONE)
 }
 
 fn count(th: &mut Thread, _: Args) -> R {
-    let n = registered(th).map_or(0, |l| l.get::<List>().len());
-    Ok(Value::int(n as i64))
+    Ok(Value::int(registered(th)?.len() as i64))
 }
 
 fn run(th: &mut Thread, _: Args) -> R {
-    run_all(th);
-    Ok(Value::NONE)
-}
-
-/// Runs and forgets the registered functions, last first; their exceptions are reported.
-pub fn run_all(th: &mut Thread) {
-    let Some(l) = registered(th) else { return };
-    while let Some(entry) = list::pop(&mut th.heap, l.get::<List>()) {
+    let all = registered(th)?;
+    while let Some(entry) = list::pop(&mut th.heap, all) {
         let t = entry.get::<Tuple>();
-        let mark = th.keep(entry);
         if let Err(Raised) = th.call_ex(t.at(0), t.at(1), t.at(2)) {
-            error::unraisable(th, t.at(0));
+            let exc = th.take_raised();
+            let what = show::short_repr(th, t.at(0));
+            let text = show::exception_text(th, exc);
+            write_stderr(th, &format!("Exception ignored in atexit callback {what}:\n{text}"))?;
         }
-        th.drop_kept(mark);
     }
+    Ok(Value::NONE)
 }

@@ -1,398 +1,403 @@
-//! The module `math`. Functions of the C library where Rust has none; errors and exact cases as CPython documents.
+//! Native module `math`: functions of real numbers. Integers stand in `math_int`. Invariant: an error says what was
+//! wrong with the argument in CPython's words.
 
-use super::util::{put_float, real};
-use crate::heap::known::N;
-use crate::heap::object::*;
+use super::math_int as whole;
+use super::util::{as_float, put_float, real};
+use crate::heap::known::{C, N};
+use crate::heap::object::Tuple;
 use crate::heap::{Value, bigint};
-use crate::run::{Args, Bin, Def, ModuleDef, R, Thread, arith, def};
+use crate::run::{Args, Bin, Def, ModuleDef, R, Raised, Thread, def};
 
-mod c {
-    unsafe extern "C" {
-        pub fn lgamma(x: f64) -> f64;
-        pub fn tgamma(x: f64) -> f64;
-        pub fn erf(x: f64) -> f64;
-        pub fn erfc(x: f64) -> f64;
-        pub fn nextafter(x: f64, y: f64) -> f64;
-        pub fn remainder(x: f64, y: f64) -> f64;
-        pub fn frexp(x: f64, e: *mut i32) -> f64;
-        pub fn ldexp(x: f64, e: i32) -> f64;
-        pub fn fmod(x: f64, y: f64) -> f64;
+/// The module.
+pub static MODULE: ModuleDef =
+    ModuleDef { name: "math", doc: "Mathematical functions of real numbers.", functions: FUNCTIONS, fill };
+
+unsafe extern "C" {
+    fn lgamma_r(x: f64, sign: *mut libc::c_int) -> f64;
+    fn tgamma(x: f64) -> f64;
+    fn erf(x: f64) -> f64;
+    fn erfc(x: f64) -> f64;
+    fn remainder(x: f64, y: f64) -> f64;
+    fn nextafter(x: f64, y: f64) -> f64;
+    fn exp2(x: f64) -> f64;
+}
+
+macro_rules! plain {
+    ($(($name:literal, $f:expr, $doc:literal)),* $(,)?) => {
+        [$(def($name, "(x, /)", |th, a| one(th, a, $f, "math domain error"), $doc)),*]
+    };
+}
+
+macro_rules! said {
+    ($name:literal, $f:expr, $wrong:literal, $doc:literal) => {
+        def($name, "(x, /)", |th, a| one(th, a, $f, $wrong), $doc)
+    };
+}
+
+static FUNCTIONS: &[Def] = &{
+    let p = plain!(
+        ("atan", f64::atan, "The arc tangent of x."),
+        ("asinh", asinh, "The inverse hyperbolic sine of x."),
+        ("cbrt", f64::cbrt, "The cube root of x."),
+        ("cosh", f64::cosh, "The hyperbolic cosine of x."),
+        ("sinh", f64::sinh, "The hyperbolic sine of x."),
+        ("tanh", f64::tanh, "The hyperbolic tangent of x."),
+        ("exp", f64::exp, "e to the power of x."),
+        ("expm1", f64::exp_m1, "exp(x) - 1, exact for small x."),
+        ("fabs", f64::abs, "The absolute value of x."),
+    );
+    let [a, b, c, d, e, f, g, h, i] = p;
+    [
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+        i,
+        // SAFETY: pure functions of the C library.
+        said!("exp2", |x| unsafe { exp2(x) }, "math domain error", "2 to the power of x."),
+        // SAFETY: as above.
+        def("erf", "(x, /)", |th, a| free(th, a, |x| unsafe { erf(x) }), "The error function."),
+        // SAFETY: as above.
+        def("erfc", "(x, /)", |th, a| free(th, a, |x| unsafe { erfc(x) }), "1 - erf(x)."),
+        said!(
+            "acos",
+            f64::acos,
+            "expected a number in range from -1 up to 1, got {}",
+            "The arc cosine of x."
+        ),
+        said!("asin", f64::asin, "expected a number in range from -1 up to 1, got {}", "The arc sine of x."),
+        said!(
+            "acosh",
+            f64::acosh,
+            "expected argument value not less than 1, got {}",
+            "The inverse hyperbolic cosine."
+        ),
+        said!(
+            "atanh",
+            atanh,
+            "expected a number between -1 and 1, got {}",
+            "The inverse hyperbolic tangent."
+        ),
+        said!("cos", f64::cos, "expected a finite input, got {}", "The cosine of x."),
+        said!("sin", f64::sin, "expected a finite input, got {}", "The sine of x."),
+        said!("tan", f64::tan, "expected a finite input, got {}", "The tangent of x."),
+        said!("sqrt", f64::sqrt, "expected a nonnegative input, got {}", "The square root of x."),
+        said!("log1p", log1p, "expected argument value > -1, got {}", "The logarithm of 1 + x."),
+        def("gamma", "(x, /)", gamma, "The gamma function."),
+        def("lgamma", "(x, /)", lgamma, "The logarithm of the absolute value of the gamma function."),
+        def(
+            "degrees",
+            "(x, /)",
+            |th, a| free(th, a, |x| x * (180.0 / std::f64::consts::PI)),
+            "Radians as degrees.",
+        ),
+        def(
+            "radians",
+            "(x, /)",
+            |th, a| free(th, a, |x| x * (std::f64::consts::PI / 180.0)),
+            "Degrees as radians.",
+        ),
+        def("ulp", "(x, /)", |th, a| free(th, a, ulp), "The value of the last bit of x."),
+        def("isnan", "(x, /)", |th, a| test(th, a, f64::is_nan), "Whether x is a NaN."),
+        def("isinf", "(x, /)", |th, a| test(th, a, f64::is_infinite), "Whether x is an infinity."),
+        def("isfinite", "(x, /)", |th, a| test(th, a, f64::is_finite), "Whether x is neither."),
+        def(
+            "ceil",
+            "(x, /)",
+            |th, a| whole_part(th, a[0], N::__ceil__, f64::ceil),
+            "The smallest integer >= x.",
+        ),
+        def(
+            "floor",
+            "(x, /)",
+            |th, a| whole_part(th, a[0], N::__floor__, f64::floor),
+            "The largest integer <= x.",
+        ),
+        def("trunc", "(x, /)", trunc, "x without its fraction."),
+        def("log", "(x, base=e, /)", log, "The logarithm of x to a base."),
+        def("log2", "(x, /)", |th, a| log_of(th, a[0], f64::log2, 1.0), "The logarithm to base 2."),
+        def(
+            "log10",
+            "(x, /)",
+            |th, a| log_of(th, a[0], f64::log10, std::f64::consts::LOG10_2),
+            "The logarithm to base 10.",
+        ),
+        def("pow", "(x, y, /)", pow, "x to the power of y."),
+        def("fmod", "(x, y, /)", fmod, "The remainder of x / y with the sign of x."),
+        def("remainder", "(x, y, /)", remainder_of, "x - n*y for the n nearest to x / y."),
+        def(
+            "atan2",
+            "(y, x, /)",
+            |th, a| two(th, a, f64::atan2),
+            "The arc tangent of y / x, in the right quadrant.",
+        ),
+        def("copysign", "(x, y, /)", |th, a| two(th, a, f64::copysign), "x with the sign of y."),
+        def("nextafter", "(x, y, /, *, steps=None)", next_after, "The next floats from x towards y."),
+        def("fma", "(x, y, z, /)", fma, "x*y + z, rounded once."),
+        def("frexp", "(x, /)", frexp, "(m, e) with x == m * 2**e."),
+        def("ldexp", "(x, i, /)", ldexp, "x * 2**i."),
+        def("modf", "(x, /)", modf, "The fraction and the whole part of x."),
+        def("hypot", "(*coordinates)", hypot, "The length of a vector."),
+        def("dist", "(p, q, /)", dist, "The distance of two points."),
+        def("fsum", "(seq, /)", fsum, "The sum, as exact as can be."),
+        def("prod", "(iterable, /, *, start=1)", prod, "The product of all elements."),
+        def("sumprod", "(p, q, /)", sumprod, "The sum of the products of two sequences."),
+        def("isclose", "(a, b, *, rel_tol=1e-09, abs_tol=0.0)", isclose, "Whether two numbers are close."),
+        def("gcd", "(*integers)", whole::gcd, "The greatest common divisor."),
+        def("lcm", "(*integers)", whole::lcm, "The least common multiple."),
+        def("factorial", "(n, /)", whole::factorial, "The product of 1 to n."),
+        def("comb", "(n, k, /)", whole::comb, "How many ways there are to choose k of n."),
+        def("perm", "(n, k=None, /)", whole::perm, "How many ways there are to choose k of n in order."),
+        def("isqrt", "(n, /)", whole::isqrt, "The whole part of the square root."),
+    ]
+};
+
+fn fill(th: &mut Thread, dict: Value) -> R<()> {
+    for (name, x) in [
+        ("pi", std::f64::consts::PI),
+        ("e", std::f64::consts::E),
+        ("tau", std::f64::consts::TAU),
+        ("inf", f64::INFINITY),
+        ("nan", f64::NAN),
+    ] {
+        put_float(th, dict, name, x)?;
+    }
+    Ok(())
+}
+
+/// A message with the number in it.
+#[cold]
+fn wrong(th: &mut Thread, text: &str, x: f64) -> Raised {
+    match th.float(x).map_err(Raised::from).and_then(|v| th.repr_text(v)) {
+        Ok(shown) => th.value_error(text.replace("{}", &shown)),
+        Err(r) => r,
     }
 }
 
-macro_rules! simple {
-    ($($name:ident $f:expr;)*) => { $(
-        fn $name(th: &mut Thread, a: Args) -> R {
-            let x = real(th, a[0])?;
-            let f: fn(f64) -> f64 = $f;
-            let y = f(x);
-            if y.is_nan() && !x.is_nan() {
-                return Err(th.value_error(format!("expected a finite input, got {}", shown(x))));
-            }
-            if y.is_infinite() && x.is_finite() {
-                return Err(th.overflow_error("math range error"));
-            }
-            Ok(th.float(y)?)
-        }
-    )* };
+#[cold]
+fn range_error(th: &mut Thread) -> Raised {
+    th.overflow_error("math range error")
 }
 
-/// A float as error texts show it.
-fn shown(x: f64) -> String {
-    if x.is_infinite() {
-        return if x > 0.0 { "inf".into() } else { "-inf".into() };
+#[inline]
+fn one(th: &mut Thread, a: Args, f: fn(f64) -> f64, text: &str) -> R {
+    let x = real(th, a[0])?;
+    let r = f(x);
+    if r.is_nan() && !x.is_nan() {
+        return Err(wrong(th, text, x));
     }
-    if x == x.trunc() && x.abs() < 1e16 { format!("{x:.1}") } else { format!("{x}") }
+    if r.is_infinite() && x.is_finite() {
+        return Err(range_error(th));
+    }
+    Ok(th.float(r)?)
 }
 
-simple! {
-    sin f64::sin;
-    cos f64::cos;
-    tan f64::tan;
-    asinh f64::asinh;
-    atan f64::atan;
-    sinh f64::sinh;
-    cosh f64::cosh;
-    tanh f64::tanh;
-    exp f64::exp;
-    exp2 f64::exp2;
-    expm1 f64::exp_m1;
-    cbrt f64::cbrt;
-    // SAFETY: pure functions of the C library.
-    erf |x| unsafe { c::erf(x) };
-    // SAFETY: as above.
-    erfc |x| unsafe { c::erfc(x) };
-    degrees f64::to_degrees;
-    radians f64::to_radians;
+/// A function that is defined everywhere.
+fn free(th: &mut Thread, a: Args, f: fn(f64) -> f64) -> R {
+    let x = real(th, a[0])?;
+    Ok(th.float(f(x))?)
 }
 
-macro_rules! ranged {
-    ($($name:ident $f:expr, $ok:expr, $text:literal;)*) => { $(
-        fn $name(th: &mut Thread, a: Args) -> R {
-            let x = real(th, a[0])?;
-            let (f, ok): (fn(f64) -> f64, fn(f64) -> bool) = ($f, $ok);
-            if !x.is_nan() && !ok(x) {
-                return Err(th.value_error(format!(concat!($text, ", got {}"), shown(x))));
-            }
-            Ok(th.float(f(x))?)
-        }
-    )* };
+fn test(th: &mut Thread, a: Args, f: fn(f64) -> bool) -> R {
+    let x = real(th, a[0])?;
+    Ok(Value::bool(f(x)))
 }
 
-ranged! {
-    sqrt f64::sqrt, |x| x >= 0.0, "expected a nonnegative input";
-    acos f64::acos, |x| (-1.0..=1.0).contains(&x), "expected a number in range from -1 up to 1";
-    asin f64::asin, |x| (-1.0..=1.0).contains(&x), "expected a number in range from -1 up to 1";
-    acosh f64::acosh, |x| x >= 1.0, "expected argument value not less than 1";
-    atanh f64::atanh, |x| x > -1.0 && x < 1.0, "expected a number between -1 and 1";
-    log1p f64::ln_1p, |x| x > -1.0, "expected argument value > -1";
+fn two(th: &mut Thread, a: Args, f: fn(f64, f64) -> f64) -> R {
+    let (x, y) = (real(th, a[0])?, real(th, a[1])?);
+    Ok(th.float(f(x, y))?)
 }
+
+fn asinh(x: f64) -> f64 {
+    if x.is_infinite() { x } else { x.asinh() }
+}
+
+fn atanh(x: f64) -> f64 {
+    if x.abs() >= 1.0 { f64::NAN } else { x.atanh() }
+}
+
+fn log1p(x: f64) -> f64 {
+    if x <= -1.0 { f64::NAN } else { x.ln_1p() }
+}
+
+fn ulp(x: f64) -> f64 {
+    if !x.is_finite() {
+        return x.abs();
+    }
+    let x = x.abs();
+    let up = f64::from_bits(x.to_bits() + 1);
+    if up.is_infinite() { x - f64::from_bits(x.to_bits() - 1) } else { up - x }
+}
+
+const GAMMA: &str = "expected a noninteger or positive integer, got {}";
 
 fn gamma(th: &mut Thread, a: Args) -> R {
     let x = real(th, a[0])?;
-    if x == f64::NEG_INFINITY || x <= 0.0 && x == x.floor() {
-        return Err(th.value_error(format!("expected a noninteger or positive integer, got {}", shown(x))));
+    if x == f64::NEG_INFINITY || x == 0.0 || x < 0.0 && x == x.floor() {
+        return Err(wrong(th, GAMMA, x));
     }
     // SAFETY: a pure function of the C library.
-    let y = unsafe { c::tgamma(x) };
-    if y.is_infinite() && x.is_finite() {
-        return Err(th.overflow_error("math range error"));
+    let r = unsafe { tgamma(x) };
+    if r.is_infinite() && x.is_finite() {
+        return Err(range_error(th));
     }
-    Ok(th.float(y)?)
+    Ok(th.float(r)?)
 }
 
 fn lgamma(th: &mut Thread, a: Args) -> R {
     let x = real(th, a[0])?;
-    if x <= 0.0 && x == x.floor() && x.is_finite() {
-        return Err(th.value_error(format!("expected a noninteger or positive integer, got {}", shown(x))));
+    if x.is_finite() && x <= 0.0 && x == x.floor() {
+        return Err(wrong(th, GAMMA, x));
     }
-    // SAFETY: as in `gamma`.
-    Ok(th.float(unsafe { c::lgamma(x) })?)
+    let mut sign = 0;
+    // SAFETY: writes the sign, nothing else.
+    let r = unsafe { lgamma_r(x, &mut sign) };
+    if r.is_infinite() && x.is_finite() {
+        return Err(range_error(th));
+    }
+    Ok(th.float(r)?)
 }
 
-/// Natural logarithm of an int of any size, by its leading bits.
-fn ln_int(v: Value) -> Option<f64> {
-    if !bigint::is_integer(v) || bigint::is_negative(v) || bigint::is_zero(v) {
-        return None;
+/// `floor` and `ceil`: floats here, others by their special method.
+fn whole_part(th: &mut Thread, v: Value, name: N, f: fn(f64) -> f64) -> R {
+    if let Some(x) = as_float(v).filter(|_| th.class_of(v) == C::float.v()) {
+        return crate::types::float::truncated(th, f(x));
     }
-    match bigint::to_f64(v) {
-        Some(x) if x.is_finite() => Some(x.ln()),
-        _ => {
-            let m = v.cast::<Big>()?.magnitude();
-            let n = m.len();
-            let top = m[n - 1] as f64 * 2f64.powi(64) + m[n - 2] as f64;
-            Some(top.ln() + (n as f64 - 2.0) * 64.0 * std::f64::consts::LN_2)
+    if v.is_int() {
+        return Ok(v);
+    }
+    if let Some(m) = th.special(v, name)? {
+        return th.call(m, &[]);
+    }
+    let x = real(th, v)?;
+    crate::types::float::truncated(th, f(x))
+}
+
+fn trunc(th: &mut Thread, a: Args) -> R {
+    if let Some(x) = as_float(a[0]).filter(|_| th.class_of(a[0]) == C::float.v()) {
+        return crate::types::float::truncated(th, x);
+    }
+    match th.special(a[0], N::__trunc__)? {
+        Some(m) => th.call(m, &[]),
+        None => {
+            let text = format!("type {} doesn't define __trunc__ method", th.type_name(a[0]));
+            Err(th.type_error(text))
         }
     }
 }
 
-fn ln(th: &mut Thread, v: Value) -> R<f64> {
-    if let Some(x) = ln_int(v.base()) {
-        return Ok(x);
+/// The logarithm of any real number; big ints are scaled down first. `per_bit`: the logarithm of 2.
+fn log_of(th: &mut Thread, v: Value, f: fn(f64) -> f64, per_bit: f64) -> R {
+    let x = log_value(th, v, f, per_bit)?;
+    Ok(th.float(x)?)
+}
+
+fn log_value(th: &mut Thread, v: Value, f: fn(f64) -> f64, per_bit: f64) -> R<f64> {
+    let b = v.base();
+    let b = if b.is_bool() { Value::int((b == Value::TRUE) as i64) } else { b };
+    if bigint::is_integer(b) {
+        if bigint::is_negative(b) || bigint::is_zero(b) {
+            return Err(th.value_error("expected a positive input"));
+        }
+        if let Some(x) = bigint::to_f64(b).filter(|x| x.is_finite()) {
+            return Ok(f(x));
+        }
+        let shift = bigint::bit_length(b) - 64;
+        let top = match bigint::shr(&mut th.heap, b, Value::int(shift as i64)) {
+            Ok(t) => t,
+            Err(e) => return Err(crate::types::int::fault(th, e)),
+        };
+        return Ok(f(bigint::to_f64(top).unwrap_or(f64::INFINITY)) + per_bit * shift as f64);
     }
     let x = real(th, v)?;
     if x <= 0.0 {
-        let text = if bigint::is_integer(v.base()) {
-            "expected a positive input".to_string()
-        } else {
-            format!("expected a positive input, got {}", shown(x))
-        };
-        return Err(th.value_error(text));
+        return Err(wrong(th, "expected a positive input, got {}", x));
     }
-    Ok(x.ln())
+    Ok(f(x))
 }
 
 fn log(th: &mut Thread, a: Args) -> R {
-    let x = ln(th, a[0])?;
+    let x = log_value(th, a[0], f64::ln, std::f64::consts::LN_2)?;
     if a[1].is_unbound() {
         return Ok(th.float(x)?);
     }
-    let base = ln(th, a[1])?;
+    let base = log_value(th, a[1], f64::ln, std::f64::consts::LN_2)?;
     if base == 0.0 {
         return Err(th.zero_division("division by zero"));
     }
     Ok(th.float(x / base)?)
 }
 
-fn log2(th: &mut Thread, a: Args) -> R {
-    let v = a[0].base();
-    if let (true, Some(x)) = (bigint::is_integer(v), ln_int(v)) {
-        let bits = bigint::bit_length(v);
-        let exact = bigint::trailing_zeros(v) + 1 == bits;
-        let direct = bigint::to_f64(v).filter(|f| f.is_finite()).map(f64::log2);
-        let y = if exact { (bits - 1) as f64 } else { direct.unwrap_or(x / std::f64::consts::LN_2) };
-        return Ok(th.float(y)?);
-    }
-    ln(th, a[0])?;
-    let x = real(th, a[0])?;
-    Ok(th.float(x.log2())?)
-}
-
-fn log10(th: &mut Thread, a: Args) -> R {
-    let x = ln(th, a[0])?;
-    let y = match bigint::to_f64(a[0].base()) {
-        Some(f) if bigint::is_integer(a[0].base()) && f.is_finite() => f.log10(),
-        _ if bigint::is_integer(a[0].base()) => x / std::f64::consts::LN_10,
-        _ => real(th, a[0])?.log10(),
-    };
-    Ok(th.float(y)?)
-}
-
-fn atan2(th: &mut Thread, a: Args) -> R {
-    let (y, x) = (real(th, a[0])?, real(th, a[1])?);
-    Ok(th.float(y.atan2(x))?)
-}
-
-fn copysign(th: &mut Thread, a: Args) -> R {
-    let (x, y) = (real(th, a[0])?, real(th, a[1])?);
-    Ok(th.float(x.copysign(y))?)
-}
-
-fn fabs(th: &mut Thread, a: Args) -> R {
-    let x = real(th, a[0])?;
-    Ok(th.float(x.abs())?)
-}
-
-fn fmod(th: &mut Thread, a: Args) -> R {
-    let (x, y) = (real(th, a[0])?, real(th, a[1])?);
-    if (y == 0.0 || x.is_infinite()) && !x.is_nan() && !y.is_nan() {
-        return Err(th.value_error("math domain error"));
-    }
-    // SAFETY: a pure function of the C library.
-    Ok(th.float(unsafe { c::fmod(x, y) })?)
-}
-
-fn remainder(th: &mut Thread, a: Args) -> R {
-    let (x, y) = (real(th, a[0])?, real(th, a[1])?);
-    if (y == 0.0 || x.is_infinite()) && !x.is_nan() && !y.is_nan() {
-        return Err(th.value_error("math domain error"));
-    }
-    // SAFETY: as in `fmod`.
-    Ok(th.float(unsafe { c::remainder(x, y) })?)
+#[cold]
+fn domain_error(th: &mut Thread) -> Raised {
+    th.value_error("math domain error")
 }
 
 fn pow(th: &mut Thread, a: Args) -> R {
     let (x, y) = (real(th, a[0])?, real(th, a[1])?);
     let r = x.powf(y);
-    if r.is_nan() && !x.is_nan() && !y.is_nan() || x == 0.0 && y < 0.0 {
-        return Err(th.value_error("math domain error"));
+    if r.is_nan() && !x.is_nan() && !y.is_nan() || r.is_infinite() && x == 0.0 && y.is_finite() {
+        return Err(domain_error(th));
     }
     if r.is_infinite() && x.is_finite() && y.is_finite() {
-        return Err(th.overflow_error("math range error"));
+        return Err(range_error(th));
     }
     Ok(th.float(r)?)
 }
 
-fn hypot(th: &mut Thread, a: Args) -> R {
-    let t = a[0].get::<Tuple>();
-    let (mut max, mut xs) = (0.0f64, Vec::with_capacity(t.len()));
-    for v in t.iter() {
-        let x = real(th, v)?.abs();
-        max = if x.is_nan() && !max.is_infinite() { x } else { max.max(x) };
-        xs.push(x);
-    }
-    Ok(th.float(norm(max, &xs))?)
-}
-
-/// Euclidean norm, scaled against overflow and summed with compensation.
-fn norm(max: f64, xs: &[f64]) -> f64 {
-    if xs.iter().any(|x| x.is_infinite()) {
-        return f64::INFINITY;
-    }
-    if max == 0.0 || max.is_nan() || xs.iter().any(|x| x.is_nan()) {
-        return if xs.iter().any(|x| x.is_nan()) { f64::NAN } else { 0.0 };
-    }
-    if let [x, y] = xs {
-        return x.hypot(*y);
-    }
-    let (mut sum, mut c) = (0.0f64, 0.0f64);
-    for x in xs {
-        let s = (x / max) * (x / max);
-        let t = sum + s;
-        c += if sum >= s { (sum - t) + s } else { (s - t) + sum };
-        sum = t;
-    }
-    max * (sum + c).sqrt()
-}
-
-fn dist(th: &mut Thread, a: Args) -> R {
-    let (p, q) = (th.to_tuple(a[0])?, th.to_tuple(a[1])?);
-    let (p, q) = (p.get::<Tuple>(), q.get::<Tuple>());
-    if p.len() != q.len() {
-        return Err(th.value_error("both points must have the same number of dimensions"));
-    }
-    let mut xs = Vec::with_capacity(p.len());
-    for i in 0..p.len() {
-        xs.push((real(th, p.at(i))? - real(th, q.at(i))?).abs());
-    }
-    let max = xs.iter().cloned().fold(0.0, f64::max);
-    Ok(th.float(norm(max, &xs))?)
-}
-
-fn special(th: &mut Thread, v: Value, name: N, f: fn(f64) -> f64) -> R {
-    if bigint::is_integer(v.base()) {
-        return arith::index(th, v);
-    }
-    if super::util::as_float(v).is_none()
-        && let Some(m) = th.special(v, name)?
-    {
-        return th.call(m, &[]);
-    }
-    let x = real(th, v)?;
-    if x.is_nan() {
-        return Err(th.value_error("cannot convert float NaN to integer"));
-    }
-    if x.is_infinite() {
-        return Err(th.overflow_error("cannot convert float infinity to integer"));
-    }
-    Ok(bigint::from_f64(&mut th.heap, f(x))?)
-}
-
-fn floor(th: &mut Thread, a: Args) -> R {
-    special(th, a[0], N::__floor__, f64::floor)
-}
-
-fn ceil(th: &mut Thread, a: Args) -> R {
-    special(th, a[0], N::__ceil__, f64::ceil)
-}
-
-fn trunc(th: &mut Thread, a: Args) -> R {
-    if super::util::as_float(a[0]).is_none() && !bigint::is_integer(a[0].base()) {
-        return match th.special(a[0], N::__trunc__)? {
-            Some(m) => th.call(m, &[]),
-            None => {
-                Err(th.type_error(format!("type {} doesn't define __trunc__ method", th.type_name(a[0]))))
-            }
-        };
-    }
-    special(th, a[0], N::__trunc__, f64::trunc)
-}
-
-fn isnan(th: &mut Thread, a: Args) -> R {
-    Ok(Value::bool(real(th, a[0])?.is_nan()))
-}
-
-fn isinf(th: &mut Thread, a: Args) -> R {
-    Ok(Value::bool(real(th, a[0])?.is_infinite()))
-}
-
-fn isfinite(th: &mut Thread, a: Args) -> R {
-    Ok(Value::bool(real(th, a[0])?.is_finite()))
-}
-
-fn isclose(th: &mut Thread, a: Args) -> R {
+fn fmod(th: &mut Thread, a: Args) -> R {
     let (x, y) = (real(th, a[0])?, real(th, a[1])?);
-    let rel = if a[2].is_unbound() { 1e-9 } else { real(th, a[2])? };
-    let abs = if a[3].is_unbound() { 0.0 } else { real(th, a[3])? };
-    if rel < 0.0 || abs < 0.0 {
-        return Err(th.value_error("tolerances must be non-negative"));
+    let r = if y.is_infinite() && x.is_finite() { x } else { x % y };
+    if r.is_nan() && !x.is_nan() && !y.is_nan() {
+        return Err(domain_error(th));
     }
-    if x == y {
-        return Ok(Value::TRUE);
-    }
-    if x.is_infinite() || y.is_infinite() {
-        return Ok(Value::FALSE);
-    }
-    let d = (x - y).abs();
-    Ok(Value::bool(d <= (rel * y).abs() || d <= (rel * x).abs() || d <= abs))
+    Ok(th.float(r)?)
 }
 
-fn frexp(th: &mut Thread, a: Args) -> R {
-    let x = real(th, a[0])?;
-    let mut e = 0;
-    // SAFETY: writes the exponent to a local.
-    let m = if x.is_finite() { unsafe { c::frexp(x, &mut e) } } else { x };
-    let m = th.float(m)?;
-    Ok(th.tuple(&[m, Value::int(e as i64)])?)
-}
-
-fn ldexp(th: &mut Thread, a: Args) -> R {
-    let x = real(th, a[0])?;
-    let e = arith::clamped(th, a[1])?.clamp(-100_000, 100_000) as i32;
+fn remainder_of(th: &mut Thread, a: Args) -> R {
+    let (x, y) = (real(th, a[0])?, real(th, a[1])?);
     // SAFETY: a pure function of the C library.
-    let y = unsafe { c::ldexp(x, e) };
-    if y.is_infinite() && x.is_finite() {
-        return Err(th.overflow_error("math range error"));
+    let r = unsafe { remainder(x, y) };
+    if r.is_nan() && !x.is_nan() && !y.is_nan() {
+        return Err(domain_error(th));
     }
-    Ok(th.float(y)?)
+    Ok(th.float(r)?)
 }
 
-fn modf(th: &mut Thread, a: Args) -> R {
-    let x = real(th, a[0])?;
-    let (f, i) =
-        if x.is_infinite() { (0f64.copysign(x), x) } else { ((x - x.trunc()).copysign(x), x.trunc()) };
-    let (f, i) = (th.float(f)?, th.float(i)?);
-    Ok(th.tuple(&[f, i])?)
-}
-
-fn nextafter(th: &mut Thread, a: Args) -> R {
+fn next_after(th: &mut Thread, a: Args) -> R {
     let (mut x, y) = (real(th, a[0])?, real(th, a[1])?);
-    let steps = if a[2].is_unbound() || a[2].is_none() { 1 } else { th.index(a[2])? };
-    if steps < 0 {
+    if a[2].is_unbound() || a[2].is_none() {
+        // SAFETY: a pure function of the C library.
+        return Ok(th.float(unsafe { nextafter(x, y) })?);
+    }
+    let steps = crate::run::arith::index(th, a[2])?;
+    if bigint::is_negative(steps) {
         return Err(th.value_error("steps must be a non-negative integer"));
     }
-    for _ in 0..steps.min(1 << 24) {
-        if x == y {
-            break;
-        }
-        // SAFETY: a pure function of the C library.
-        x = unsafe { c::nextafter(x, y) };
+    let steps = bigint::to_u64(steps).unwrap_or(u64::MAX);
+    if x.is_nan() || y.is_nan() {
+        return Ok(th.float(x + y)?);
+    }
+    // Floats in order are integers in order.
+    let order = |x: f64| {
+        let b = x.to_bits() as i64;
+        (if b < 0 { i64::MIN.wrapping_sub(b) } else { b }) as i128
+    };
+    let (from, to) = (order(x), order(y));
+    if steps > 0 && from != to {
+        let at =
+            if to > from { (from + steps as i128).min(to) } else { (from - steps as i128).max(to) } as i64;
+        x = if at == to as i64 {
+            y
+        } else {
+            f64::from_bits(if at < 0 { i64::MIN.wrapping_sub(at) as u64 } else { at as u64 })
+        };
     }
     Ok(th.float(x)?)
-}
-
-fn ulp(th: &mut Thread, a: Args) -> R {
-    let x = real(th, a[0])?.abs();
-    let y = if x.is_nan() || x.is_infinite() {
-        x
-    } else if x == f64::MAX {
-        // SAFETY: a pure function of the C library.
-        x - unsafe { c::nextafter(x, 0.0) }
-    } else {
-        // SAFETY: as above.
-        unsafe { c::nextafter(x, f64::INFINITY) - x }
-    };
-    Ok(th.float(y)?)
 }
 
 fn fma(th: &mut Thread, a: Args) -> R {
@@ -407,277 +412,250 @@ fn fma(th: &mut Thread, a: Args) -> R {
     Ok(th.float(r)?)
 }
 
-/// Shewchuk's exact partial sums.
-fn fsum(th: &mut Thread, a: Args) -> R {
-    let it = th.iter(a[0])?;
-    let mut partials: Vec<f64> = Vec::new();
-    let mut special = 0.0f64;
-    while let Some(v) = th.next(it)? {
-        let mut x = real(th, v)?;
-        if !x.is_finite() {
-            special += x;
-            continue;
-        }
+/// Mantissa in [0.5, 1) and exponent of a finite number.
+fn split(x: f64) -> (f64, i64) {
+    if x == 0.0 || !x.is_finite() {
+        return (x, 0);
+    }
+    let (x, extra) = if x.abs() < f64::MIN_POSITIVE { (x * 2f64.powi(64), -64) } else { (x, 0) };
+    let bits = x.to_bits();
+    let e = (bits >> 52 & 0x7ff) as i64 - 1022;
+    (f64::from_bits(bits & !(0x7ff << 52) | 1022 << 52), e + extra)
+}
+
+fn frexp(th: &mut Thread, a: Args) -> R {
+    let x = real(th, a[0])?;
+    let (m, e) = split(x);
+    let m = th.float(m)?;
+    Ok(th.tuple(&[m, Value::int(e)])?)
+}
+
+fn ldexp(th: &mut Thread, a: Args) -> R {
+    let x = real(th, a[0])?;
+    let b = a[1].base();
+    if !bigint::is_integer(b) && !b.is_bool() {
+        return Err(th.type_error("Expected an int as second argument to ldexp."));
+    }
+    let n = if b.is_bool() { (b == Value::TRUE) as i64 } else { bigint::clamp_i64(b) };
+    if x == 0.0 || !x.is_finite() {
+        return Ok(th.float(x)?);
+    }
+    let n = n.clamp(-5000, 5000) as i32;
+    let (m, e) = split(x);
+    let e = e as i32 + n;
+    // Two exact steps and one that may round.
+    let r = if e > 1024 {
+        f64::INFINITY.copysign(x)
+    } else if e < -1100 {
+        0f64.copysign(x)
+    } else if e < -1021 {
+        m * 2f64.powi(-1000) * 2f64.powi(e + 1000)
+    } else {
+        m * 2.0 * 2f64.powi(e - 1)
+    };
+    if r.is_infinite() {
+        return Err(range_error(th));
+    }
+    Ok(th.float(r)?)
+}
+
+fn modf(th: &mut Thread, a: Args) -> R {
+    let x = real(th, a[0])?;
+    let whole = x.trunc();
+    let fraction = if x.is_infinite() { 0f64.copysign(x) } else { (x - whole).copysign(x) };
+    let (f, w) = (th.float(fraction)?, th.float(whole)?);
+    Ok(th.tuple(&[f, w])?)
+}
+
+/// The length of a vector, scaled so that nothing overflows and summed with what rounding loses.
+fn norm(v: &[f64]) -> f64 {
+    if v.iter().any(|x| x.is_infinite()) {
+        return f64::INFINITY;
+    }
+    if v.iter().any(|x| x.is_nan()) {
+        return f64::NAN;
+    }
+    let max = v.iter().fold(0f64, |m, x| m.max(x.abs()));
+    if max == 0.0 || v.len() == 1 {
+        return max;
+    }
+    let (_, e) = split(max);
+    if e < -1020 {
+        return f64::MIN_POSITIVE * norm(&v.iter().map(|x| x / f64::MIN_POSITIVE).collect::<Vec<_>>());
+    }
+    let scale = 2f64.powi(-(e as i32).min(1023));
+    let mut sum = Exact::default();
+    for x in v {
+        let x = x * scale;
+        let square = x * x;
+        sum.add(square);
+        sum.add(x.mul_add(x, -square));
+    }
+    let h = sum.value().sqrt();
+    // One step of Newton's method on the exact remainder.
+    let square = h * h;
+    sum.add(-square);
+    sum.add(-h.mul_add(h, -square));
+    (h + sum.value() / (2.0 * h)) / scale
+}
+
+/// A sum of floats as an expansion that loses nothing.
+#[derive(Default)]
+struct Exact(Vec<f64>);
+
+impl Exact {
+    fn add(&mut self, mut x: f64) {
         let mut kept = 0;
-        for j in 0..partials.len() {
-            let mut y = partials[j];
+        for j in 0..self.0.len() {
+            let mut y = self.0[j];
             if x.abs() < y.abs() {
-                std::mem::swap(&mut x, &mut y);
+                (x, y) = (y, x);
             }
-            let hi = x + y;
-            let lo = y - (hi - x);
-            if lo != 0.0 {
-                partials[kept] = lo;
+            let high = x + y;
+            let low = y - (high - x);
+            if low != 0.0 {
+                self.0[kept] = low;
                 kept += 1;
             }
-            x = hi;
+            x = high;
         }
-        partials.truncate(kept);
-        if x.is_infinite() {
-            return Err(th.overflow_error("intermediate overflow in fsum"));
-        }
-        partials.push(x);
+        self.0.truncate(kept);
+        self.0.push(x);
     }
-    if special != 0.0 || special.is_nan() {
-        if special.is_nan() {
+
+    /// The sum, rounded once.
+    fn value(&self) -> f64 {
+        let p = &self.0;
+        let mut n = p.len();
+        if n == 0 {
+            return 0.0;
+        }
+        n -= 1;
+        let mut high = p[n];
+        let mut low = 0.0;
+        while n > 0 {
+            n -= 1;
+            let x = high;
+            let y = p[n];
+            high = x + y;
+            low = y - (high - x);
+            if low != 0.0 {
+                break;
+            }
+        }
+        // Half-way cases look at the next part.
+        if n > 0 && (low < 0.0 && p[n - 1] < 0.0 || low > 0.0 && p[n - 1] > 0.0) {
+            let y = low * 2.0;
+            let x = high + y;
+            if y == x - high {
+                high = x;
+            }
+        }
+        high
+    }
+}
+
+fn hypot(th: &mut Thread, a: Args) -> R {
+    let t = a[0].get::<Tuple>();
+    let mut v = Vec::new();
+    for x in t.iter() {
+        v.push(real(th, x)?);
+    }
+    Ok(th.float(norm(&v))?)
+}
+
+fn dist(th: &mut Thread, a: Args) -> R {
+    let (p, q) = (th.to_tuple(a[0])?, th.to_tuple(a[1])?);
+    let (p, q) = (p.base().get::<Tuple>(), q.base().get::<Tuple>());
+    if p.len() != q.len() {
+        return Err(th.value_error("both points must have the same number of dimensions"));
+    }
+    let mut v = Vec::new();
+    for (x, y) in p.iter().zip(q.iter()) {
+        v.push(real(th, x)? - real(th, y)?);
+    }
+    Ok(th.float(norm(&v))?)
+}
+
+fn fsum(th: &mut Thread, a: Args) -> R {
+    let mut sum = Exact::default();
+    let (mut special, mut infinite) = (0.0, 0.0);
+    let it = th.iter(a[0])?;
+    while let Some(v) = th.next(it)? {
+        let x = real(th, v)?;
+        if x.is_finite() {
+            sum.add(x);
+            if sum.0.last().is_some_and(|x| !x.is_finite()) {
+                return Err(th.overflow_error("intermediate overflow in fsum"));
+            }
+        } else {
+            if x.is_infinite() {
+                infinite += x;
+            }
+            special += x;
+        }
+    }
+    if special != 0.0 {
+        if f64::is_nan(infinite) {
             return Err(th.value_error("-inf + inf in fsum"));
         }
         return Ok(th.float(special)?);
     }
-    let mut n = partials.len();
-    let mut hi = 0.0;
-    if n > 0 {
-        n -= 1;
-        hi = partials[n];
-        let mut lo = 0.0;
-        while n > 0 {
-            let x = hi;
-            n -= 1;
-            let y = partials[n];
-            hi = x + y;
-            lo = y - (hi - x);
-            if lo != 0.0 {
-                break;
-            }
-        }
-        if n > 0 && (lo < 0.0 && partials[n - 1] < 0.0 || lo > 0.0 && partials[n - 1] > 0.0) {
-            let y = lo * 2.0;
-            let x = hi + y;
-            if y == x - hi {
-                hi = x;
-            }
-        }
-    }
-    Ok(th.float(hi)?)
+    let x = sum.value();
+    Ok(th.float(x)?)
 }
 
 fn prod(th: &mut Thread, a: Args) -> R {
-    let mut p = a[1].or(Value::int(1));
+    let mut product = a[1].or(Value::int(1));
     let it = th.iter(a[0])?;
     while let Some(v) = th.next(it)? {
-        p = arith::binary(th, Bin::Mul, p, v)?;
+        product = th.binary(Bin::Mul, product, v)?;
     }
-    Ok(p)
+    Ok(product)
 }
 
 fn sumprod(th: &mut Thread, a: Args) -> R {
-    let (p, q) = (th.to_tuple(a[0])?, th.to_tuple(a[1])?);
-    let (p, q) = (p.get::<Tuple>(), q.get::<Tuple>());
-    if p.len() != q.len() {
-        return Err(th.value_error("Inputs are not the same length"));
-    }
+    let (p, q) = (th.iter(a[0])?, th.iter(a[1])?);
     let mut total = Value::int(0);
-    for i in 0..p.len() {
-        let v = arith::binary(th, Bin::Mul, p.at(i), q.at(i))?;
-        total = arith::binary(th, Bin::Add, total, v)?;
+    let mut exact = Exact::default();
+    let mut floats = false;
+    loop {
+        let (x, y) = match (th.next(p)?, th.next(q)?) {
+            (Some(x), Some(y)) => (x, y),
+            (None, None) => break,
+            _ => return Err(th.value_error("Inputs are not the same length")),
+        };
+        let fits = |v: Value| as_float(v).or(if v.is_int() { Some(v.as_int() as f64) } else { None });
+        let either = as_float(x).is_some() || as_float(y).is_some();
+        if either && let (Some(f), Some(g)) = (fits(x), fits(y)) {
+            let high = f * g;
+            if high.is_finite() {
+                floats = true;
+                exact.add(high);
+                exact.add(f.mul_add(g, -high));
+                continue;
+            }
+        }
+        let xy = th.binary(Bin::Mul, x, y)?;
+        total = th.binary(Bin::Add, total, xy)?;
+    }
+    if floats {
+        let x = th.float(exact.value())?;
+        total = th.binary(Bin::Add, total, x)?;
     }
     Ok(total)
 }
 
-fn gcd(th: &mut Thread, a: Args) -> R {
-    let mut g = Value::int(0);
-    for v in a[0].get::<Tuple>().iter() {
-        let v = arith::index(th, v)?;
-        g = bigint::gcd(&mut th.heap, g, v)?;
+fn isclose(th: &mut Thread, a: Args) -> R {
+    let (x, y) = (real(th, a[0])?, real(th, a[1])?);
+    let rel = if a[2].is_unbound() { 1e-9 } else { real(th, a[2])? };
+    let abs = if a[3].is_unbound() { 0.0 } else { real(th, a[3])? };
+    if rel < 0.0 || abs < 0.0 {
+        return Err(th.value_error("tolerances must be non-negative"));
     }
-    Ok(g)
+    let close = x == y || {
+        let diff = (x - y).abs();
+        x.is_finite() && y.is_finite() && (diff <= (rel * y).abs() || diff <= (rel * x).abs() || diff <= abs)
+    };
+    Ok(Value::bool(close))
 }
-
-fn lcm(th: &mut Thread, a: Args) -> R {
-    let mut l = Value::int(1);
-    for v in a[0].get::<Tuple>().iter() {
-        let v = arith::index(th, v)?;
-        if bigint::is_zero(v) {
-            l = Value::int(0);
-            continue;
-        }
-        if bigint::is_zero(l) {
-            continue;
-        }
-        let g = bigint::gcd(&mut th.heap, l, v)?;
-        let q = arith::binary(th, Bin::FloorDiv, l, g)?;
-        let m = arith::binary(th, Bin::Mul, q, v)?;
-        l = bigint::abs(&mut th.heap, m)?;
-    }
-    Ok(l)
-}
-
-fn isqrt(th: &mut Thread, a: Args) -> R {
-    let v = arith::index(th, a[0])?;
-    if bigint::is_negative(v) {
-        return Err(th.value_error("isqrt() argument must be nonnegative"));
-    }
-    match bigint::isqrt(&mut th.heap, v) {
-        Ok(v) => Ok(v),
-        Err(_) => Err(th.memory_error("")),
-    }
-}
-
-/// A non-negative machine int for the combinatorial functions.
-fn count(th: &mut Thread, v: Value, negative: &str, large: &str) -> R<i64> {
-    let i = arith::index(th, v)?;
-    if bigint::is_negative(i) {
-        return Err(th.value_error(negative));
-    }
-    match bigint::to_i64(i) {
-        Some(n) => Ok(n),
-        None => Err(th.overflow_error(large)),
-    }
-}
-
-fn factorial(th: &mut Thread, a: Args) -> R {
-    if super::util::as_float(a[0]).is_some() {
-        return Err(th.type_error("'float' object cannot be interpreted as an integer"));
-    }
-    let text = "factorial() argument should not exceed 9223372036854775807";
-    let n = count(th, a[0], "factorial() not defined for negative values", text)?;
-    range_product(th, 1, n)
-}
-
-/// Product of `lo..=hi`, halves first so that the factors stay balanced.
-fn range_product(th: &mut Thread, lo: i64, hi: i64) -> R {
-    if lo > hi {
-        return Ok(Value::int(1));
-    }
-    if hi - lo < 8 {
-        let mut p = Value::int(1);
-        for i in lo..=hi {
-            let v = th.int(i)?;
-            p = arith::binary(th, Bin::Mul, p, v)?;
-        }
-        return Ok(p);
-    }
-    crate::run::poll::native_poll(th)?;
-    let mid = lo + (hi - lo) / 2;
-    let a = range_product(th, lo, mid)?;
-    let b = range_product(th, mid + 1, hi)?;
-    arith::binary(th, Bin::Mul, a, b)
-}
-
-fn perm(th: &mut Thread, a: Args) -> R {
-    let n = count(th, a[0], "n must be a non-negative integer", "n must not exceed 9223372036854775807")?;
-    if a[1].is_unbound() || a[1].is_none() {
-        return range_product(th, 1, n);
-    }
-    let k = count(th, a[1], "k must be a non-negative integer", "k must not exceed 9223372036854775807")?;
-    if k > n {
-        return Ok(Value::int(0));
-    }
-    range_product(th, n - k + 1, n)
-}
-
-fn comb(th: &mut Thread, a: Args) -> R {
-    let n = count(th, a[0], "n must be a non-negative integer", "n must not exceed 9223372036854775807")?;
-    let k = count(
-        th,
-        a[1],
-        "k must be a non-negative integer",
-        "min(n - k, k) must not exceed 9223372036854775807",
-    )?;
-    if k > n {
-        return Ok(Value::int(0));
-    }
-    let k = k.min(n - k);
-    let top = range_product(th, n - k + 1, n)?;
-    let bottom = range_product(th, 1, k)?;
-    arith::binary(th, Bin::FloorDiv, top, bottom)
-}
-
-static FUNCTIONS: &[Def] = &[
-    def("sin", "(x, /)", sin, "Sine of x radians."),
-    def("cos", "(x, /)", cos, "Cosine of x radians."),
-    def("tan", "(x, /)", tan, "Tangent of x radians."),
-    def("asin", "(x, /)", asin, "Arc sine in radians."),
-    def("acos", "(x, /)", acos, "Arc cosine in radians."),
-    def("atan", "(x, /)", atan, "Arc tangent in radians."),
-    def("atan2", "(y, x, /)", atan2, "Arc tangent of y/x with the signs of both."),
-    def("sinh", "(x, /)", sinh, "Hyperbolic sine."),
-    def("cosh", "(x, /)", cosh, "Hyperbolic cosine."),
-    def("tanh", "(x, /)", tanh, "Hyperbolic tangent."),
-    def("asinh", "(x, /)", asinh, "Inverse hyperbolic sine."),
-    def("acosh", "(x, /)", acosh, "Inverse hyperbolic cosine."),
-    def("atanh", "(x, /)", atanh, "Inverse hyperbolic tangent."),
-    def("exp", "(x, /)", exp, "e to the power x."),
-    def("exp2", "(x, /)", exp2, "2 to the power x."),
-    def("expm1", "(x, /)", expm1, "exp(x) - 1 without loss for small x."),
-    def("log", "(x, base=<default>, /)", log, "Logarithm to a base, natural by default."),
-    def("log2", "(x, /)", log2, "Logarithm to base 2."),
-    def("log10", "(x, /)", log10, "Logarithm to base 10."),
-    def("log1p", "(x, /)", log1p, "log(1 + x) without loss for small x."),
-    def("sqrt", "(x, /)", sqrt, "Square root."),
-    def("cbrt", "(x, /)", cbrt, "Cube root."),
-    def("pow", "(x, y, /)", pow, "x to the power y, as floats."),
-    def("fabs", "(x, /)", fabs, "Absolute value as a float."),
-    def("fmod", "(x, y, /)", fmod, "Remainder with the sign of x."),
-    def("remainder", "(x, y, /)", remainder, "Difference between x and the nearest multiple of y."),
-    def("copysign", "(x, y, /)", copysign, "Magnitude of x with the sign of y."),
-    def("floor", "(x, /)", floor, "Largest int not above x."),
-    def("ceil", "(x, /)", ceil, "Smallest int not below x."),
-    def("trunc", "(x, /)", trunc, "The int towards zero."),
-    def("modf", "(x, /)", modf, "Fractional and whole part."),
-    def("frexp", "(x, /)", frexp, "Mantissa and exponent."),
-    def("ldexp", "(x, i, /)", ldexp, "x * 2**i."),
-    def("hypot", "(*coordinates)", hypot, "Euclidean norm of the coordinates."),
-    def("dist", "(p, q, /)", dist, "Euclidean distance of two points."),
-    def("fsum", "(seq, /)", fsum, "Exact sum of floats, rounded once."),
-    def("prod", "(iterable, /, *, start=1)", prod, "Product of the items."),
-    def("sumprod", "(p, q, /)", sumprod, "Sum of the products of two iterables."),
-    def("gcd", "(*integers)", gcd, "Greatest common divisor."),
-    def("lcm", "(*integers)", lcm, "Least common multiple."),
-    def("isqrt", "(n, /)", isqrt, "Whole part of the square root of an int."),
-    def("factorial", "(n, /)", factorial, "n!"),
-    def("perm", "(n, k=None, /)", perm, "Ordered choices of k out of n."),
-    def("comb", "(n, k, /)", comb, "Unordered choices of k out of n."),
-    def("isnan", "(x, /)", isnan, "Whether x is not a number."),
-    def("isinf", "(x, /)", isinf, "Whether x is infinite."),
-    def("isfinite", "(x, /)", isfinite, "Whether x is neither infinite nor NaN."),
-    def("isclose", "(a, b, *, rel_tol=1e-09, abs_tol=0.0)", isclose, "Whether two numbers are close."),
-    def("nextafter", "(x, y, /, *, steps=None)", nextafter, "The next float after x towards y."),
-    def("ulp", "(x, /)", ulp, "Value of the least significant bit of x."),
-    def("fma", "(x, y, z, /)", fma, "x * y + z, rounded once."),
-    def("gamma", "(x, /)", gamma, "Gamma function."),
-    def("lgamma", "(x, /)", lgamma, "Logarithm of the absolute value of the gamma function."),
-    def("erf", "(x, /)", erf, "Error function."),
-    def("erfc", "(x, /)", erfc, "Complementary error function."),
-    def("degrees", "(x, /)", degrees, "Radians to degrees."),
-    def("radians", "(x, /)", radians, "Degrees to radians."),
-];
-
-/// `math`.
-pub static MODULE: ModuleDef = ModuleDef {
-    name: "math",
-    doc: "Mathematical functions over real numbers.",
-    functions: FUNCTIONS,
-    fill: |th, d| {
-        for (name, x) in [
-            ("pi", std::f64::consts::PI),
-            ("e", std::f64::consts::E),
-            ("tau", std::f64::consts::TAU),
-            ("inf", f64::INFINITY),
-            ("nan", f64::NAN),
-        ] {
-            put_float(th, d, name, x)?;
-        }
-        Ok(())
-    },
-};
