@@ -27,6 +27,8 @@ pub mod local;
 pub mod lock;
 pub mod math;
 pub mod math_int;
+pub mod posix;
+pub mod posix_more;
 pub mod random;
 pub mod re;
 pub mod re_exec;
@@ -71,6 +73,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &gc::MODULE,
     &traceback::MODULE,
     &math::MODULE,
+    &posix::MODULE,
     &random::MODULE,
     &sha2::MODULE,
     &io::MODULE,

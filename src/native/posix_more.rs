@@ -190,7 +190,7 @@ fn wait_for(th: &mut Thread, pid: i32, options: i32) -> R<(i32, i32)> {
     loop {
         let mut status = 0;
         // SAFETY: waitpid fills the status.
-        let call = || unsafe { (libc::waitpid(pid, &mut status, options), errno()) };
+        let mut call = || unsafe { (libc::waitpid(pid, &mut status, options), errno()) };
         let (got, e) = if options & libc::WNOHANG != 0 {
             call()
         } else {
@@ -387,7 +387,7 @@ pub(super) fn setsid(th: &mut Thread, _: Args) -> R {
 pub(super) fn getlogin(th: &mut Thread, _: Args) -> R {
     let mut room = [0 as libc::c_char; 256];
     // SAFETY: the buffer is as long as is said.
-    let e = unsafe { libc::getlogin_r(room.as_mut_ptr(), room.len()) };
+    let e = unsafe { getlogin_r(room.as_mut_ptr(), room.len()) };
     if e != 0 {
         return Err(th.os_error(e, Value::UNBOUND));
     }
@@ -434,4 +434,9 @@ pub(super) fn getloadavg(th: &mut Thread, _: Args) -> R {
         return Err(th.os_error(libc::EIO, Value::UNBOUND));
     }
     tuple_of(th, 3, |th, i| Ok(th.float(loads[i])?))
+}
+
+unsafe extern "C" {
+    /// POSIX: writes the login name and a NUL into the buffer; an errno.
+    fn getlogin_r(name: *mut libc::c_char, len: libc::size_t) -> libc::c_int;
 }

@@ -74,5 +74,6 @@ sources! {
     "typing.__init__" "typing/__init__.mp"
     "typing._classes" "typing/_classes.mp"
     "typing._forms" "typing/_forms.mp"
+    "warnings" "warnings.mp"
     "weakref" "weakref.mp"
 }
