@@ -46,7 +46,7 @@ it up when it blocks, when it ends, and when it is made to. The GIL mode says
 when it is made to:
 
   py310      another thread has waited 5 ms, and this one is at a call or at the
-             end of a loop's round. Inside `counter += 1` is no such place, so no
+             end of a loop's round. Inside `counter += 1` is no such place: no
              update is lost there; Python does not promise that.
   py32       the same, but at any instruction: updates can be lost.
   py2        after 100 instructions the GIL is released and wanted back at once.
