@@ -325,6 +325,7 @@ impl Op {
 
     /// Length in words, the instruction word included.
     #[inline]
+    #[allow(clippy::len_without_is_empty)] // Never empty.
     pub fn len(self) -> usize {
         1 + self.row().words.len()
     }

@@ -14,6 +14,7 @@ const MAX_LEN: usize = 1 << 40;
 impl Mutator {
     /// A cell for struct `T` plus `extra` bytes; all words behind the header are zero.
     #[inline(always)]
+    #[allow(clippy::new_ret_no_self)] // Makes cells of the heap, not a mutator.
     pub fn new<T: Layout>(&mut self, shape: u32, values: u8, extra: usize) -> Make<(Value, &'static T)> {
         let p = self.cell(T::KIND, shape, values, size_of::<T>() + extra)?;
         let v = Value::ptr(p);

@@ -159,7 +159,7 @@ fn is_deque(v: Value) -> bool {
 
 fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let v = ring::make(&mut th.heap, SHAPE.load(Relaxed))?;
-    if cls == deque_class() { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == deque_class() { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 fn init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()> {

@@ -161,7 +161,7 @@ fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let v = th.heap.boxed(shape_of(solid), Box::new(Buffer::default()), 256)?;
     let lock = super::lock::new_lock(th)?;
     v.get::<Boxed>().y.set(lock);
-    if cls == solid { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == solid { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 fn init_reader(th: &mut Thread, this: Value, args: Value, kwargs: Value) -> R<()> {

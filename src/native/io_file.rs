@@ -162,7 +162,7 @@ static FIELDS: &[GetSet] = &[
     get("mode", |th, v| th.intern(file(v).mode()), "How it was opened."),
     crate::run::getset(
         "name",
-        |th, v| name(th, v),
+        name,
         |_, v, new| {
             boxed(v).x.set(new);
             Ok(())
@@ -208,7 +208,7 @@ fn name(th: &mut Thread, v: Value) -> R {
 fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let solid = cls.get::<Class>().solid.get();
     let v = th.heap.boxed(shape_of(solid), Box::new(File::default()), 64)?;
-    if cls == solid { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == solid { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 fn init(th: &mut Thread, this: Value, args: Value, kwargs: Value) -> R<()> {

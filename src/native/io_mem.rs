@@ -2,7 +2,8 @@
 //! StringIO's byte position always belongs to its character position.
 
 use super::io_base::{self, text_arg};
-use super::io_text::{Newline, translated};
+use super::io_text::Newline;
+use super::io_text_read::translated;
 use super::util::{bind, buffer, integer, integer_or, missing, shape_of, store_into};
 use crate::heap::known::C;
 use crate::heap::object::{Boxed, Class};
@@ -148,7 +149,7 @@ fn mem(v: Value) -> &'static Memory {
 fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let solid = cls.get::<Class>().solid.get();
     let v = th.heap.boxed(shape_of(solid), Box::new(Memory::default()), 128)?;
-    if cls == solid { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == solid { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 /// The state of an open stream. Nothing of the heap may be asked for while it is held.

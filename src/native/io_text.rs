@@ -6,18 +6,19 @@
 
 use super::io_base::{self, closed_error, text_arg, unsupported};
 use super::io_buffer::{self, as_buffer};
-use super::util::{buffer, integer, integer_or, missing, shape_of, truth_or};
+use super::io_text_read::*;
+use super::util::{integer, integer_or, missing, shape_of, truth_or};
 use crate::heap::known::{C, N};
 use crate::heap::object::{Boxed, Class};
-use crate::heap::text::codec::{Bad, Codec, Fault, Order, Policy, decode, decode_part, encode_into};
-use crate::heap::text::{self, StrBuilder, index};
+use crate::heap::text::codec::{Bad, Codec, Fault, Order, Policy, encode_into};
+use crate::heap::text::{self};
 use crate::heap::{Kind, Value};
-use crate::run::wait::{Lock, Patience};
+use crate::run::wait::Patience;
 use crate::run::{Args, ClassDef, Def, GetSet, PLAIN, R, Raised, Thread, class, def, get, getset};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes read from below at once.
-const CHUNK: usize = 8192;
+pub const CHUNK: usize = 8192;
 
 /// What `newline` asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -108,32 +109,32 @@ pub fn codec(name: &str) -> Option<(Codec, &'static str)> {
     })
 }
 
-struct State {
-    codec: Codec,
-    policy: Policy,
-    newline: Newline,
-    line_buffering: bool,
-    write_through: bool,
+pub(super) struct State {
+    pub(super) codec: Codec,
+    pub(super) policy: Policy,
+    pub(super) newline: Newline,
+    pub(super) line_buffering: bool,
+    pub(super) write_through: bool,
     /// Read ahead, from `at` on not yet given out; UTF-8 where the encoding has wide units.
-    ahead: Vec<u8>,
-    at: usize,
+    pub(super) ahead: Vec<u8>,
+    pub(super) at: usize,
     /// Bytes of a wide encoding that wait for the rest of their character.
-    cut: Vec<u8>,
-    end: bool,
+    pub(super) cut: Vec<u8>,
+    pub(super) end: bool,
     /// A mark is still to be read or written.
-    mark: bool,
+    pub(super) mark: bool,
     /// Line ends seen: 1 `\r`, 2 `\n`, 4 `\r\n`.
-    seen: u8,
-    telling: bool,
-    detached: bool,
-    mode: String,
+    pub(super) seen: u8,
+    pub(super) telling: bool,
+    pub(super) detached: bool,
+    pub(super) mode: String,
 }
 
 /// The payload.
 pub struct Text(Mutex<State>);
 
 impl Text {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -212,7 +213,7 @@ pub fn class(th: &mut Thread) -> R {
     class::define(th, None, &DEF)
 }
 
-fn boxed(v: Value) -> &'static Boxed {
+pub fn boxed(v: Value) -> &'static Boxed {
     v.base().get::<Boxed>()
 }
 
@@ -221,7 +222,7 @@ pub fn as_text(v: Value) -> Option<&'static Text> {
     v.base().cast::<Boxed>()?.payload::<Text>()
 }
 
-fn text_of(v: Value) -> &'static Text {
+pub fn text_of(v: Value) -> &'static Text {
     as_text(v).expect("the class makes its instances")
 }
 
@@ -249,7 +250,7 @@ fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let v = th.heap.boxed(shape_of(solid), Box::new(Text(Mutex::new(fresh()))), 256)?;
     let lock = super::lock::new_lock(th)?;
     v.get::<Boxed>().y.set(lock);
-    if cls == solid { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == solid { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 /// The codec and its name by the `encoding` argument.
@@ -323,7 +324,7 @@ fn set_mode(th: &mut Thread, v: Value, new: Value) -> R<()> {
     Ok(())
 }
 
-fn below(th: &mut Thread, v: Value) -> R {
+pub fn below(th: &mut Thread, v: Value) -> R {
     let detached = text_of(v).state().detached;
     match boxed(v).x.get() {
         Value::UNBOUND if detached => Err(th.value_error("underlying buffer has been detached")),
@@ -332,23 +333,23 @@ fn below(th: &mut Thread, v: Value) -> R {
     }
 }
 
-fn of_below(th: &mut Thread, v: Value, name: &str) -> R {
+pub fn of_below(th: &mut Thread, v: Value, name: &str) -> R {
     let b = below(th, v)?;
     let name = th.intern(name)?;
     th.getattr(b, name)
 }
 
-fn ask(th: &mut Thread, v: Value, what: &str) -> R {
+pub fn ask(th: &mut Thread, v: Value, what: &str) -> R {
     let f = of_below(th, v, what)?;
     th.call(f, &[])
 }
 
-fn is_closed(th: &mut Thread, v: Value) -> R<bool> {
+pub fn is_closed(th: &mut Thread, v: Value) -> R<bool> {
     let b = below(th, v)?;
     io_base::is_closed(th, b)
 }
 
-fn open(th: &mut Thread, v: Value) -> R {
+pub fn open(th: &mut Thread, v: Value) -> R {
     let b = below(th, v)?;
     if io_base::is_closed(th, b)? { Err(closed_error(th)) } else { Ok(b) }
 }
@@ -365,7 +366,7 @@ pub fn flush(th: &mut Thread, v: Value) -> R<()> {
 
 /// Raises UnicodeEncodeError or UnicodeDecodeError.
 #[cold]
-fn unicode_error(th: &mut Thread, encoding: &str, object: Value, fault: Fault, decoding: bool) -> Raised {
+pub fn unicode_error(th: &mut Thread, encoding: &str, object: Value, fault: Fault, decoding: bool) -> Raised {
     let Fault::Bad(Bad { start, end, reason }) = fault else { return Raised };
     let class = if decoding { C::UnicodeDecodeError } else { C::UnicodeEncodeError };
     let made = (|| {
@@ -378,7 +379,7 @@ fn unicode_error(th: &mut Thread, encoding: &str, object: Value, fault: Fault, d
     }
 }
 
-fn codec_name(c: Codec) -> &'static str {
+pub fn codec_name(c: Codec) -> &'static str {
     match c {
         Codec::Utf8 => "utf-8",
         Codec::Ascii => "ascii",
@@ -417,7 +418,7 @@ pub fn write(th: &mut Thread, v: Value, s: Value) -> R<()> {
     }
     let ascii = text::is_ascii(s.base()) && !matches!(codec, Codec::Utf16(_) | Codec::Utf32(_));
     let encoded;
-    if !ascii && !(codec == Codec::Utf8 && text::codec::first_surrogate(out).is_none()) || mark {
+    if mark || !ascii && (codec != Codec::Utf8 || text::codec::first_surrogate(out).is_some()) {
         // The mark goes out once: later pieces use the plain order.
         let codec = match codec {
             Codec::Utf16(Order::Marked) if !mark => Codec::Utf16(Order::Little),
@@ -449,7 +450,7 @@ pub fn write(th: &mut Thread, v: Value, s: Value) -> R<()> {
     Ok(())
 }
 
-fn can_write(th: &mut Thread, b: Value) -> R<bool> {
+pub fn can_write(th: &mut Thread, b: Value) -> R<bool> {
     if io_buffer::writes(b) {
         return Ok(true);
     }
@@ -459,355 +460,6 @@ fn can_write(th: &mut Thread, b: Value) -> R<bool> {
 fn write_method(th: &mut Thread, a: Args) -> R {
     write(th, a[0], a[1])?;
     Ok(Value::int(text::len(a[1].base()) as i64))
-}
-
-// ------------------------------------------------------------------------------------------------------------- reading
-
-/// Runs `f` as the only reader.
-fn only<T>(th: &mut Thread, v: Value, f: impl FnOnce(&mut Thread) -> R<T>) -> R<T> {
-    let lock = boxed(v).y.get().get::<Lock>();
-    if lock.is_mine(th) {
-        let shown = th.repr_text(v)?;
-        return Err(th.runtime_error(format!("reentrant call inside {shown}")));
-    }
-    lock.acquire(th, Patience::Forever)?;
-    let result = f(th);
-    lock.release(th);
-    result
-}
-
-/// Before reading: the stream is open and can be read.
-fn readable(th: &mut Thread, v: Value) -> R {
-    let b = below(th, v)?;
-    if let Some(reads) = io_buffer::reads(b) {
-        if io_base::is_closed(th, b)? {
-            return Err(closed_error(th));
-        }
-        return if reads { Ok(b) } else { Err(unsupported(th, "not readable")) };
-    }
-    if io_base::is_closed(th, b)? {
-        return Err(closed_error(th));
-    }
-    let ok = ask(th, v, "readable")?;
-    if th.truth(ok)? { Ok(b) } else { Err(unsupported(th, "not readable")) }
-}
-
-/// Reads ahead once; `false` at the end.
-fn fill(th: &mut Thread, v: Value, b: Value) -> R<bool> {
-    if as_buffer(b).is_some() && b.is_kind(Kind::Boxed) {
-        let piece = io_buffer::read_once(th, b, CHUNK)?;
-        return feed(th, v, piece);
-    }
-    let read1 = th.intern("read1")?;
-    let f = match th.getattr_opt(b, read1)? {
-        Some(f) => f,
-        None => th.getattr(b, N::read.v())?,
-    };
-    let got = th.call(f, &[Value::int(CHUNK as i64)])?;
-    if !got.base().is_kind(Kind::Bytes) && !got.base().is_kind(Kind::ByteArray) {
-        let text = format!(
-            "underlying read1() should have returned a bytes-like object, not '{}'",
-            th.type_name(got)
-        );
-        return Err(th.type_error(text));
-    }
-    let piece = buffer(th, got)?;
-    feed(th, v, piece)
-}
-
-fn feed(th: &mut Thread, v: Value, mut piece: Vec<u8>) -> R<bool> {
-    let came = !piece.is_empty();
-    let fault = {
-        let mut t = text_of(v).state();
-        let at = t.at;
-        t.ahead.drain(..at);
-        t.at = 0;
-        t.end = !came;
-        if t.codec == Codec::Utf8 && t.mark && came {
-            t.mark = false;
-            if piece.starts_with(b"\xef\xbb\xbf") {
-                piece.drain(..3);
-            }
-        }
-        match t.codec {
-            Codec::Utf16(_) | Codec::Utf32(_) => {
-                let mut bytes = std::mem::take(&mut t.cut);
-                bytes.extend_from_slice(&piece);
-                if t.mark && bytes.len() >= 4 {
-                    t.mark = false;
-                    let wide = matches!(t.codec, Codec::Utf32(_));
-                    let (order, skip) = match &bytes[..] {
-                        [0xff, 0xfe, ..] => (Order::Little, if wide { 4 } else { 2 }),
-                        [0xfe, 0xff, ..] => (Order::Big, 2),
-                        [0, 0, 0xfe, 0xff, ..] => (Order::Big, 4),
-                        _ => (Order::Little, 0),
-                    };
-                    t.codec = if wide { Codec::Utf32(order) } else { Codec::Utf16(order) };
-                    bytes.drain(..skip);
-                }
-                let mut out = StrBuilder::new();
-                match decode_part(&bytes, t.codec, t.policy, !came, &mut out) {
-                    Ok(used) => {
-                        t.cut = bytes[used..].to_vec();
-                        t.ahead.extend_from_slice(out.bytes());
-                        None
-                    }
-                    Err(fault) => Some((t.codec, bytes, fault)),
-                }
-            }
-            _ => {
-                t.ahead.extend_from_slice(&piece);
-                None
-            }
-        }
-    };
-    if let Some((codec, bytes, fault)) = fault {
-        let object = th.bytes(&bytes)?;
-        return Err(unicode_error(th, codec_name(codec), object, fault, true));
-    }
-    Ok(came)
-}
-
-/// The text of bytes that were read, line ends translated where that is asked for.
-fn to_text(th: &mut Thread, v: Value, mut bytes: Vec<u8>) -> R {
-    let (codec, policy) = {
-        let mut t = text_of(v).state();
-        if matches!(t.newline, Newline::Universal | Newline::Any)
-            && memchr::memchr2(b'\r', b'\n', &bytes).is_some()
-        {
-            t.seen |= line_ends(&bytes);
-        }
-        if t.newline == Newline::Universal && memchr::memchr(b'\r', &bytes).is_some() {
-            bytes = translated(&bytes);
-        }
-        match t.codec {
-            Codec::Utf16(_) | Codec::Utf32(_) => (Codec::Utf8, Policy::SurrogatePass),
-            c => (c, t.policy),
-        }
-    };
-    match decode(&mut th.heap, &bytes, codec, policy) {
-        Ok(s) => Ok(s),
-        Err(fault) => {
-            let object = th.bytes(&bytes)?;
-            Err(unicode_error(th, codec_name(codec), object, fault, true))
-        }
-    }
-}
-
-/// `\r\n` and `\r` as `\n`.
-pub fn translated(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while i < bytes.len() {
-        if bytes[i] == b'\r' {
-            out.push(b'\n');
-            i += (bytes.get(i + 1) == Some(&b'\n')) as usize;
-        } else {
-            out.push(bytes[i]);
-        }
-        i += 1;
-    }
-    out
-}
-
-fn line_ends(bytes: &[u8]) -> u8 {
-    let mut seen = 0;
-    let mut i = 0;
-    while let Some(k) = memchr::memchr2(b'\r', b'\n', &bytes[i..]) {
-        i += k;
-        let pair = bytes[i] == b'\r' && bytes.get(i + 1) == Some(&b'\n');
-        seen |= if pair {
-            4
-        } else if bytes[i] == b'\r' {
-            1
-        } else {
-            2
-        };
-        i += 1 + pair as usize;
-    }
-    seen
-}
-
-fn newlines(th: &mut Thread, v: Value) -> R {
-    let seen = text_of(v).state().seen;
-    let mut all = Vec::new();
-    for (bit, end) in [(1, "\r"), (2, "\n"), (4, "\r\n")] {
-        if seen & bit != 0 {
-            all.push(end);
-        }
-    }
-    match all[..] {
-        [] => Ok(Value::NONE),
-        [one] => Ok(th.str(one)?),
-        _ => super::util::tuple_of(th, all.len(), |th, i| Ok(th.str(all[i])?)),
-    }
-}
-
-/// The bytes of up to `n` characters at the start of `b`, and how many there are; an incomplete one at the end is
-/// left out unless it is the `last`. `pairs`: `\r\n` counts as one.
-fn prefix(b: &[u8], n: usize, utf8: bool, pairs: bool, last: bool) -> (usize, usize) {
-    let (mut at, mut count) = (0, 0);
-    while at < b.len() && count < n {
-        let w = if utf8 { index::width(b[at]).max(1) } else { 1 };
-        if at + w > b.len() {
-            if !last {
-                break;
-            }
-            at = b.len();
-            count += 1;
-            break;
-        }
-        if pairs && b[at] == b'\r' {
-            match b.get(at + 1) {
-                Some(b'\n') => at += 1,
-                None if !last => break,
-                _ => {}
-            }
-        }
-        at += w;
-        count += 1;
-    }
-    (at, count)
-}
-
-fn take(v: Value, n: usize) -> Vec<u8> {
-    let mut t = text_of(v).state();
-    let out = t.ahead[t.at..t.at + n].to_vec();
-    t.at += n;
-    if t.at == t.ahead.len() {
-        t.ahead.clear();
-        t.at = 0;
-    }
-    out
-}
-
-fn read_chars(th: &mut Thread, v: Value, b: Value, n: usize) -> R {
-    let (mut out, mut count) = (Vec::new(), 0);
-    loop {
-        let (bytes, chars, end) = {
-            let t = text_of(v).state();
-            let utf8 = !matches!(t.codec, Codec::Ascii | Codec::Latin1);
-            let (bytes, chars) =
-                prefix(&t.ahead[t.at..], n - count, utf8, t.newline == Newline::Universal, t.end);
-            (bytes, chars, t.end)
-        };
-        out.extend_from_slice(&take(v, bytes));
-        count += chars;
-        if count >= n || end && bytes == 0 {
-            break;
-        }
-        if !fill(th, v, b)? && text_of(v).state().ahead.is_empty() {
-            break;
-        }
-    }
-    text_of(v).state().end = false;
-    to_text(th, v, out)
-}
-
-fn read_everything(th: &mut Thread, v: Value, b: Value) -> R {
-    let wide =
-        matches!(text_of(v).state().codec, Codec::Utf16(_) | Codec::Utf32(_)) || text_of(v).state().mark;
-    if wide {
-        while fill(th, v, b)? {}
-    } else {
-        let rest = if as_buffer(b).is_some() && b.is_kind(Kind::Boxed) {
-            io_buffer::read_bytes(th, b, None)?
-        } else {
-            let got = th.call_method(b, N::read, &[])?;
-            if got.is_none() { Vec::new() } else { buffer(th, got)? }
-        };
-        let mut t = text_of(v).state();
-        if t.ahead.is_empty() {
-            t.ahead = rest;
-            t.at = 0;
-        } else {
-            t.ahead.extend_from_slice(&rest);
-        }
-    }
-    let out = {
-        let mut t = text_of(v).state();
-        let at = std::mem::take(&mut t.at);
-        let mut all = std::mem::take(&mut t.ahead);
-        t.end = false;
-        all.drain(..at);
-        all
-    };
-    to_text(th, v, out)
-}
-
-fn read(th: &mut Thread, a: Args) -> R {
-    let v = a[0];
-    let n = if missing(a[1]) { -1 } else { integer(th, a[1])? };
-    let b = readable(th, v)?;
-    flush_written(th, b)?;
-    only(th, v, |th| if n < 0 { read_everything(th, v, b) } else { read_chars(th, v, b, n as usize) })
-}
-
-/// Before reading from a stream that was written to.
-fn flush_written(th: &mut Thread, b: Value) -> R<()> {
-    if as_buffer(b).is_some() && io_buffer::writes(b) {
-        io_buffer::flush(th, b, Patience::Forever).map(drop)
-    } else {
-        Ok(())
-    }
-}
-
-/// A line of at most `limit` characters; the empty text at the end.
-pub fn line(th: &mut Thread, v: Value, limit: Option<usize>) -> R {
-    let b = readable(th, v)?;
-    flush_written(th, b)?;
-    only(th, v, |th| {
-        let mut out = Vec::new();
-        let mut room = limit;
-        loop {
-            let (n, chars, done) = {
-                let t = text_of(v).state();
-                let rest = &t.ahead[t.at..];
-                let utf8 = !matches!(t.codec, Codec::Ascii | Codec::Latin1);
-                let found = t.newline.line_end(rest, t.end);
-                let mut n = match found {
-                    Some(n) => n,
-                    // Half of a line end stays until the other half is known.
-                    None if !t.end && rest.ends_with(b"\r") => rest.len() - 1,
-                    None => rest.len(),
-                };
-                let (mut chars, mut done) = (0, found.is_some() || t.end);
-                if let Some(room) = room {
-                    let pairs = t.newline == Newline::Universal;
-                    let (bytes, count) = prefix(&rest[..n], room, utf8, pairs, true);
-                    (n, chars) = (bytes, count);
-                    done |= count == room;
-                }
-                (n, chars, done)
-            };
-            out.extend_from_slice(&take(v, n));
-            room = room.map(|r| r - chars);
-            if done {
-                break;
-            }
-            fill(th, v, b)?;
-        }
-        text_of(v).state().end = false;
-        to_text(th, v, out)
-    })
-}
-
-fn readline(th: &mut Thread, a: Args) -> R {
-    let n = if missing(a[1]) { -1 } else { integer(th, a[1])? };
-    line(th, a[0], usize::try_from(n).ok())
-}
-
-fn next(th: &mut Thread, v: Value) -> R<Option<Value>> {
-    if !v.is_kind(Kind::Boxed) {
-        return io_base::next(th, v);
-    }
-    text_of(v).state().telling = false;
-    let s = line(th, v, None)?;
-    if text::byte_len(s) == 0 {
-        text_of(v).state().telling = true;
-        return Ok(None);
-    }
-    Ok(Some(s))
 }
 
 // ------------------------------------------------------------------------------------------------------------ position

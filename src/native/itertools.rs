@@ -79,7 +79,7 @@ pub fn make(th: &mut Thread, cls: Value, fill: impl FnOnce(&Tool)) -> R {
     let solid = cls.get::<Class>().solid.get();
     let (v, t) = cell(th, super::lock::shape_of(solid))?;
     fill(t);
-    if cls == solid { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == solid { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 /// The state behind an instance.

@@ -63,7 +63,7 @@ fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     l.weak.set(Value::NONE);
     l.id.set(Value::int(NEXT.fetch_add(1, Relaxed)));
     l.weak.set(th.weak(base)?);
-    let v = if cls == solid { base } else { class::wrap_base(th, cls, base)? };
+    let v = if cls == solid { base } else { crate::run::instance::wrap_base(th, cls, base)? };
     // The creating thread's `__init__` is run by the call that makes the object.
     let dict = th.heap.new_dict()?;
     put(th, l, dict)?;

@@ -130,7 +130,7 @@ fn rlock_new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
         return Err(th.type_error(format!("RLock() takes no arguments ({n} given)")));
     }
     let lock = Lock::make(th, shape_of(solid))?;
-    if cls == solid { Ok(lock) } else { class::wrap_base(th, cls, lock) }
+    if cls == solid { Ok(lock) } else { crate::run::instance::wrap_base(th, cls, lock) }
 }
 
 fn lock_repr(th: &mut Thread, v: Value) -> R {

@@ -18,6 +18,7 @@ pub mod io_buffer;
 pub mod io_file;
 pub mod io_mem;
 pub mod io_text;
+mod io_text_read;
 pub mod itertools;
 pub mod itertools_comb;
 pub mod itertools_group;

@@ -23,20 +23,20 @@ static FUNCTIONS: &[Def] = &[
     def("fstat", "(fd)", fstat, "The same about an open file."),
     def("getcwd", "()", getcwd, "The current folder."),
     def("getcwdb", "()", getcwdb, "The current folder as bytes."),
-    // SAFETY: a plain call; names are terminated.
     def(
         "chdir",
         "(path)",
+        // SAFETY: a plain call; names are terminated.
         |th, a| one(th, a[0], |c| unsafe { libc::chdir(c.as_ptr()) }),
         "Change the current folder.",
     ),
     def("listdir", "(path=None)", listdir, "The names in a folder."),
     def("scandir", "(path=None)", more::scandir, "An iterator over the entries of a folder."),
     def("mkdir", "(path, mode=511, *, dir_fd=None)", mkdir, "Make a folder."),
-    // SAFETY: a plain call; names are terminated.
     def(
         "rmdir",
         "(path, *, dir_fd=None)",
+        // SAFETY: a plain call; names are terminated.
         |th, a| one(th, a[0], |c| unsafe { libc::rmdir(c.as_ptr()) }),
         "Remove an empty folder.",
     ),
@@ -44,17 +44,17 @@ static FUNCTIONS: &[Def] = &[
     def("unlink", "(path, *, dir_fd=None)", unlink, "Remove a file."),
     def("rename", "(src, dst, *, src_dir_fd=None, dst_dir_fd=None)", rename, "Give a file another name."),
     def("replace", "(src, dst, *, src_dir_fd=None, dst_dir_fd=None)", rename, "Give a file another name."),
-    // SAFETY: a plain call; names are terminated.
     def(
         "link",
         "(src, dst)",
+        // SAFETY: a plain call; names are terminated.
         |th, a| both(th, a, |x, y| unsafe { libc::link(x.as_ptr(), y.as_ptr()) }),
         "Make another name for a file.",
     ),
-    // SAFETY: a plain call; names are terminated.
     def(
         "symlink",
         "(src, dst, target_is_directory=False, *, dir_fd=None)",
+        // SAFETY: a plain call; names are terminated.
         |th, a| both(th, a, |x, y| unsafe { libc::symlink(x.as_ptr(), y.as_ptr()) }),
         "Make a symbolic link.",
     ),
@@ -84,10 +84,10 @@ static FUNCTIONS: &[Def] = &[
     def("pipe", "()", pipe, "Two descriptors: what is written to the second is read from the first."),
     def("lseek", "(fd, position, whence, /)", lseek, "Change the position of a descriptor."),
     def("ftruncate", "(fd, length, /)", ftruncate, "Set the size of an open file."),
-    // SAFETY: a plain call; names are terminated.
     def(
         "fsync",
         "(fd)",
+        // SAFETY: a plain call; names are terminated.
         |th, a| by_fd(th, a[0], |fd| unsafe { libc::fsync(fd) }),
         "Write an open file to the disk.",
     ),
@@ -107,10 +107,10 @@ static FUNCTIONS: &[Def] = &[
     // SAFETY: a plain call; names are terminated.
     def("getppid", "()", |_, _| Ok(Value::int(unsafe { libc::getppid() } as i64)), "Number of the parent."),
     def("getpgid", "(pid)", more::getpgid, "Number of a process's group."),
-    // SAFETY: a plain call; names are terminated.
     def(
         "getpgrp",
         "()",
+        // SAFETY: a plain call; names are terminated.
         |_, _| Ok(Value::int(unsafe { libc::getpgrp() } as i64)),
         "Number of this process's group.",
     ),

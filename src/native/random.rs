@@ -117,7 +117,7 @@ fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
         plain = plain.get::<Class>().solid.get();
     }
     let v = th.boxed(shape_of(plain), Box::new(State::new(t)), size_of::<Twister>())?;
-    if plain == cls { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if plain == cls { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 fn entropy() -> [u32; 8] {
@@ -185,7 +185,7 @@ fn getrandbits(th: &mut Thread, a: Args) -> R {
     with(th, a[0], |t| {
         for i in 0..words {
             let mut w = t.next();
-            if i + 1 == words && k % 32 != 0 {
+            if i + 1 == words && !k.is_multiple_of(32) {
                 w >>= 32 - k % 32;
             }
             if i % 2 == 0 { limbs.push(w as u64) } else { *limbs.last_mut().unwrap() |= (w as u64) << 32 }

@@ -112,7 +112,7 @@ fn flag_class(th: &mut Thread) -> R {
 /// A flag of these bits.
 pub fn flag(th: &mut Thread, bits: i64) -> R {
     let bits = th.heap.int(bits)?;
-    class::wrap_base(th, class_by(&FLAG_SHAPE), bits)
+    crate::run::instance::wrap_base(th, class_by(&FLAG_SHAPE), bits)
 }
 
 fn bits(v: Value) -> i64 {

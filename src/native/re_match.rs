@@ -410,7 +410,7 @@ fn step(th: &mut Thread, o: Value, want: Want) -> R<Option<Value>> {
                 Ok(found) => found,
                 Err(t) => return Err(re::trouble(th, t)),
             };
-            let next = if found { 2 * m.slots[1] | (m.slots[0] == m.slots[1]) as usize } else { ENDED };
+            let next = if found { (2 * m.slots[1]) | (m.slots[0] == m.slots[1]) as usize } else { ENDED };
             if c.at.atomic().compare_exchange(at as u64, next as u64, AcqRel, Acquire).is_err() {
                 continue;
             }

@@ -321,7 +321,14 @@ fn first(n: &Node, bytes: bool, set: &mut [bool; 256]) -> bool {
             false
         }
         Node::Cat(all) => all.iter().all(|n| first(n, bytes, set)),
-        Node::Alt(all) => all.iter().fold(false, |e, n| first(n, bytes, set) || e),
+        Node::Alt(all) => {
+            // Every branch adds its first bytes, also after one that may match nothing.
+            let mut empty = false;
+            for n in all {
+                empty |= first(n, bytes, set);
+            }
+            empty
+        }
         Node::Repeat(n, min, max, _) => *max == 0 || first(n, bytes, set) || *min == 0,
         Node::Group(_, n) | Node::Atomic(n) => first(n, bytes, set),
         Node::Look(..) | Node::At(_) => true,

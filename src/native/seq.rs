@@ -80,7 +80,6 @@ pub fn new(
         let (how, n) = if t.len() < visible { ("at least", visible) } else { ("at most", total) };
         let how =
             if visible == total { format!("a {visible}-sequence") } else { format!("an {how} {n}-sequence") };
-        let how = if visible == total { how } else { how.replacen("an ", "an ", 1) };
         return Err(th.type_error(format!("{name}() takes {how} ({}-sequence given)", t.len())));
     }
     let mut all = [Value::NONE; 32];

@@ -207,9 +207,12 @@ fn strsignal(th: &mut Thread, a: Args) -> R {
 
 fn valid_signals(th: &mut Thread, _: Args) -> R {
     // The C library keeps the two below SIGRTMIN for itself.
-    let all: Vec<Value> =
-        (1..signal::COUNT as i64).filter(|n| !(32..34).contains(n)).map(Value::int).collect();
-    let t = th.tuple(&all)?;
+    let all: Vec<i64> = (1..signal::COUNT as i64).filter(|n| !(32..34).contains(n)).collect();
+    let mut numbers = [Value::NONE; signal::COUNT];
+    for (to, n) in numbers.iter_mut().zip(&all) {
+        *to = Value::int(*n);
+    }
+    let t = th.tuple(&numbers[..all.len()])?;
     let set = crate::heap::known::C::set.v();
     th.call(set, &[t])
 }

@@ -249,11 +249,8 @@ fn closed(th: &mut Thread, o: Value, name: Value) -> super::Raised {
         Err(e) => return e,
     };
     let class = th.type_name(o);
-    let heap = class_of(o).get::<Class>().bits.get().as_int() & class::HEAP != 0;
     let message = if lookup(class_of(o), name).is_some() {
         format!("'{class}' object attribute '{text}' is read-only")
-    } else if heap {
-        format!("'{class}' object has no attribute '{text}' and no __dict__ for setting new attributes")
     } else {
         format!("'{class}' object has no attribute '{text}' and no __dict__ for setting new attributes")
     };

@@ -96,7 +96,7 @@ pub unsafe fn enter(
                     *w = m.func.get();
                     n += 1;
                 }
-                Kind::Class if class::slots(th.class_of(f)).call == Some(class::type_call) => {
+                Kind::Class if class::slots(th.class_of(f)).call == Some(crate::run::instance::type_call) => {
                     return instantiate(th, w, n, kw, ret);
                 }
                 _ => {
@@ -142,7 +142,7 @@ pub unsafe fn gather(
             th.top = above;
         }
         let args = th.tuple(std::slice::from_raw_parts(w.add(3 + skip), n - nkw - skip))?;
-        let Some(names) = kw.filter(|k| k.len() > 0) else { return Ok((args, Value::UNBOUND)) };
+        let Some(names) = kw.filter(|k| !k.is_empty()) else { return Ok((args, Value::UNBOUND)) };
         let dict = th.heap.new_dict()?;
         for (i, name) in names.iter().enumerate() {
             th.dict_insert(dict, name, *w.add(3 + n - nkw + i))?;
@@ -169,7 +169,7 @@ pub unsafe fn native_call(
     // SAFETY: room for the parameters is asked for; the window's words are ours.
     unsafe {
         room(th, w.add(3), (n + sig.params.len()) * 2 + 8)?;
-        let bound = th.bind_native(def, w, n, kw.filter(|k| k.len() > 0))?;
+        let bound = th.bind_native(def, w, n, kw.filter(|k| !k.is_empty()))?;
         if sig.method {
             check_this(th, native, def, *w.add(3))?;
         }
@@ -220,17 +220,17 @@ unsafe fn instantiate(
         let c = cls.get::<Class>();
         let slots = class::slots(cls);
         let init = c.init.get();
-        let native_new = slots.new == Some(class::object_new);
+        let native_new = slots.new == Some(crate::run::instance::object_new);
         if init.is_unbound() || !native_new && !class::is_subclass(cls, C::BaseException.v()) {
             // General way: `__new__`, then `__init__`.
             if cls == C::type_.v() && n == 1 && kw.is_none() {
                 return Ok(Entered::Value(th.class_of(*w.add(3))));
             }
             let (args, kwargs) = gather(th, w, 0, n, kw)?;
-            return class::type_call(th, cls, args, kwargs).map(Entered::Value);
+            return crate::run::instance::type_call(th, cls, args, kwargs).map(Entered::Value);
         }
         let this = if native_new {
-            class::new_instance(th, cls)?
+            crate::run::instance::new_instance(th, cls)?
         } else {
             let (args, kwargs) = gather(th, w, 0, n, kw)?;
             match slots.new {

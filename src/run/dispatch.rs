@@ -40,71 +40,83 @@ pub struct M<const C: bool, const L: bool> {
     pub left: u64,
 }
 
-/// All methods: SAFETY rests on verified code: operands lie inside the window, words inside the stream.
+/// SAFETY of all methods rests on verified code: operands lie inside the window, words inside the stream.
+#[allow(clippy::missing_safety_doc)]
 impl<const C: bool, const L: bool> M<C, L> {
     /// Operand a.
     #[inline(always)]
     pub unsafe fn a(self) -> usize {
+        // SAFETY: verified code, see above.
         unsafe { *(self.pc as *const u16).add(1) as usize }
     }
 
     /// Operand b.
     #[inline(always)]
     pub unsafe fn b(self) -> usize {
+        // SAFETY: verified code, see above.
         unsafe { *(self.pc as *const u16).add(2) as usize }
     }
 
     /// Operand c.
     #[inline(always)]
     pub unsafe fn c(self) -> usize {
+        // SAFETY: verified code, see above.
         unsafe { *(self.pc as *const u16).add(3) as usize }
     }
 
     /// Operand b as a signed number.
     #[inline(always)]
     pub unsafe fn bi(self) -> i64 {
+        // SAFETY: verified code, see above.
         unsafe { *(self.pc as *const i16).add(2) as i64 }
     }
 
     /// Operand c as a signed number.
     #[inline(always)]
     pub unsafe fn ci(self) -> i64 {
+        // SAFETY: verified code, see above.
         unsafe { *(self.pc as *const i16).add(3) as i64 }
     }
 
     /// Word `i` behind the instruction, from 1.
     #[inline(always)]
     pub unsafe fn word(self, i: usize) -> u64 {
+        // SAFETY: verified code, see above.
         unsafe { *self.pc.add(i) }
     }
 
     /// Literal word `i`.
     #[inline(always)]
     pub unsafe fn lit(self, i: usize) -> Value {
+        // SAFETY: verified code, see above.
         Value(unsafe { self.word(i) })
     }
 
     /// Inline cache word `i`: one relaxed atomic (LAW 6).
     #[inline(always)]
     pub unsafe fn cache(self, i: usize) -> &'static std::sync::atomic::AtomicU64 {
+        // SAFETY: verified code, see above.
         unsafe { &*(self.pc.add(i) as *const std::sync::atomic::AtomicU64) }
     }
 
     /// Register `i`.
     #[inline(always)]
     pub unsafe fn r(self, i: usize) -> Value {
+        // SAFETY: verified code, see above.
         unsafe { *self.base.add(i) }
     }
 
     /// Sets register `i`.
     #[inline(always)]
     pub unsafe fn set(self, i: usize, v: Value) {
+        // SAFETY: verified code, see above.
         unsafe { *self.base.add(i) = v }
     }
 
     /// Stores pc, base and left into the record; required before any helper.
     #[inline(always)]
     pub unsafe fn save(self) -> &'static mut Thread {
+        // SAFETY: verified code, see above.
         unsafe {
             let th = &mut *self.th;
             th.pc = self.pc;
@@ -120,6 +132,7 @@ impl<const C: bool, const L: bool> M<C, L> {
     /// Picks table and left up again after a helper.
     #[inline(always)]
     pub unsafe fn reload(mut self) -> Self {
+        // SAFETY: verified code, see above.
         unsafe {
             self.tab = (*self.th).table;
             self.left = (*self.th).left;
@@ -133,7 +146,7 @@ impl<const C: bool, const L: bool> M<C, L> {
 macro_rules! op {
     ($(#[$meta:meta])* $name:ident($s:ident) $body:block) => {
         $(#[$meta])*
-        #[allow(non_snake_case, unused_mut, clippy::missing_safety_doc)]
+        #[allow(non_snake_case, unused_mut, clippy::missing_safety_doc, clippy::macro_metavars_in_unsafe)]
         #[cfg(target_arch = "x86_64")]
         pub unsafe extern "sysv64-unwind" fn $name<const C: bool, const L: bool>(
             pc: *const u64,
@@ -147,7 +160,7 @@ macro_rules! op {
             unsafe { $body }
         }
         $(#[$meta])*
-        #[allow(non_snake_case, unused_mut, clippy::missing_safety_doc)]
+        #[allow(non_snake_case, unused_mut, clippy::missing_safety_doc, clippy::macro_metavars_in_unsafe)]
         #[cfg(not(target_arch = "x86_64"))]
         pub unsafe extern "C-unwind" fn $name<const C: bool, const L: bool>(
             pc: *const u64,

@@ -4,6 +4,9 @@
 //! generator in `base[-4]`. Below a window entered from native code stand the saved top, the saved pc and the saved base
 //! of the interrupted frame; its own `base[-1]` is then the window's start, where `Halt` finds the result. The window of the `InitDone` stub has the new instance in the callee's place.
 
+// Windows go through the machine as raw addresses; the walk reads only those of a live stack.
+#![allow(clippy::not_unsafe_ptr_arg_deref)]
+
 use super::dispatch;
 use super::thread::Thread;
 use crate::code::data::{self, flag};

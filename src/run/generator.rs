@@ -4,6 +4,9 @@
 //! stack and released after they are copied back, so two threads can never run one window. What becomes of a yielded
 //! value is decided by the instruction that resumed it (`ForIter`, `Send`) or by `Halt` for native resumers.
 
+// Windows go through the machine as raw addresses.
+#![allow(clippy::not_unsafe_ptr_arg_deref)]
+
 use super::thread::{R, Raised, Thread};
 use super::{call, dispatch, frame};
 use crate::code::data::{self, flag};
@@ -216,7 +219,7 @@ pub fn ended_by_exception(th: &mut Thread, base: *mut Value) {
     let func = frame::function(base);
     // SAFETY: the caller saw that the window belongs to a generator.
     unsafe { finish(th, base) };
-    let code = func.map(|f| frame::code_of(f));
+    let code = func.map(frame::code_of);
     let what = match code.map_or(0, |c| c.flags) {
         f if f & flag::COROUTINE != 0 => "coroutine",
         f if f & flag::ASYNC_GENERATOR != 0 => "async generator",

@@ -269,7 +269,9 @@ fn g_set(th: &mut Thread, d: Value, this: Value, v: Value) -> R<()> {
 }
 
 fn g_new(th: &mut Thread, class: Value, args: Value, kwargs: Value) -> R {
-    let Some(f) = lookup(class, N::__new__.v()) else { return class::object_new(th, class, args, kwargs) };
+    let Some(f) = lookup(class, N::__new__.v()) else {
+        return crate::run::instance::object_new(th, class, args, kwargs);
+    };
     let f = super::attr::get_descriptor(th, f, Value::NONE, class)?;
     let args = prepend(th, class, args)?;
     th.call_ex(f, args, kwargs)
@@ -642,7 +644,7 @@ static SIMPLE: [Wrapper; 25] = [
         def: def(
             "__new__",
             "(*args, **kwargs)",
-            |th, a| new_wrapper(th, a),
+            new_wrapper,
             "Create and return a new object.  See help(type) for accurate signature.",
         ),
         differs: differs!(new),

@@ -17,6 +17,7 @@ pub mod gil;
 pub mod group;
 pub mod import;
 pub mod inherit;
+pub mod instance;
 pub mod iterate;
 pub mod load;
 pub mod mode;

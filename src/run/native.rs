@@ -305,9 +305,9 @@ impl Thread {
             Some(n) if n.owner.get().is_kind(crate::heap::Kind::Class) => {
                 format!("{}.{}", self.class_name(n.owner.get()), def.name)
             }
-            // SAFETY: the first argument of a class method stands behind the link words.
             Some(_)
                 if def.sig.starts_with("($type")
+                    // SAFETY: the first argument of a class method stands behind the link words.
                     && unsafe { *w.add(3) }.is_kind(crate::heap::Kind::Class) =>
             {
                 // SAFETY: as above.

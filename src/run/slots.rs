@@ -60,59 +60,73 @@ pub enum Side {
     Right,
 }
 
+/// A slot of one operand.
+pub type One<T = Value> = fn(&mut Thread, Value) -> R<T>;
+/// A slot of two operands.
+pub type Two<T = Value> = fn(&mut Thread, Value, Value) -> R<T>;
+/// A slot of three operands.
+pub type Three<T = Value> = fn(&mut Thread, Value, Value, Value) -> R<T>;
+
+/// A slot for one of several binary operations.
+pub type Binary = fn(&mut Thread, Bin, Value, Value, Side) -> R;
+/// A slot for one of several in-place operations.
+pub type Inplace = fn(&mut Thread, Bin, Value, Value) -> R;
+/// A slot for one of several comparisons.
+pub type Compare = fn(&mut Thread, Cmp, Value, Value) -> R;
+
 /// The slots of a class. Any may be absent; a present one works for every instance of the class.
 #[derive(Clone, Copy, Default)]
 pub struct TypeSlots {
     /// `repr(o)`.
-    pub repr: Option<fn(&mut Thread, Value) -> R>,
+    pub repr: Option<One>,
     /// `str(o)`; absent: repr.
-    pub str: Option<fn(&mut Thread, Value) -> R>,
+    pub str: Option<One>,
     /// `hash(o)`; absent: unhashable.
-    pub hash: Option<fn(&mut Thread, Value) -> R<i64>>,
+    pub hash: Option<One<i64>>,
     /// `o(...)`: the arguments stand bound as `(self, args tuple, kwargs dict or unbound)`.
-    pub call: Option<fn(&mut Thread, Value, Value, Value) -> R>,
+    pub call: Option<Three>,
     /// `iter(o)`.
-    pub iter: Option<fn(&mut Thread, Value) -> R>,
+    pub iter: Option<One>,
     /// `next(o)`; `None` when exhausted.
-    pub next: Option<fn(&mut Thread, Value) -> R<Option<Value>>>,
+    pub next: Option<One<Option<Value>>>,
     /// `o.name`; raises AttributeError.
-    pub getattr: Option<fn(&mut Thread, Value, Value) -> R>,
+    pub getattr: Option<Two>,
     /// `o.name = v`, or `del o.name` when `v` is unbound.
-    pub setattr: Option<fn(&mut Thread, Value, Value, Value) -> R<()>>,
+    pub setattr: Option<Three<()>>,
     /// `a op b` seen from `a`; may give NotImplemented.
-    pub compare: Option<fn(&mut Thread, Cmp, Value, Value) -> R>,
+    pub compare: Option<Compare>,
     /// Truth; absent: by `len`, else true.
-    pub bool: Option<fn(&mut Thread, Value) -> R<bool>>,
+    pub bool: Option<One<bool>>,
     /// `len(o)`.
-    pub len: Option<fn(&mut Thread, Value) -> R<usize>>,
+    pub len: Option<One<usize>>,
     /// `o[k]`.
-    pub getitem: Option<fn(&mut Thread, Value, Value) -> R>,
+    pub getitem: Option<Two>,
     /// `o[k] = v`, or `del o[k]` when `v` is unbound.
-    pub setitem: Option<fn(&mut Thread, Value, Value, Value) -> R<()>>,
+    pub setitem: Option<Three<()>>,
     /// `k in o`; absent: by iteration.
-    pub contains: Option<fn(&mut Thread, Value, Value) -> R<bool>>,
+    pub contains: Option<Two<bool>>,
     /// `a op b`; either operand is of this class; may give NotImplemented.
-    pub binary: Option<fn(&mut Thread, Bin, Value, Value, Side) -> R>,
+    pub binary: Option<Binary>,
     /// `a op= b`; may give NotImplemented (then `binary`).
-    pub inplace: Option<fn(&mut Thread, Bin, Value, Value) -> R>,
+    pub inplace: Option<Inplace>,
     /// `-o`, `+o`, `~o`, `abs(o)`; NotImplemented where there is none.
     pub unary: Option<fn(&mut Thread, Un, Value) -> R>,
     /// `operator.index(o)`: an int.
-    pub index: Option<fn(&mut Thread, Value) -> R>,
+    pub index: Option<One>,
     /// `int(o)` by `__int__`.
-    pub int: Option<fn(&mut Thread, Value) -> R>,
+    pub int: Option<One>,
     /// `float(o)` by `__float__`.
-    pub float: Option<fn(&mut Thread, Value) -> R>,
+    pub float: Option<One>,
     /// Descriptor: `__get__(o, instance or None, class)`.
-    pub get: Option<fn(&mut Thread, Value, Value, Value) -> R>,
+    pub get: Option<Three>,
     /// Descriptor: `__set__`, or `__delete__` when `v` is unbound. Present: a data descriptor.
-    pub set: Option<fn(&mut Thread, Value, Value, Value) -> R<()>>,
+    pub set: Option<Three<()>>,
     /// `cls(...)`: `__new__(cls, args, kwargs or unbound)`.
-    pub new: Option<fn(&mut Thread, Value, Value, Value) -> R>,
+    pub new: Option<Three>,
     /// `__init__(self, args, kwargs or unbound)`.
-    pub init: Option<fn(&mut Thread, Value, Value, Value) -> R<()>>,
+    pub init: Option<Three<()>>,
     /// `__del__`.
-    pub del: Option<fn(&mut Thread, Value) -> R<()>>,
+    pub del: Option<One<()>>,
 }
 
 /// A class in Rust: `types` and `native` state it, `run::class` makes it.
@@ -144,25 +158,20 @@ pub struct GetSet {
     /// Name.
     pub name: &'static str,
     /// Getter.
-    pub get: fn(&mut Thread, Value) -> R,
+    pub get: One,
     /// Setter; value unbound: delete.
-    pub set: Option<fn(&mut Thread, Value, Value) -> R<()>>,
+    pub set: Option<Two<()>>,
     /// `__doc__`.
     pub doc: &'static str,
 }
 
 /// A row without a setter.
-pub const fn get(name: &'static str, get: fn(&mut Thread, Value) -> R, doc: &'static str) -> GetSet {
+pub const fn get(name: &'static str, get: One, doc: &'static str) -> GetSet {
     GetSet { name, get, set: None, doc }
 }
 
 /// A row with a setter.
-pub const fn getset(
-    name: &'static str,
-    get: fn(&mut Thread, Value) -> R,
-    set: fn(&mut Thread, Value, Value) -> R<()>,
-    doc: &'static str,
-) -> GetSet {
+pub const fn getset(name: &'static str, get: One, set: Two<()>, doc: &'static str) -> GetSet {
     GetSet { name, get, set: Some(set), doc }
 }
 
@@ -189,7 +198,7 @@ pub struct ModuleDef {
     /// Functions.
     pub functions: &'static [super::native::Def],
     /// Adds constants and classes to the module's dict.
-    pub fill: fn(&mut Thread, Value) -> R<()>,
+    pub fill: One<()>,
 }
 
 impl Bin {

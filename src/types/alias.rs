@@ -5,7 +5,7 @@ use super::{full_name, positional, text};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, list};
-use crate::run::class::{self, class_of, lookup};
+use crate::run::class::{class_of, lookup};
 use crate::run::slots::GetSet;
 use crate::run::{Args, ClassDef, Cmp, Def, PLAIN, R, Thread, attr, def, get};
 
@@ -84,7 +84,7 @@ fn it(o: Value) -> &'static Iter {
 fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     let [origin, params] = positional::<2>(th, "GenericAlias", 2, args, kwargs)?;
     let v = th.generic_alias(origin, params)?;
-    if cls == C::generic_alias.v() { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == C::generic_alias.v() { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 /// A type as annotations show it.

@@ -8,7 +8,8 @@ use crate::heap::known::{C, S};
 use crate::heap::object::{ByteArray, Bytes, Slice};
 use crate::heap::text::{StrBuilder, chars};
 use crate::heap::{Full, Kind, Make, Value};
-use crate::run::class::{class_of, slots as slots_of, wrap_base};
+use crate::run::class::{class_of, slots as slots_of};
+use crate::run::instance::wrap_base;
 use crate::run::{Args, Bin, ClassDef, PLAIN, R, Raised, Thread, TypeSlots};
 
 /// `bytearray`.

@@ -7,7 +7,8 @@ use crate::heap::known::{C, N, S};
 use crate::heap::object::{ByteArray, Bytes, Iter, Tuple};
 use crate::heap::text::{self, StrBuilder, chars};
 use crate::heap::{Kind, Value, bigint};
-use crate::run::class::{class_of, lookup, wrap_base};
+use crate::run::class::{class_of, lookup};
+use crate::run::instance::wrap_base;
 use crate::run::{Bin, ClassDef, Cmp, Def, PLAIN, R, Raised, Side, Thread, TypeSlots, def};
 
 /// `bytes`.

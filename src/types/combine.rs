@@ -284,7 +284,7 @@ fn filter_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
             return Ok(Some(v));
         }
         n += 1;
-        if n % 8192 == 0 {
+        if n.is_multiple_of(8192) {
             crate::run::poll::native_poll(th)?;
         }
     }

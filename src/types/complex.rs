@@ -8,7 +8,8 @@ use crate::heap::known::{C, N};
 use crate::heap::object::Complex;
 use crate::heap::text;
 use crate::heap::{Kind, Value};
-use crate::run::class::{class_of, lookup, slots as slots_of, wrap_base};
+use crate::run::class::{class_of, lookup, slots as slots_of};
+use crate::run::instance::wrap_base;
 use crate::run::slots::GetSet;
 use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Side, Thread, TypeSlots, Un, def, get};
 

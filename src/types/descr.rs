@@ -7,7 +7,7 @@ use crate::heap::cell::ALL;
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
-use crate::run::class::{self, class_of, is_subclass};
+use crate::run::class::{class_of, is_subclass};
 use crate::run::slots::GetSet;
 use crate::run::{Args, ClassDef, Def, PLAIN, R, Raised, Thread, attr, def, get, getset};
 
@@ -22,7 +22,7 @@ fn fresh(th: &mut Thread, of: C, cls: Value) -> R {
         s.set(Value::NONE);
     }
     p.doc.set(Value::UNBOUND);
-    if cls == of.v() { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == of.v() { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 // ----------------------------------------------------------------------------------------------------------- property

@@ -30,7 +30,7 @@ view_class! { KEYS "dict_keys" |s| {
     s.hash = None;
     s.compare = Some(compare);
     s.binary = Some(binary);
-    s.contains = Some(|th, o, k| has(th, o, k));
+    s.contains = Some(has);
     s.iter = Some(|th, o| dicts::iterator(th, C::dict_keyiterator, over(o)));
 }, SET_METHODS }
 
@@ -44,7 +44,7 @@ view_class! { ITEMS "dict_items" |s| {
     s.hash = None;
     s.compare = Some(compare);
     s.binary = Some(binary);
-    s.contains = Some(|th, o, k| has(th, o, k));
+    s.contains = Some(has);
     s.iter = Some(|th, o| dicts::iterator(th, C::dict_itemiterator, over(o)));
 }, SET_METHODS }
 

@@ -6,7 +6,8 @@ use crate::heap::bigint;
 use crate::heap::known::C;
 use crate::heap::object::Float;
 use crate::heap::{Kind, Value};
-use crate::run::class::{class_of, slots as slots_of, wrap_base};
+use crate::run::class::{class_of, slots as slots_of};
+use crate::run::instance::wrap_base;
 use crate::run::{Bin, ClassDef, Cmp, PLAIN, R, Side, Thread, TypeSlots, Un};
 use std::cmp::Ordering;
 

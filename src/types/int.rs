@@ -6,7 +6,8 @@ use crate::heap::bigint::{self, Fault, is_integer};
 use crate::heap::known::C;
 use crate::heap::object::Tuple;
 use crate::heap::{Kind, Value};
-use crate::run::class::{class_of, slots as slots_of, wrap_base};
+use crate::run::class::{class_of, slots as slots_of};
+use crate::run::instance::wrap_base;
 use crate::run::{Bin, ClassDef, Cmp, PLAIN, R, Raised, Side, Thread, TypeSlots, Un};
 
 /// `int`.

@@ -149,7 +149,7 @@ pub fn parse(th: &mut Thread, text: &[u8], base: u32, shown: Value) -> R {
         radix = 10;
     }
     let valid = without_underscores(digits)
-        .filter(|d| !d.is_empty() && d.iter().all(|b| (*b as char).to_digit(radix).is_some()))
+        .filter(|d| !d.is_empty() && d.iter().all(|b| (*b as char).is_digit(radix)))
         .filter(|d| base != 0 || radix != 10 || d[0] != b'0' || d.iter().all(|b| *b == b'0'));
     let Some(digits) = valid else {
         let radix = base;

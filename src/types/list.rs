@@ -8,7 +8,7 @@ use crate::heap::list::{self, Source};
 use crate::heap::object::*;
 use crate::heap::text::StrBuilder;
 use crate::heap::{Kind, Value};
-use crate::run::class::{self, class_of, slots};
+use crate::run::class::{class_of, slots};
 use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Side, Thread, def};
 
 /// `list`.
@@ -86,7 +86,7 @@ fn of(v: Value) -> &'static List {
 
 /// `v` as an instance of `cls`, which is the builtin class `c` or a script class below it.
 pub fn made(th: &mut Thread, cls: Value, c: C, v: Value) -> R {
-    if cls == c.v() { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == c.v() { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 /// Runs `f` unless the repr of `o` is already in progress; then the text is `cycle`.
@@ -236,7 +236,7 @@ fn find(th: &mut Thread, l: &List, v: Value, from: usize, to: usize) -> R<Option
             return Ok(Some(i));
         }
         i += 1;
-        if i % 8192 == 0 {
+        if i.is_multiple_of(8192) {
             crate::run::poll::native_poll(th)?;
         }
     }
@@ -313,7 +313,7 @@ pub fn extend(th: &mut Thread, l: &List, v: Value) -> R<()> {
     while let Some(x) = th.next(it)? {
         list::push(&mut th.heap, l, x)?;
         n += 1;
-        if n % 8192 == 0 {
+        if n.is_multiple_of(8192) {
             crate::run::poll::native_poll(th)?;
         }
     }

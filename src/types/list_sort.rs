@@ -106,7 +106,7 @@ struct Merge {
 impl Merge {
     fn less(&mut self, th: &mut Thread, a: u32, b: u32) -> R<bool> {
         self.asked = self.asked.wrapping_add(1);
-        if self.asked % 4096 == 0 {
+        if self.asked.is_multiple_of(4096) {
             native_poll(th)?;
         }
         th.holds(Cmp::Lt, at(self.keys, a), at(self.keys, b))

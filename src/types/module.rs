@@ -43,7 +43,7 @@ fn empty(th: &mut Thread, cls: Value) -> R {
     let (v, m) = th.heap.new::<Module>(C::module.shape(), ALL, 0)?;
     m.dict.set(dict);
     m.name.set(Value::NONE);
-    if cls == C::module.v() { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == C::module.v() { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 fn init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()> {

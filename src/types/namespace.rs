@@ -6,7 +6,7 @@ use super::text;
 use crate::heap::known::C;
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
-use crate::run::class::{self, class_of, is_subclass};
+use crate::run::class::{class_of, is_subclass};
 use crate::run::{Args, ClassDef, Cmp, Def, PLAIN, R, Thread, def};
 
 /// `SimpleNamespace`.
@@ -44,7 +44,7 @@ pub fn make(th: &mut Thread) -> R {
 
 fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let v = make(th)?;
-    if cls == C::namespace.v() { Ok(v) } else { class::wrap_base(th, cls, v) }
+    if cls == C::namespace.v() { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
 fn init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()> {

@@ -20,8 +20,8 @@ pub static DEF: ClassDef = ClassDef {
         s.compare = Some(compare);
         s.getattr = Some(attr::generic_get);
         s.setattr = Some(attr::generic_set);
-        s.new = Some(class::object_new);
-        s.init = Some(class::object_init);
+        s.new = Some(crate::run::instance::object_new);
+        s.init = Some(crate::run::instance::object_init);
     },
     methods: METHODS,
     class_methods: CLASS_METHODS,

@@ -208,7 +208,7 @@ fn convert(
             if binary && matches!(kind, b's' | b'b') {
                 let body = bytes_item(th, x)?;
                 let body = item.precision.map_or(&body[..], |p| &body[..p.min(body.len())]);
-                return Ok(padded(out, item, body, body.len())?);
+                return padded(out, item, body, body.len());
             }
             let mut shown = match kind {
                 b's' => th.str_of(x)?,

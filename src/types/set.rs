@@ -52,7 +52,7 @@ fn common(s: &mut TypeSlots) {
     s.repr = Some(repr);
     s.compare = Some(compare);
     s.len = Some(|_, o| Ok(of(o).len()));
-    s.contains = Some(|th, o, k| has(th, o, k));
+    s.contains = Some(has);
     s.iter = Some(|th, o| {
         let n = of(o).len();
         Ok(th.heap.iter(C::set_iterator, o.base(), 0, n, n)?)

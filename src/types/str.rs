@@ -6,7 +6,7 @@ use crate::heap::known::{C, N, S};
 use crate::heap::object::Iter;
 use crate::heap::text::{self, StrBuilder, chars, index, search};
 use crate::heap::{Kind, Value};
-use crate::run::class::wrap_base;
+use crate::run::instance::wrap_base;
 use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Side, Thread, TypeSlots, def};
 use std::sync::atomic::Ordering;
 

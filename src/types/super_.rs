@@ -7,7 +7,7 @@ use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use crate::run::class::{class_of, is_subclass, lookup_after};
 use crate::run::slots::GetSet;
-use crate::run::{ClassDef, PLAIN, R, Thread, attr, class, frame, get};
+use crate::run::{ClassDef, PLAIN, R, Thread, attr, frame, get};
 
 /// `super`.
 pub static DEF: ClassDef = ClassDef {
@@ -19,7 +19,7 @@ pub static DEF: ClassDef = ClassDef {
         s.get = Some(bind_to);
         s.new = Some(|th, cls, _, _| {
             let v = th.heap.iter(C::super_, Value::NONE, 0, 0, 0)?;
-            if cls == C::super_.v() { Ok(v) } else { class::wrap_base(th, cls, v) }
+            if cls == C::super_.v() { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
         });
         s.init = Some(init);
     },

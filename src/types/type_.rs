@@ -15,7 +15,7 @@ pub static DEF: ClassDef = ClassDef {
     doc: "type(object) -> the object's type\ntype(name, bases, dict, **kwds) -> a new type",
     slots: |s| {
         s.repr = Some(repr);
-        s.call = Some(class::type_call);
+        s.call = Some(crate::run::instance::type_call);
         s.getattr = Some(attr::class_get);
         s.setattr = Some(attr::class_set);
         s.new = Some(new);

@@ -6,7 +6,7 @@ use crate::heap::cell::flag;
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, weak};
-use crate::run::class::{self, HEAP, OPEN, class_of, slots};
+use crate::run::class::{HEAP, OPEN, class_of, slots};
 use crate::run::slots::{Bin, GetSet, TypeSlots};
 use crate::run::{Args, ClassDef, Cmp, Def, PLAIN, R, Raised, Side, Thread, arith, def, get};
 
@@ -105,7 +105,7 @@ pub fn make(th: &mut Thread, cls: Value, v: Value, callback: Value) -> R {
         w.get::<Weak>().callback.set(callback);
         return Ok(w);
     }
-    let o = class::wrap_base(th, cls, w)?;
+    let o = crate::run::instance::wrap_base(th, cls, w)?;
     if !callback.is_none() {
         let pair = th.tuple(&[callback, o])?;
         w.get::<Weak>().callback.set(pair);

@@ -47,17 +47,16 @@ op! {
         let (hi, lo) = ((ic >> 32) as u32, ic as u32);
         let k = hi >> 26;
         match k {
-            kind::OF_CLASS => {
-                if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == hi & 0x3ff_ffff {
+            kind::OF_CLASS
+                if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == hi & 0x3ff_ffff => {
                     let v = space::from_index(lo).get::<Cell>().value.get();
                     if !v.is_unbound() {
                         s.set(s.a(), v);
                         next!(s, 3)
                     }
                 }
-            }
-            kind::MODULE => {
-                if o.is_kind(Kind::Module) {
+            kind::MODULE
+                if o.is_kind(Kind::Module) => {
                     let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
                     if t.id.get().as_int() as u32 == hi & 0x3ff_ffff {
                         let v = crate::heap::dict::value_at(t, lo as usize);
@@ -67,7 +66,6 @@ op! {
                         }
                     }
                 }
-            }
             kind::FAR | kind::CLASS if hi & 0x3ff_ffff == o.header().shape() => {
                 let v = if k == kind::FAR {
                     far(o, lo).map_or(Value::UNBOUND, Slot::get)
@@ -271,8 +269,11 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
             return Err(th.type_error(text));
         }
         let kind = if which < 2 { "context manager" } else { "asynchronous context manager" };
-        let part =
-            if which % 2 == 0 { String::new() } else { format!(" (missed {} method)", name.spelling()) };
+        let part = if which.is_multiple_of(2) {
+            String::new()
+        } else {
+            format!(" (missed {} method)", name.spelling())
+        };
         let text = format!("'{}' object does not support the {kind} protocol{part}", th.type_name(o));
         return Err(th.type_error(text));
     };

@@ -301,12 +301,11 @@ op! { Neg(s) {
             s.set(s.a(), v);
             next!(s, 1)
         }
-    } else if x.is_float() {
-        if let Some(v) = Value::try_float(-x.as_float()) {
+    } else if x.is_float()
+        && let Some(v) = Value::try_float(-x.as_float()) {
             s.set(s.a(), v);
             next!(s, 1)
         }
-    }
     sibling!(neg_slow::<{ C }, { L }>, s)
 } }
 

@@ -37,12 +37,11 @@ op! { GetItem(s) {
                     s.set(s.a(), v);
                     next!(s, 1)
                 }
-            } else if h == Kind::Tuple {
-                if let Some(v) = tuple_item(o, k.as_int()) {
+            } else if h == Kind::Tuple
+                && let Some(v) = tuple_item(o, k.as_int()) {
                     s.set(s.a(), v);
                     next!(s, 1)
                 }
-            }
         }
         if o.header().shape() == Known::dict.shape() {
             sibling!(get_dict_item::<{ C }, { L }>, s);
@@ -85,12 +84,11 @@ op! { GetItemInt(s) {
                 s.set(s.a(), v);
                 next!(s, 1)
             }
-        } else if h == Kind::Tuple {
-            if let Some(v) = tuple_item(o, s.ci()) {
+        } else if h == Kind::Tuple
+            && let Some(v) = tuple_item(o, s.ci()) {
                 s.set(s.a(), v);
                 next!(s, 1)
             }
-        }
     }
     sibling!(get_item_int::<{ C }, { L }>, s)
 } }
