@@ -7,7 +7,7 @@ use crate::heap::cell::ALL;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
-use crate::run::{Args, Def, ModuleDef, R, Thread, class, def, frame, gil, show, start};
+use crate::run::{Args, Def, ModuleDef, R, Thread, backtrace, class, def, frame, gil, show, start};
 use crate::struct_seq;
 use crate::types::int_text::MAX_STR_DIGITS;
 use std::sync::atomic::Ordering::Relaxed;
@@ -270,6 +270,7 @@ fn setrecursionlimit(th: &mut Thread, a: Args) -> R {
         return Err(th.recursion_error(text));
     }
     start::set_recursion_limit(n as usize);
+    th.soft_limit = th.stack;
     Ok(Value::NONE)
 }
 
@@ -399,7 +400,7 @@ pub fn write_stderr(th: &mut Thread, text: &str) -> R<()> {
 }
 
 fn excepthook(th: &mut Thread, a: Args) -> R {
-    let text = show::exception_text(th, a[1]);
+    let text = backtrace::exception_text(th, a[1]);
     write_stderr(th, &text)?;
     Ok(Value::NONE)
 }
@@ -432,7 +433,7 @@ fn unraisablehook(th: &mut Thread, a: Args) -> R {
     if !object.is_none() {
         head = format!("{head}: {}", show::short_repr(th, object));
     }
-    let text = show::exception_text(th, exc);
+    let text = backtrace::exception_text(th, exc);
     write_stderr(th, &format!("{head}\n{text}"))?;
     Ok(Value::NONE)
 }

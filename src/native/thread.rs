@@ -8,7 +8,9 @@ use crate::heap::object::{Class, Dict, Float, Layout, Str, Tuple};
 use crate::heap::{Slot, Value};
 use crate::run::slots::GetSet;
 use crate::run::threads::{self, Handle};
-use crate::run::{Args, ClassDef, Def, ModuleDef, PLAIN, R, Thread, class, def, door, get, show, signal};
+use crate::run::{
+    Args, ClassDef, Def, ModuleDef, PLAIN, R, Thread, backtrace, class, def, door, get, show, signal,
+};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The module.
@@ -364,7 +366,7 @@ fn excepthook(th: &mut Thread, a: Args) -> R {
         let name = th.getattr(thread, name)?;
         th.str_text(name)?
     };
-    let text = show::exception_text(th, exc);
+    let text = backtrace::exception_text(th, exc);
     show::stderr(th, &format!("Exception in thread {name}:\n{text}"));
     Ok(Value::NONE)
 }

@@ -108,6 +108,16 @@ impl Thread {
         let r = self.raise(class, message);
         if let Some(e) = self.raised.cast::<Exception>() {
             e.x0.set(name);
+            // For the suggestion `self.name`; the window is gone when it is made.
+            if let Some(at) = super::frame::walk(self).next()
+                && super::frame::code_of(at.func).varnames.first().is_some_and(|n| &**n == "self")
+            {
+                // SAFETY: a function with a parameter has register 0.
+                let this = unsafe { *at.base };
+                if this.is_ptr() && !this.is_kind(Kind::Cell) {
+                    e.x1.set(this);
+                }
+            }
         }
         r
     }
@@ -274,7 +284,7 @@ pub fn unraisable(th: &mut Thread, from: Value) {
         th.raised = Value::UNBOUND;
         "<object>".to_string()
     });
-    let text = super::show::exception_text(th, exc);
+    let text = super::backtrace::exception_text(th, exc);
     super::show::stderr(th, &format!("Exception ignored in: {what}\n{text}"));
 }
 
@@ -285,7 +295,7 @@ pub fn uncaught_in_thread(th: &mut Thread, func: Value) {
         return;
     }
     let exc = th.take_raised();
-    let text = super::show::exception_text(th, exc);
+    let text = super::backtrace::exception_text(th, exc);
     let what = th.repr_text(func).unwrap_or_else(|_| {
         th.raised = Value::UNBOUND;
         "<function>".to_string()

@@ -269,11 +269,10 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
             return Err(th.type_error(text));
         }
         let kind = if which < 2 { "context manager" } else { "asynchronous context manager" };
-        let part = if which.is_multiple_of(2) {
-            String::new()
-        } else {
-            format!(" (missed {} method)", name.spelling())
-        };
+        // Which is missed: the exit is looked for first.
+        let exit = [N::__exit__, N::__aexit__][which / 2];
+        let name = if class::lookup(class::class_of(o), exit.v()).is_none() { exit } else { name };
+        let part = format!(" (missed {} method)", name.spelling());
         let text = format!("'{}' object does not support the {kind} protocol{part}", th.type_name(o));
         return Err(th.type_error(text));
     };
