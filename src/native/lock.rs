@@ -42,7 +42,7 @@ static LOCK_METHODS: [Def; 9] = [
     def("release_lock", "($self, /)", lock_release, "An obsolete synonym of release()."),
     def("locked_lock", "($self, /)", locked, "An obsolete synonym of locked()."),
     def("__enter__", "($self, /)", lock_enter, "Lock the lock."),
-    def("__exit__", "($self, /, *exc_info)", lock_exit, "Release the lock."),
+    def("__exit__", "($self, exc_type=None, exc=None, traceback=None, /)", lock_exit, "Release the lock."),
     def("_at_fork_reinit", "($self, /)", reinit, "Forget who holds it."),
 ];
 
@@ -69,7 +69,7 @@ static RLOCK_METHODS: [Def; 10] = [
     def("release", "($self, /)", rlock_release, "Release the lock once."),
     def("locked", "($self, /)", locked, "Whether the lock is held."),
     def("__enter__", "($self, /)", rlock_enter, "Lock the lock."),
-    def("__exit__", "($self, /, *exc_info)", rlock_exit, "Release the lock once."),
+    def("__exit__", "($self, exc_type=None, exc=None, traceback=None, /)", rlock_exit, "Release the lock once."),
     def("_is_owned", "($self, /)", is_owned, "Whether the calling thread holds it."),
     def("_recursion_count", "($self, /)", recursion_count, "How often the calling thread holds it."),
     def(
