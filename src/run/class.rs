@@ -14,7 +14,7 @@ use crate::code::op::{Op, Word};
 use crate::heap::cell::{ALL, flag};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
-use crate::heap::{Kind, Value, shape};
+use crate::heap::{Kind, Value, dict, shape};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -59,9 +59,19 @@ impl Thread {
         }
     }
 
-    /// `type(v).__name__`, as most errors show it.
+    /// The name of `v`'s class as most errors show it: native classes outside the builtins say their module.
     pub fn type_name(&self, v: Value) -> String {
-        self.class_name(class_of(v))
+        let class = class_of(v);
+        let name = self.class_name(class);
+        let c = class.get::<Class>();
+        if c.bits.get().as_int() & HEAP != 0 {
+            return name;
+        }
+        let module = dict::get_name(c.dict.get().get::<Dict>(), N::__module__.v());
+        match module.and_then(|m| m.cast::<Str>()).map(|s| String::from_utf8_lossy(s.bytes())) {
+            Some(module) if module != "builtins" => format!("{module}.{name}"),
+            _ => name,
+        }
     }
 }
 
@@ -140,7 +150,8 @@ pub fn lookup_after(class: Value, after: Value, name: Value) -> Option<Value> {
 /// Says that an inline cache relies on lookups in `class`.
 pub fn rely_on(class: Value) {
     if let Some(m) = class.get::<Class>().mro.get().cast::<Tuple>() {
-        for c in m.iter() {
+        // Classes are shared by all threads: they are written only when that changes something.
+        for c in m.iter().filter(|c| !c.header().has(flag::FROZEN)) {
             c.header().set(flag::FROZEN);
         }
     }
