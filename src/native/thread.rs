@@ -237,7 +237,8 @@ fn stack_size(th: &mut Thread, a: Args) -> R {
             return Err(th.value_error("size must be 0 or a positive value"));
         }
         if !threads::set_stack_size(n as usize) {
-            return Err(th.value_error(format!("size not valid: {n} bytes")));
+            let least = threads::LEAST_STACK;
+            return Err(th.value_error(format!("size must be at least {least} bytes")));
         }
     }
     Ok(old)
@@ -294,7 +295,7 @@ fn handle_join(th: &mut Thread, a: Args) -> R {
         t => {
             let s = seconds(th, t)?;
             if s > lock::TIMEOUT_MAX {
-                return Err(th.overflow_error("timeout value is too large"));
+                return Err(th.overflow_error("timestamp out of range for C PyTime_t"));
             }
             if s < 0.0 { None } else { door::deadline(s) }
         }

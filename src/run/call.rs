@@ -171,7 +171,7 @@ pub unsafe fn native_call(
     // SAFETY: room for the parameters is asked for; the window's words are ours.
     unsafe {
         room(th, w.add(3), (n + sig.params.len()) * 2 + 8)?;
-        let bound = th.bind_native(def, w, n, kw.filter(|k| !k.is_empty()))?;
+        let bound = th.bind_native(def, sig, w, n, kw.filter(|k| !k.is_empty()))?;
         if sig.method {
             check_this(th, native, def, *w.add(3))?;
         }

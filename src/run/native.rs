@@ -201,11 +201,11 @@ impl Thread {
     pub(super) fn bind_native(
         &mut self,
         def: &'static Def,
+        sig: &'static Sig,
         w: *mut Value,
         n: usize,
         kw: Option<&Tuple>,
     ) -> R<usize> {
-        let sig = def.sig();
         // SAFETY: the window has room for every parameter: `call::room` was asked for beforehand.
         let arg = |i: usize| unsafe { &mut *w.add(3 + i) };
         let nkw = kw.map_or(0, |k| k.len());

@@ -141,9 +141,16 @@ op! { StoreAttr(s) {
             }
         } else {
             let h = o.header();
-            if (ic >> 32) as u32 == h.shape() && h.lock.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                let hit = (ic >> 32) as u32 == h.shape();
-                if hit {
+            let want = (ic >> 32) as u32;
+            let add = want & !(kind::ADD << 26) == h.shape() && want >> 26 == kind::ADD;
+            if (add || want == h.shape()) && h.lock.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                // What was seen before the lock may have changed: the cache speaks of the shape under it.
+                let hit = want & !(kind::ADD << 26) == h.shape();
+                if hit && add {
+                    let to = shape::shape(ic as u32);
+                    at(o, (to.first as u32 + to.count as u32 - 1) * 8).set(s.r(s.a()));
+                    h.shape.store(ic as u32, Ordering::Release);
+                } else if hit {
                     at(o, ic as u32).set(s.r(s.a()));
                 }
                 if h.lock.compare_exchange(1, 0, Ordering::Release, Ordering::Relaxed).is_err() {
