@@ -99,6 +99,9 @@ impl Outcome {
     }
 }
 
+/// Cells for a line of output below the table.
+const SHOWN: usize = WIDTH - 12;
+
 /// A line without characters that move a terminal's cursor.
 fn plain(line: &str) -> String {
     line.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect()
@@ -115,9 +118,10 @@ pub struct Row {
 }
 
 impl Row {
-    fn cores(&self) -> f64 {
+    /// Cores busy; runs of a few milliseconds are mostly start-up and say nothing about that.
+    fn cores(&self) -> Option<f64> {
         let wall = self.shown.wall.as_secs_f64();
-        if wall > 0.0 { self.shown.cpu.as_secs_f64() / wall } else { 0.0 }
+        (wall >= 0.05).then(|| self.shown.cpu.as_secs_f64() / wall)
     }
 }
 
@@ -220,7 +224,7 @@ impl Comparison<'_> {
                 left(&r.mode.to_string(), 9),
                 right(&seconds(o.wall), 8),
                 right(&seconds(o.cpu), 9),
-                right(&format!("{:.1}", r.cores()), 7),
+                right(&r.cores().map_or("-".to_string(), |c| format!("{c:.1}")), 7),
                 right(&o.switches.filter(|_| r.mode != Mode::Off).map_or("-".to_string(), count), 11),
             );
             let verdict = if i == 0 && r.same != Same::Differs { "" } else { r.same.text() };
@@ -243,18 +247,16 @@ impl Comparison<'_> {
             return String::new();
         }
         let mut out = format!("First difference, line {} of the output:\n", at + 1);
-        let base: Vec<char> = self.rows[0].shown.cell(at).chars().collect();
-        for r in self.rows {
-            let own: Vec<char> = r.shown.cell(at).chars().collect();
-            let apart = own.iter().zip(&base).take_while(|(a, b)| a == b).count();
-            let from = if own.len() > 68 && r.same == Same::Differs { apart.saturating_sub(30) } else { 0 };
+        let cells: Vec<String> = self.rows.iter().map(|r| r.shown.cell(at)).collect();
+        let apart = |c: &String| c.chars().zip(cells[0].chars()).take_while(|(a, b)| a == b).count();
+        let alike = cells.iter().filter(|c| **c != cells[0]).map(apart).min().unwrap_or(0);
+        let wide = cells.iter().any(|c| minipy_grammar::display_width(c) > SHOWN);
+        let from = if wide { alike.saturating_sub(30) } else { 0 };
+        for (r, cell) in self.rows.iter().zip(&cells) {
             let lead = if from > 0 { "…" } else { "" };
-            let text: String = own[from.min(own.len())..].iter().collect();
-            out.push_str(&format!(
-                "  {}{}\n",
-                left(&r.mode.to_string(), 9),
-                cut(&format!("{lead}{text}"), 68)
-            ));
+            let text: String = cell.chars().skip(from).collect();
+            let text = cut(&format!("{lead}{text}"), SHOWN);
+            out.push_str(&format!("  {}{text}\n", left(&r.mode.to_string(), 9)));
         }
         out.push('\n');
         out
@@ -275,14 +277,14 @@ impl Comparison<'_> {
         let alike = rows.iter().all(|r| r.shown.code == one.code);
         let said = match rows.iter().map(|r| r.same).max().unwrap_or(Same::Same) {
             Same::Differs if self.unsteady => format!(
-                "THE ANSWER CHANGES FROM RUN TO RUN. It does so in {} alone: the mode is not the only cause.",
+                "THE ANSWER CHANGES FROM RUN TO RUN. It does so in {} alone too: the mode is not its cause.",
                 rows[0].mode
             ),
             Same::Differs => return self.depends(),
             _ if alike && one.code == TIMEOUT => {
                 format!("Every mode was stopped after {}.", seconds(self.limit.unwrap_or_default()))
             }
-            _ if alike && one.code != 0 => "Every mode failed alike.".to_string(),
+            _ if alike && one.code != 0 => format!("Every mode failed alike: {}", one.complaint(self.script)),
             Same::Order => "The same lines in every mode; their order depends on who runs when.".to_string(),
             Same::Times => "Every mode gave the same output but for times.".to_string(),
             Same::Same if one.output.is_empty() => {
@@ -312,34 +314,28 @@ impl Comparison<'_> {
 
     /// Complaints, each once with the modes that have it.
     fn failures(&self) -> Vec<String> {
-        let mut said: Vec<(String, Vec<String>)> = Vec::new();
-        for r in self.rows.iter().filter(|r| r.shown.code != 0) {
-            let complaint = r.shown.complaint(self.script);
-            match said.iter_mut().find(|s| s.0 == complaint) {
-                Some(s) => s.1.push(r.mode.to_string()),
-                None => said.push((complaint, vec![r.mode.to_string()])),
-            }
+        let failed = self.rows.iter().filter(|r| r.shown.code != 0);
+        let said = grouped(failed.map(|r| (r.mode, r.shown.complaint(self.script))), |c| c);
+        let mut out = Vec::new();
+        if said.iter().any(|(_, complaint)| complaint.contains("EOFError")) {
+            out.push("The program reads input: minipy compare FILE < input.txt".to_string());
         }
-        let mut out: Vec<String> = Vec::new();
-        for (complaint, modes) in said {
-            let all = modes.len() == self.rows.len();
-            if complaint.contains("EOFError") {
-                out.push("The program reads input: minipy compare FILE < input.txt".to_string());
-            }
-            out.push(if all { complaint } else { format!("{}: {complaint}", modes.join(", ")) });
+        let all = self.rows.iter().all(|r| r.shown.code == self.rows[0].shown.code) && said.len() == 1;
+        if !all {
+            out.extend(said.into_iter().map(|(modes, complaint)| format!("{modes}: {complaint}")));
         }
         out
     }
 
-    /// What the free-threaded run did with the cores. Runs of a few milliseconds say nothing about that.
+    /// What the free-threaded run did with the cores.
     fn cores(&self) -> Option<String> {
         let base = self.rows.iter().find(|r| r.mode != Mode::Off)?;
         let free = self.rows.iter().find(|r| r.mode == Mode::Off)?;
         let (was, is) = (base.shown.wall.as_secs_f64(), free.shown.wall.as_secs_f64());
-        if was.max(is) < 0.05 || base.shown.code != free.shown.code || free.shown.code == TIMEOUT {
+        if base.shown.code != free.shown.code || free.shown.code == TIMEOUT {
             return None;
         }
-        let cores = free.cores();
+        let cores = free.cores()?;
         let lead = format!("off: {cores:.1} cores busy");
         let shared = match self.rows.iter().any(|r| r.same == Same::Differs) {
             true => "threads share one variable",
@@ -354,10 +350,11 @@ impl Comparison<'_> {
         }
     }
 
-    /// What the runs' own reports found surprising, each once with the modes that say it.
+    /// What the runs' own reports found surprising, each once with the modes that say it (figures stand in brackets).
     fn surprises(&self) -> Vec<String> {
-        let all = self.rows.iter().flat_map(|r| r.shown.surprises.iter().map(|s| format!("{}: {s}", r.mode)));
-        all.collect()
+        let all = self.rows.iter().flat_map(|r| r.shown.surprises.iter().map(|s| (r.mode, s.clone())));
+        let said = grouped(all, |s| s.split(" (").next().unwrap_or(s));
+        said.into_iter().map(|(modes, s)| format!("{modes}: {s}")).collect()
     }
 
     /// The same as JSON.
@@ -369,7 +366,7 @@ impl Comparison<'_> {
                 ("mode", r.mode.to_string().into()),
                 ("wall_s", Json::Real(o.wall.as_secs_f64())),
                 ("cpu_s", Json::Real(o.cpu.as_secs_f64())),
-                ("cores", Json::Real(r.cores())),
+                ("cores", r.cores().map_or(Json::Null, Json::Real)),
                 ("switches", o.switches.filter(|_| r.mode != Mode::Off).into()),
                 ("exit_code", (o.code as u64).into()),
                 ("output", String::from_utf8_lossy(&o.output).into_owned().into()),
@@ -391,6 +388,18 @@ impl Comparison<'_> {
             ("verdict", self.verdicts().into()),
         ])
     }
+}
+
+/// Texts of the same key once, with all modes that say them.
+fn grouped(said: impl Iterator<Item = (Mode, String)>, key: fn(&str) -> &str) -> Vec<(String, String)> {
+    let mut out: Vec<(String, String)> = Vec::new();
+    for (mode, text) in said {
+        match out.iter_mut().find(|(_, t)| key(t) == key(&text)) {
+            Some((modes, _)) => modes.push_str(&format!(", {mode}")),
+            None => out.push((mode.to_string(), text)),
+        }
+    }
+    out
 }
 
 fn seconds(d: Duration) -> String {
