@@ -7,7 +7,7 @@ use super::table::{WIDTH, count, cut, left, percent, right, wrap};
 /// Cells for a thread's letter and name.
 const NAME: usize = 22;
 /// Cells for a count of instructions.
-const COUNT: usize = 14;
+const COUNT: usize = 15;
 /// Rows shown; the rest stands in the JSON.
 const ROWS: usize = 48;
 
@@ -88,7 +88,7 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
 }
 
 /// Widths of the columns of shares.
-const COLUMNS: [usize; 6] = [6, 11, 7, 8, 6, 7];
+const COLUMNS: [usize; 6] = [6, 10, 6, 7, 6, 6];
 
 #[cfg(test)]
 mod tests {
@@ -179,10 +179,10 @@ mod tests {
         let expected = "\
 GIL report: mode ticks:10, 52 instructions in all
   times are instructions: a native call is one, a sleep lasts while others run
-  thread                  instructions  run%  wait GIL%  lock%  sleep%   io%  join%
-  A MainThread                      12  23.1       19.2    0.0     0.0   0.0   57.7
-  B 线程 one                        20  58.8       41.2    0.0     0.0   0.0    0.0
-  C two                             20  47.6       52.4    0.0     0.0   0.0    0.0
+  thread                   instructions  run% wait GIL% lock% sleep%   io% join%
+  A MainThread                       12  23.1      19.2   0.0    0.0   0.0  57.7
+  B 线程 one                         20  58.8      41.2   0.0    0.0   0.0   0.0
+  C two                              20  47.6      52.4   0.0    0.0   0.0   0.0
   switches: limit 2, request 0, blocking 1, yield 0, end 2; false wakes 0
 ";
         assert_eq!(first.lines().take(7).map(|l| format!("{l}\n")).collect::<String>(), expected);
