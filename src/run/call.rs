@@ -180,6 +180,7 @@ pub unsafe fn native_call(
         let outer = std::mem::replace(&mut th.native, std::ptr::from_ref(def));
         let r = (def.func)(th, super::native::Args { at: w.add(3), n: bound });
         th.native = outer;
+        th.last_native = std::ptr::from_ref(def);
         th.top = std::ptr::null_mut();
         r
     }

@@ -70,25 +70,9 @@ impl Counts {
     }
 }
 
-/// A stretch of time worth reporting.
-#[derive(Clone, Copy, Debug)]
-pub struct Stretch {
-    /// How long.
-    pub ns: u64,
-    /// Number of the thread.
-    pub thread: u32,
-    /// Line of the script where it ended.
-    pub line: u32,
-    /// Address of the `native::Def` in progress, 0 if none.
-    pub native: usize,
-}
-
-static LONGEST: Mutex<(Option<Stretch>, Option<Stretch>)> = Mutex::new((None, None));
-
-/// The longest time the GIL was held and the longest time it was waited for; kept while events are recorded.
-pub fn longest() -> (Option<Stretch>, Option<Stretch>) {
-    *LONGEST.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// A call is named as what kept the GIL if it did so for that long after another thread had asked: script code comes
+/// to a switch point within microseconds.
+const NATIVE_NS: u64 = 1_000_000;
 
 fn queue() -> MutexGuard<'static, Queue> {
     QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -249,6 +233,10 @@ fn wait(me: &Arc<Shared>, mut q: MutexGuard<'static, Queue>, trip: &mut Trip) {
             let held = holder();
             drop(q);
             if let Some(other) = held.and_then(threads::shared) {
+                if event::listening() {
+                    // Only the first request of a turn counts.
+                    let _ = other.door.asked.compare_exchange(0, event::now(), SeqCst, SeqCst);
+                }
                 other.ask(pending::GIL);
             }
             q = queue();
@@ -495,38 +483,24 @@ fn stated_release(th: &mut Thread, reason: Reason) {
     if !event::listening() || mode() == Mode::Off {
         return;
     }
-    let since = th.shared.door.since.load(Relaxed);
-    let stretch = Stretch {
-        ns: event::now().saturating_sub(since),
-        thread: th.shared.number,
-        line: super::frame::script_line(th),
-        native: th.native as usize,
+    let (now, asked) = (event::now(), th.shared.door.asked.swap(0, SeqCst));
+    let native = match th.native.is_null() {
+        _ if asked == 0 || now.saturating_sub(asked) < NATIVE_NS => 0,
+        true => th.last_native as usize,
+        false => th.native as usize,
     };
-    let mut l = LONGEST.lock().unwrap_or_else(PoisonError::into_inner);
-    if l.0.is_none_or(|old| old.ns < stretch.ns) {
-        l.0 = Some(stretch);
-    }
-    drop(l);
-    event::emit(th, What::GilRelease { reason });
+    event::record(th, now, What::GilRelease { reason, native });
 }
 
 fn stated_acquire(th: &mut Thread, trip: Trip) {
     if !event::listening() || mode() == Mode::Off {
         return;
     }
-    let now = event::now();
-    th.shared.door.since.store(now, Relaxed);
+    th.shared.door.asked.store(0, SeqCst);
     if let Some(at) = trip.waited {
-        let line = super::frame::script_line(th);
-        let stretch = Stretch { ns: now - at, thread: th.shared.number, line, native: 0 };
-        let mut l = LONGEST.lock().unwrap_or_else(PoisonError::into_inner);
-        if l.1.is_none_or(|old| old.ns < stretch.ns) {
-            l.1 = Some(stretch);
-        }
-        drop(l);
-        note(th, at, line, What::GilWait);
+        event::record(th, at, What::GilWait);
         for at in trip.false_wakes {
-            note(th, at, line, What::FalseWake);
+            event::record(th, at, What::FalseWake);
         }
     }
     event::emit(th, What::GilAcquire);
@@ -535,18 +509,7 @@ fn stated_acquire(th: &mut Thread, trip: Trip) {
 impl Thread {
     /// Instructions that this thread has run, as of its last helper; 0 where they are not counted.
     pub fn instructions(&self) -> u64 {
-        if mode().counted() { self.ran + self.quantum.saturating_sub(self.left) } else { 0 }
-    }
-}
-
-/// States a fact of an earlier moment.
-fn note(th: &mut Thread, at: u64, line: u32, what: What) {
-    let (thread, ran) = (th.shared.number, th.instructions());
-    let log = th.log.get_or_insert_default();
-    if log.events.len() < event::LIMIT {
-        log.events.push(event::Event { at, thread, line, ran, what });
-    } else {
-        log.dropped += 1;
+        if counts(mode()) { self.ran + self.quantum.saturating_sub(self.left) } else { 0 }
     }
 }
 
@@ -625,9 +588,11 @@ fn tables() {
             th.shared.ask(pending::TABLE);
         }
         if !mode.counted() {
+            th.ran += th.quantum.saturating_sub(th.left);
             th.quantum = ENDLESS;
             th.left = ENDLESS;
         } else if th.quantum == ENDLESS {
+            th.ran += th.quantum.saturating_sub(th.left);
             th.quantum = quantum(mode, th);
             th.left = th.quantum;
         }
@@ -636,7 +601,12 @@ fn tables() {
 
 /// The handlers that a thread uses now.
 pub(super) fn table() -> *const super::dispatch::Handler {
-    super::dispatch::table(mode().counted(), locked())
+    super::dispatch::table(counts(mode()), locked())
+}
+
+/// Whether instructions are counted: where turns end by count, or because a report wants to know.
+pub fn counts(mode: Mode) -> bool {
+    mode.counted() || event::counting()
 }
 
 /// From now on only the caller gets the GIL: the process ends.

@@ -61,8 +61,9 @@ pub struct Seat {
     pub(super) object: AtomicU64,
     /// Whether the wait ends by itself: a deadline, a descriptor, a child.
     pub(super) timed: AtomicBool,
-    /// When it acquired the GIL, in nanoseconds since the program began; kept while events are recorded.
-    pub(super) since: AtomicU64,
+    /// When another thread first asked for the GIL in this turn, in nanoseconds since the program began, or 0; kept
+    /// while events are recorded.
+    pub(super) asked: AtomicU64,
 }
 
 impl Default for Seat {
@@ -89,7 +90,7 @@ impl Seat {
             kind: AtomicU8::new(0),
             object: AtomicU64::new(0),
             timed: AtomicBool::new(false),
-            since: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
         }
     }
 

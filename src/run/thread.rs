@@ -156,8 +156,10 @@ pub struct Thread {
     pub depth: u32,
     /// Why the thread gives up the GIL next (a `event::Reason`), noted for reports.
     pub reason: u8,
-    /// Name of the native in progress, for "longest hold" (static text address or null).
+    /// The native in progress, or null: for reports.
     pub native: *const super::native::Def,
+    /// The native that ended last, the outermost of those that called each other.
+    pub last_native: *const super::native::Def,
     /// What the recorder keeps for this thread.
     pub log: Option<Box<super::event::Log>>,
 }

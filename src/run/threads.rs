@@ -222,6 +222,7 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         depth: 0,
         reason: 0,
         native: std::ptr::null(),
+        last_native: std::ptr::null(),
         log: None,
     });
     th.quantum = gil::quantum(gil::mode(), &mut th);

@@ -163,7 +163,8 @@ fn reads_arguments(code: &Code) -> bool {
 /// Deals with the exception that ended the program (or a statement at the prompt): the exit code.
 pub fn uncaught(th: &mut Thread) -> i32 {
     if timeout::passed() {
-        th.take_raised();
+        let exc = th.take_raised();
+        timeout::list(th, exc);
         return TIMEOUT;
     }
     if th.raised_is(C::SystemExit) {
