@@ -14,7 +14,7 @@ use crate::code::op::{Op, Word};
 use crate::heap::cell::{ALL, flag};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
-use crate::heap::{Kind, Value, dict, shape};
+use crate::heap::{Kind, Value, shape};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -66,7 +66,6 @@ impl Thread {
         }
     }
 
-<<<<<<< HEAD
     /// The class of `v` as most errors show it: classes of native modules with their module, others without.
     pub fn type_name(&self, v: Value) -> String {
         let class = class_of(v);
@@ -76,21 +75,6 @@ impl Thread {
         }
         let module = lookup(class, N::__module__.v()).and_then(|m| m.cast::<Str>());
         module.map_or_else(|| name.clone(), |m| format!("{}.{name}", String::from_utf8_lossy(m.bytes())))
-=======
-    /// The name of `v`'s class as most errors show it: native classes outside the builtins say their module.
-    pub fn type_name(&self, v: Value) -> String {
-        let class = class_of(v);
-        let name = self.class_name(class);
-        let c = class.get::<Class>();
-        if c.bits.get().as_int() & HEAP != 0 {
-            return name;
-        }
-        let module = dict::get_name(c.dict.get().get::<Dict>(), N::__module__.v());
-        match module.and_then(|m| m.cast::<Str>()).map(|s| String::from_utf8_lossy(s.bytes())) {
-            Some(module) if module != "builtins" => format!("{module}.{name}"),
-            _ => name,
-        }
->>>>>>> thr
     }
 }
 
