@@ -3,7 +3,9 @@
 //! by the sleeper.
 
 use crossbeam::sync::{Parker, Unparker};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst,
+};
 use std::time::{Duration, Instant};
 
 /// Bits of a seat's wake word.
@@ -56,6 +58,8 @@ pub struct Seat {
     /// When another thread first asked for the GIL in this turn, in nanoseconds since the program began, or 0; kept
     /// while events are recorded.
     pub(super) asked: AtomicU64,
+    /// Address of the `native::Def` of the call in which this thread was then, or 0.
+    pub(super) asked_in: AtomicUsize,
 }
 
 // SAFETY: the parker is used only by the thread that owns the seat (`sleep`), all else is atomic.
@@ -87,6 +91,7 @@ impl Seat {
             object: AtomicU64::new(0),
             timed: AtomicBool::new(false),
             asked: AtomicU64::new(0),
+            asked_in: AtomicUsize::new(0),
         }
     }
 
