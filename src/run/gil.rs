@@ -20,11 +20,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 const HELD: u64 = 1;
-const WAITERS: u64 = 2;
+/// How many wait, as far as that can be told.
+const WAITERS: u64 = 0xfe;
 
-/// `(number + 1) << 8 | HELD | WAITERS`.
-static WORD: AtomicU64 = AtomicU64::new(0);
-static QUEUE: Mutex<Queue> = Mutex::new(Queue { waiting: VecDeque::new(), switches: 0 });
+/// On cache lines of its own.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+impl<T> std::ops::Deref for Apart<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// `(number + 1) << 8 | waiters << 1 | HELD`.
+static WORD: Apart<AtomicU64> = Apart(AtomicU64::new(0));
+static QUEUE: Apart<Mutex<Queue>> = Apart(Mutex::new(Queue { waiting: VecDeque::new(), switches: 0 }));
 /// Threads that run without a GIL that has come into being.
 static STRAYS: AtomicUsize = AtomicUsize::new(0);
 /// Number + 1 of the thread that ends the process, 0 before: nobody else gets the GIL any more.
@@ -84,7 +96,12 @@ pub fn holder() -> Option<u32> {
 
 impl Queue {
     fn flag(&self) -> u64 {
-        if self.waiting.is_empty() { 0 } else { WAITERS }
+        (self.waiting.len().min(127) as u64) << 1
+    }
+
+    /// Brings the word in line with the queue.
+    fn tell(&self) {
+        let _ = WORD.fetch_update(SeqCst, SeqCst, |w| Some(w & !WAITERS | self.flag()));
     }
 
     /// Makes `me` the holder of a GIL that is free.
@@ -99,9 +116,10 @@ impl Queue {
     fn hand_over(&mut self) -> Option<Arc<Shared>> {
         let next = self.waiting.pop_front()?;
         next.door.turn.store(turn::GRANTED, SeqCst);
-        next.door.mark(wake::TURN);
         WORD.store(name(&next) | HELD | self.flag(), SeqCst);
         self.switches += 1;
+        // Last, so that who sees it finds the word in its name.
+        next.door.mark(wake::TURN);
         Some(next)
     }
 
@@ -110,7 +128,7 @@ impl Queue {
             me.door.turn.store(turn::QUEUED, SeqCst);
             self.waiting.push_back(me.clone());
         }
-        WORD.fetch_or(WAITERS, SeqCst);
+        self.tell();
     }
 }
 
@@ -139,9 +157,34 @@ pub(super) fn take(me: &Arc<Shared>) -> Trip {
         return trip;
     }
     let state = me.state.swap(State::Gil as u8, Release);
-    wait(me, queue(), &mut trip);
+    if !granted(me, &mut trip) {
+        wait(me, queue(), &mut trip);
+    }
     me.state.store(state, Release);
     trip
+}
+
+/// The way of a turn in ticks mode, without the queue's lock: a thread that stands in the queue sleeps until the GIL
+/// is held in its name. `false` if anything else has happened.
+fn granted(me: &Shared, trip: &mut Trip) -> bool {
+    let seat = &me.door;
+    if !matches!(mode(), Mode::Ticks(_)) || seat.turn.load(SeqCst) == turn::NONE {
+        return false;
+    }
+    if event::listening() {
+        trip.waited = Some(event::now());
+    }
+    // Who is not the next one would only take a processor from those who are.
+    if WORD.load(SeqCst) & WAITERS > 1 << 1 {
+        seat.sleep(wake::TURN, None);
+    } else {
+        seat.sleep_soon(wake::TURN);
+    }
+    seat.clear(wake::TURN);
+    // A thread that holds the GIL is in nobody else's hands.
+    CLOSED.load(SeqCst) == 0
+        && WORD.load(SeqCst) & !WAITERS == name(me) | HELD
+        && seat.turn.compare_exchange(turn::GRANTED, turn::NONE, SeqCst, SeqCst).is_ok()
 }
 
 fn wait(me: &Arc<Shared>, mut q: MutexGuard<'static, Queue>, trip: &mut Trip) {
@@ -261,9 +304,7 @@ pub(super) fn withdraw(other: &Arc<Shared>) {
     if other.door.turn.swap(turn::NONE, SeqCst) == turn::GRANTED {
         WORD.store(q.flag(), SeqCst);
     }
-    if q.waiting.is_empty() {
-        WORD.fetch_and(!WAITERS, SeqCst);
-    }
+    q.tell();
 }
 
 /// Hands the GIL to the longest waiter and queues up again. `false` if nobody waits.

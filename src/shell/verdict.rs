@@ -14,6 +14,7 @@ use std::time::Duration;
 
 /// How a mode's output stands to the first mode's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+#[allow(clippy::enum_variant_names)] // The name of the question and of one answer.
 pub enum Same {
     /// Byte for byte.
     Same,

@@ -96,7 +96,7 @@ mod tests {
     use crate::run::event::{Event, Log, Reason, State, What};
 
     fn log(thread: u32, name: &str, events: &[(u64, u32, u64, What)]) -> (u32, Log) {
-        let events =
+        let events: Vec<Event> =
             events.iter().map(|&(at, line, ran, what)| Event { at, place: line, line, ran, what }).collect();
         let ran = events.last().map_or(0, |e: &Event| e.ran);
         (thread, Log { events, ran, name: name.to_string(), ..Log::default() })
