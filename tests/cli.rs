@@ -248,10 +248,15 @@ fn without_times(text: &str) -> String {
         } else if let Some((mode, output)) = table {
             let cells: Vec<char> = line.chars().collect();
             let part = |from, to: usize| cells[from..to.min(cells.len())].iter().collect::<String>();
-            out.push_str(&format!("{} #  {}\n", part(0, mode), part(output, usize::MAX)));
+            let said = part(output, usize::MAX);
+            let said: String = match said.starts_with("process ") {
+                true => said.replace(|c: char| c.is_ascii_digit(), ""),
+                false => said,
+            };
+            out.push_str(&format!("{} #  {said}\n", part(0, mode)));
             continue;
         }
-        if !line.starts_with("off: ") || !line.contains(" cores busy") {
+        if !line.starts_with("off: ") || line.contains(" exit code ") {
             out.push_str(&format!("{line}\n"));
         }
     }
@@ -274,7 +279,7 @@ fn commands_print_what_stands_beside_them() {
         for line in text.lines().filter_map(|l| l.strip_prefix("# $ minipy ")) {
             let args = line.split_whitespace().map(|w| if w == "FILE" { name } else { w });
             let o = program::run(Command::new(MINIPY).args(args).current_dir(&folder), &stdin, LIMIT);
-            let mut said = o.stdout + &o.stderr;
+            let mut said = (o.stdout + &o.stderr).replace(&format!("{}/", folder.display()), "");
             if line.starts_with("compare") {
                 said = without_times(&said);
             }

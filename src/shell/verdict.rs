@@ -53,6 +53,8 @@ pub struct Outcome {
     pub errors: String,
     /// Thread switches.
     pub switches: Option<u64>,
+    /// Threads that ran or could have run at a time, on average.
+    pub busy: Option<f64>,
     /// The line of most forced switches, and how many fell there.
     pub hot: Option<(u32, u64)>,
     /// What its report found surprising.
@@ -351,8 +353,12 @@ impl Comparison<'_> {
             true => "threads share one variable",
             false => "threads share one variable or lock",
         };
+        let wanted = free.shown.busy.unwrap_or(cores);
         match () {
-            _ if cores < 0.5 => Some(format!("{lead}: the program mostly waits, the GIL does not matter.")),
+            _ if wanted < 0.5 => Some("off: the program mostly waits, the GIL does not matter.".to_string()),
+            _ if wanted > cores * 1.5 => {
+                Some(format!("{lead}, {wanted:.1} wanted: the machine is busy, so times say little."))
+            }
             _ if cores < 1.3 => None,
             _ if is > was * 1.2 => Some(format!("{lead}, yet {:.1}x slower: {shared}.", is / was)),
             _ if was > is * 1.2 => Some(format!("{lead}, {:.1}x faster than {}.", was / is, base.mode)),
