@@ -12,6 +12,7 @@ use crate::code::data::{self, flag};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::{Class, Function, Method, Native, Str, Tuple};
 use crate::heap::{Kind, Value};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What entering a callee gave.
 pub enum Entered {
@@ -177,10 +178,10 @@ pub unsafe fn native_call(
         }
         let own = if base.is_null() { th.stack } else { frame::window_end(base) };
         th.top = own.max(w.add(3 + bound.max(sig.params.len())));
-        let outer = std::mem::replace(&mut th.native, std::ptr::from_ref(def));
+        let outer = th.native.load(Relaxed);
+        th.native.store(std::ptr::from_ref(def).cast_mut(), Relaxed);
         let r = (def.func)(th, super::native::Args { at: w.add(3), n: bound });
-        th.native = outer;
-        th.last_native = std::ptr::from_ref(def);
+        th.native.store(outer, Relaxed);
         th.top = std::ptr::null_mut();
         r
     }
