@@ -8,12 +8,19 @@ use crate::heap::space::Mutator;
 use crate::heap::value::Value;
 use memchr::memmem;
 
+/// Below so many bytes a search is not prepared.
+const SHORT: usize = 128;
+
 /// First match in bytes.
 #[inline]
 pub fn find_bytes(hay: &[u8], needle: &[u8]) -> Option<usize> {
     match needle {
         [] => Some(0),
         [b] => memchr::memchr(*b, hay),
+        // Preparing a searcher costs more than looking through so little.
+        [b, ..] if hay.len() < SHORT => {
+            memchr::memchr_iter(*b, hay).find(|at| hay[*at..].starts_with(needle))
+        }
         _ => memmem::find(hay, needle),
     }
 }
@@ -102,9 +109,13 @@ pub fn replace(m: &mut Mutator, v: Value, old: Value, new: Value, limit: usize) 
     }
     let mut at = 0;
     let mut left = limit;
-    let finder = memmem::Finder::new(old);
+    let finder = (hay.len() >= SHORT).then(|| memmem::Finder::new(old));
+    let next = |rest: &[u8]| match &finder {
+        Some(f) => f.find(rest),
+        None => find_bytes(rest, old),
+    };
     while left > 0
-        && let Some(hit) = finder.find(&hay[at..])
+        && let Some(hit) = next(&hay[at..])
     {
         left -= 1;
         out.push_bytes(&hay[at..at + hit])?;
