@@ -60,88 +60,137 @@ pub fn add_note(th: &mut Thread, note: &str) {
 
 /// The whole report of an exception, chained ones first.
 pub fn exception_text(th: &mut Thread, exc: Value) -> String {
-    let mut seen = Vec::new();
-    let mut out = String::new();
-    chain(th, exc, &mut seen, &mut out);
-    out
+    let mut out = Report::default();
+    out.chain(th, exc);
+    out.text
 }
 
-fn chain(th: &mut Thread, exc: Value, seen: &mut Vec<u64>, out: &mut String) {
-    seen.push(exc.0);
-    if let Some(e) = exc.cast::<Exception>() {
-        let cause = e.cause.get();
-        let context = e.context.get();
-        if cause.is_kind(Kind::Exception) && !seen.contains(&cause.0) {
-            chain(th, cause, seen, out);
-            out.push_str("\nThe above exception was the direct cause of the following exception:\n\n");
-        } else if context.is_kind(Kind::Exception)
-            && e.suppress.get() != Value::TRUE
-            && cause.is_none()
-            && !seen.contains(&context.0)
-        {
-            chain(th, context, seen, out);
-            out.push_str("\nDuring handling of the above exception, another exception occurred:\n\n");
+/// Nesting of groups that is shown.
+const DEEPEST_GROUP: usize = 10;
+/// Members of a group that are shown.
+const WIDEST_GROUP: usize = 15;
+
+const CAUSE: &str = "\nThe above exception was the direct cause of the following exception:\n\n";
+const CONTEXT: &str = "\nDuring handling of the above exception, another exception occurred:\n\n";
+
+/// A report in the making.
+#[derive(Default)]
+struct Report {
+    text: String,
+    /// Groups around what is shown.
+    depth: usize,
+    /// Whether the last member of a group has still to be followed by its closing line.
+    open: bool,
+}
+
+impl Report {
+    /// Adds lines, in the margin of the group.
+    fn lines(&mut self, lines: &str, margin: char) {
+        for l in lines.lines() {
+            if self.depth > 0 {
+                self.text.push_str(&"  ".repeat(self.depth));
+                self.text.extend([margin, ' ']);
+            }
+            self.text.push_str(l);
+            self.text.push('\n');
         }
     }
-    one(th, exc, out, 0);
-}
 
-fn one(th: &mut Thread, exc: Value, out: &mut String, depth: usize) {
-    let group = is_instance(exc, C::BaseExceptionGroup);
-    let tb = exc.cast::<Exception>().map_or(Value::NONE, |e| e.traceback.get());
-    let mut text = String::new();
-    if !tb.is_none() {
-        text.push_str(if group && depth == 0 {
-            "  + Exception Group Traceback (most recent call last):\n"
-        } else if group {
-            "Exception Group Traceback (most recent call last):\n"
-        } else {
-            "Traceback (most recent call last):\n"
-        });
-        let mut body = String::new();
-        frames(th, tb, &mut body);
-        if group && depth == 0 {
-            body = body.lines().map(|l| format!("  | {l}\n")).collect();
-        }
-        text.push_str(&body);
-    }
-    let mut last = only(th, exc);
-    if group && depth == 0 {
-        let lead = if tb.is_none() { "  + " } else { "  | " };
-        last = last
-            .lines()
-            .enumerate()
-            .map(|(i, l)| format!("{}{l}\n", if i == 0 { lead } else { "  | " }))
-            .collect();
-    }
-    text.push_str(&last);
-    if group {
-        members(th, exc, &mut text, depth);
-    }
-    out.push_str(&text);
-}
-
-/// The exceptions of a group, indented and numbered.
-fn members(th: &mut Thread, exc: Value, out: &mut String, depth: usize) {
-    let Ok(Some(list)) = th.getattr_opt(exc, N::exceptions.v()) else { return };
-    let Ok(t) = th.to_tuple(list) else { return };
-    let t = t.get::<Tuple>();
-    let pad = "  ".repeat(depth + 1);
-    for (i, e) in t.iter().enumerate() {
-        let lead = if i == 0 { "+-+" } else { "  +" };
-        out.push_str(&format!("{pad}{lead}---------------- {} ----------------\n", i + 1));
-        let mut inner = String::new();
-        one(th, e, &mut inner, depth + 1);
-        for l in inner.lines() {
-            if l.trim_start().starts_with("+-") || l.trim_start().starts_with("+--") {
-                out.push_str(&format!("{l}\n"));
+    /// Adds an exception after those that it is chained to.
+    fn chain(&mut self, th: &mut Thread, exc: Value) {
+        let mark = th.kept.len();
+        let mut seen = std::collections::HashSet::new();
+        let mut links = Vec::new();
+        let mut at = exc;
+        // User code that shows an exception may change the chain: it is followed first, and kept.
+        loop {
+            seen.insert(at.0);
+            th.keep(at);
+            let Some(e) = at.cast::<Exception>() else { break };
+            let (cause, context) = (e.cause.get(), e.context.get());
+            at = if cause.is_kind(Kind::Exception) && !seen.contains(&cause.0) {
+                links.push(CAUSE);
+                cause
+            } else if context.is_kind(Kind::Exception)
+                && e.suppress.get() != Value::TRUE
+                && cause.is_none()
+                && !seen.contains(&context.0)
+            {
+                links.push(CONTEXT);
+                context
             } else {
-                out.push_str(&format!("{pad}  | {l}\n"));
+                break;
+            };
+        }
+        for i in (0..=links.len()).rev() {
+            self.one(th, th.kept[mark + i]);
+            if i > 0 {
+                self.lines(links[i - 1], '|');
             }
         }
+        th.drop_kept(mark);
     }
-    if depth == 0 || !t.is_empty() {
-        out.push_str(&format!("{pad}  +------------------------------------\n"));
+
+    fn one(&mut self, th: &mut Thread, exc: Value) {
+        let group = is_instance(exc, C::BaseExceptionGroup);
+        if group && self.depth > DEEPEST_GROUP {
+            return self.lines(&format!("... (max_group_depth is {DEEPEST_GROUP})"), '|');
+        }
+        let outer = group && self.depth == 0;
+        self.depth += outer as usize;
+        let tb = exc.cast::<Exception>().map_or(Value::NONE, |e| e.traceback.get());
+        if !tb.is_none() {
+            let title = match group {
+                true => "Exception Group Traceback (most recent call last):",
+                false => "Traceback (most recent call last):",
+            };
+            self.lines(title, if outer { '+' } else { '|' });
+            let mut body = String::new();
+            frames(th, tb, &mut body);
+            self.lines(&body, '|');
+        }
+        let last = only(th, exc);
+        self.lines(&last, '|');
+        if group {
+            self.members(th, exc);
+        }
+        self.depth -= outer as usize;
+    }
+
+    /// The exceptions of a group, indented and numbered.
+    fn members(&mut self, th: &mut Thread, exc: Value) {
+        let t = match th.getattr_opt(exc, N::exceptions.v()) {
+            Ok(Some(list)) => th.to_tuple(list),
+            Ok(None) => return,
+            Err(e) => Err(e),
+        };
+        let Ok(t) = t else {
+            th.take_raised();
+            return;
+        };
+        let t = t.get::<Tuple>();
+        let shown = t.len().min(WIDEST_GROUP + 1);
+        for i in 0..shown {
+            let label = if i < WIDEST_GROUP { (i + 1).to_string() } else { "...".to_string() };
+            let pad = "  ".repeat(self.depth);
+            let lead = if i == 0 { "+-" } else { "  " };
+            self.text.push_str(&format!("{pad}{lead}+---------------- {label} ----------------\n"));
+            self.open = i + 1 == shown;
+            self.depth += 1;
+            if i < WIDEST_GROUP {
+                self.chain(th, t.at(i));
+            } else {
+                let more = t.len() - i;
+                let s = if more == 1 { "" } else { "s" };
+                self.lines(&format!("and {more} more exception{s}"), '|');
+            }
+            if self.open && i + 1 == shown {
+                let pad = "  ".repeat(self.depth);
+                self.text.push_str(&format!("{pad}+------------------------------------\n"));
+                self.open = false;
+            }
+            self.depth -= 1;
+        }
     }
 }
 
