@@ -33,6 +33,13 @@ pub const BASED: i64 = 32;
 /// Instances are classes.
 pub const META: i64 = 64;
 
+/// Errors name it with its module.
+pub const DOTTED: i64 = 128;
+
+/// Library modules and classes in minipy that pass for native ones, as they are in CPython.
+const NATIVE_STYLE: [&str; 5] =
+    ["datetime", "decimal", "functools.partial", "collections.OrderedDict", "collections.defaultdict"];
+
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 /// Loaded code objects, for clearing caches; words of cells, purged when they die.
 static CODES: Mutex<Vec<u64>> = Mutex::new(Vec::new());
@@ -59,9 +66,15 @@ impl Thread {
         }
     }
 
-    /// `type(v).__name__`, as most errors show it.
+    /// The class of `v` as most errors show it: classes of native modules with their module, others without.
     pub fn type_name(&self, v: Value) -> String {
-        self.class_name(class_of(v))
+        let class = class_of(v);
+        let name = self.class_name(class);
+        if class.get::<Class>().bits.get().as_int() & DOTTED == 0 {
+            return name;
+        }
+        let module = lookup(class, N::__module__.v()).and_then(|m| m.cast::<Str>());
+        module.map_or_else(|| name.clone(), |m| format!("{}.{name}", String::from_utf8_lossy(m.bytes())))
     }
 }
 
@@ -140,7 +153,8 @@ pub fn lookup_after(class: Value, after: Value, name: Value) -> Option<Value> {
 /// Says that an inline cache relies on lookups in `class`.
 pub fn rely_on(class: Value) {
     if let Some(m) = class.get::<Class>().mro.get().cast::<Tuple>() {
-        for c in m.iter() {
+        // Classes are shared by all threads: they are written only when that changes something.
+        for c in m.iter().filter(|c| !c.header().has(flag::FROZEN)) {
             c.header().set(flag::FROZEN);
         }
     }
@@ -244,6 +258,8 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
     let mut bits = if d.basetype { 0 } else { FINAL };
     if exception {
         bits |= OPEN;
+    } else if d.name.contains('.') {
+        bits |= DOTTED;
     }
     if known == Some(C::type_) {
         bits |= META;
@@ -563,6 +579,17 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
         let module = super::frame::walk(th).next().map(|a| a.func.globals.get());
         let m = module.and_then(|g| th.dict_get_name(g, N::__name__.v())).unwrap_or(Value::NONE);
         put(th, class, N::__module__.v(), m)?;
+    }
+    if let Some(at) = super::frame::walk(th).next()
+        && super::frame::code_of(at.func).flags & crate::code::data::flag::LIBRARY != 0
+        && let Some(module) = lookup(class, N::__module__.v())
+    {
+        let module = th.text_of(module)?;
+        let full = format!("{module}.{}", th.class_name(class));
+        if NATIVE_STYLE.iter().any(|s| *s == module || *s == full) {
+            let c = class.get::<Class>();
+            c.bits.set(Value::int(c.bits.get().as_int() | DOTTED));
+        }
     }
     if get(N::__doc__).is_none() {
         put(th, class, N::__doc__.v(), Value::NONE)?;

@@ -182,11 +182,10 @@ impl Thread {
         Err(self.type_error(format!("'{}' object is not iterable", self.type_name(v))))
     }
 
-    /// `next(it)`; `None` when exhausted.
+    /// `next(it)`; `None` when exhausted. A native that steps through an endless iterator can be interrupted here.
     #[inline]
     pub fn next(&mut self, it: Value) -> R<Option<Value>> {
-        // Natives may loop over iterators that never end nor allocate.
-        self.heap.poll();
+        super::poll::native_poll(self)?;
         match slots(class_of(it)).next {
             Some(f) => f(self, it),
             None => Err(self.type_error(format!("'{}' object is not an iterator", self.type_name(it)))),

@@ -5,7 +5,6 @@ use super::class::{class_of, is_instance};
 use super::frame::code_of;
 use super::import;
 use super::thread::{R, Raised, Thread};
-use crate::code::data::{Pos, flag};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
@@ -54,230 +53,6 @@ pub fn add_note(th: &mut Thread, note: &str) {
         th.drop_kept(mark);
         th.raised = exc;
     }
-}
-
-// ---------------------------------------------------------------------------------------------------------- tracebacks
-
-/// The whole report of an exception, chained ones first.
-pub fn exception_text(th: &mut Thread, exc: Value) -> String {
-    let mut out = Report::default();
-    out.chain(th, exc);
-    out.text
-}
-
-/// Nesting of groups that is shown.
-const DEEPEST_GROUP: usize = 10;
-/// Members of a group that are shown.
-const WIDEST_GROUP: usize = 15;
-
-const CAUSE: &str = "\nThe above exception was the direct cause of the following exception:\n\n";
-const CONTEXT: &str = "\nDuring handling of the above exception, another exception occurred:\n\n";
-
-/// A report in the making.
-#[derive(Default)]
-struct Report {
-    text: String,
-    /// Groups around what is shown.
-    depth: usize,
-    /// Whether the last member of a group has still to be followed by its closing line.
-    open: bool,
-}
-
-impl Report {
-    /// Adds lines, in the margin of the group.
-    fn lines(&mut self, lines: &str, margin: char) {
-        for l in lines.lines() {
-            if self.depth > 0 {
-                self.text.push_str(&"  ".repeat(self.depth));
-                self.text.extend([margin, ' ']);
-            }
-            self.text.push_str(l);
-            self.text.push('\n');
-        }
-    }
-
-    /// Adds an exception after those that it is chained to.
-    fn chain(&mut self, th: &mut Thread, exc: Value) {
-        let mark = th.kept.len();
-        let mut seen = std::collections::HashSet::new();
-        let mut links = Vec::new();
-        let mut at = exc;
-        // User code that shows an exception may change the chain: it is followed first, and kept.
-        loop {
-            seen.insert(at.0);
-            th.keep(at);
-            let Some(e) = at.cast::<Exception>() else { break };
-            let (cause, context) = (e.cause.get(), e.context.get());
-            at = if cause.is_kind(Kind::Exception) && !seen.contains(&cause.0) {
-                links.push(CAUSE);
-                cause
-            } else if context.is_kind(Kind::Exception)
-                && e.suppress.get() != Value::TRUE
-                && cause.is_none()
-                && !seen.contains(&context.0)
-            {
-                links.push(CONTEXT);
-                context
-            } else {
-                break;
-            };
-        }
-        for i in (0..=links.len()).rev() {
-            self.one(th, th.kept[mark + i]);
-            if i > 0 {
-                self.lines(links[i - 1], '|');
-            }
-        }
-        th.drop_kept(mark);
-    }
-
-    fn one(&mut self, th: &mut Thread, exc: Value) {
-        let group = is_instance(exc, C::BaseExceptionGroup);
-        if group && self.depth > DEEPEST_GROUP {
-            return self.lines(&format!("... (max_group_depth is {DEEPEST_GROUP})"), '|');
-        }
-        let outer = group && self.depth == 0;
-        self.depth += outer as usize;
-        let tb = exc.cast::<Exception>().map_or(Value::NONE, |e| e.traceback.get());
-        if !tb.is_none() {
-            let title = match group {
-                true => "Exception Group Traceback (most recent call last):",
-                false => "Traceback (most recent call last):",
-            };
-            self.lines(title, if outer { '+' } else { '|' });
-            let mut body = String::new();
-            frames(th, tb, &mut body);
-            self.lines(&body, '|');
-        }
-        let last = only(th, exc);
-        self.lines(&last, '|');
-        if group {
-            self.members(th, exc);
-        }
-        self.depth -= outer as usize;
-    }
-
-    /// The exceptions of a group, indented and numbered.
-    fn members(&mut self, th: &mut Thread, exc: Value) {
-        let t = match th.getattr_opt(exc, N::exceptions.v()) {
-            Ok(Some(list)) => th.to_tuple(list),
-            Ok(None) => return,
-            Err(e) => Err(e),
-        };
-        let Ok(t) = t else {
-            th.take_raised();
-            return;
-        };
-        let t = t.get::<Tuple>();
-        let shown = t.len().min(WIDEST_GROUP + 1);
-        for i in 0..shown {
-            let label = if i < WIDEST_GROUP { (i + 1).to_string() } else { "...".to_string() };
-            let pad = "  ".repeat(self.depth);
-            let lead = if i == 0 { "+-" } else { "  " };
-            self.text.push_str(&format!("{pad}{lead}+---------------- {label} ----------------\n"));
-            self.open = i + 1 == shown;
-            self.depth += 1;
-            if i < WIDEST_GROUP {
-                self.chain(th, t.at(i));
-            } else {
-                let more = t.len() - i;
-                let s = if more == 1 { "" } else { "s" };
-                self.lines(&format!("and {more} more exception{s}"), '|');
-            }
-            if self.open && i + 1 == shown {
-                let pad = "  ".repeat(self.depth);
-                self.text.push_str(&format!("{pad}+------------------------------------\n"));
-                self.open = false;
-            }
-            self.depth -= 1;
-        }
-    }
-}
-
-/// The entries of a traceback, repeated ones folded as CPython does.
-pub fn frames(th: &mut Thread, tb: Value, out: &mut String) {
-    let mut at = tb;
-    let mut previous: Option<(u64, i64)> = None;
-    let mut repeats = 0;
-    while let Some(t) = at.cast::<Traceback>() {
-        let line = t.line.get().as_int();
-        let here = (t.func.get().0, line);
-        if previous == Some(here) {
-            repeats += 1;
-        } else {
-            folded(repeats, out);
-            repeats = 0;
-            previous = Some(here);
-        }
-        if repeats < 3 {
-            entry(th, t, out);
-        }
-        at = t.next.get();
-    }
-    folded(repeats, out);
-}
-
-fn folded(repeats: usize, out: &mut String) {
-    if repeats > 2 {
-        let n = repeats - 2;
-        let s = if n == 1 { "" } else { "s" };
-        out.push_str(&format!("  [Previous line repeated {n} more time{s}]\n"));
-    }
-}
-
-fn entry(_th: &mut Thread, t: &Traceback, out: &mut String) {
-    let Some(f) = t.func.get().cast::<Function>() else { return };
-    let code = code_of(f);
-    let line = t.line.get().as_int() as u32;
-    out.push_str(&format!("  File \"{}\", line {line}, in {}\n", code.filename, code.name));
-    let word = t.word.get().as_int();
-    let pos =
-        if word >= 0 { code.position(word as u32) } else { Pos { line, end_line: line, ..Pos::default() } };
-    if code.flags & flag::LIBRARY != 0 {
-        return;
-    }
-    if let Some(text) = import::source(&code.filename) {
-        source_lines(&text, pos, out);
-    }
-}
-
-fn width(s: &str) -> usize {
-    minipy_grammar::display_width(s)
-}
-
-/// The source line of a position, and carets under the part that failed unless that is the whole line.
-fn source_lines(text: &str, pos: Pos, out: &mut String) {
-    let Some(line) = text.lines().nth(pos.line.max(1) as usize - 1) else { return };
-    let stripped = line.trim();
-    if stripped.is_empty() {
-        return;
-    }
-    let indent = line.len() - line.trim_start().len();
-    let ok = |i: usize| i <= line.len() && line.is_char_boundary(i);
-    let (start, mut end) = (pos.col as usize, pos.end_col as usize);
-    let many = pos.end_line > pos.line;
-    if many {
-        end = line.trim_end().len();
-    }
-    out.push_str(&format!("    {stripped}\n"));
-    if pos.col == 0 && pos.end_col == 0 || !ok(start) || !ok(end) || end <= start || start < indent {
-        return;
-    }
-    let end = end.min(line.trim_end().len());
-    let marks = if many { None } else { crate::code::anchors::anchors(&line[start..end]) };
-    let carets = match marks {
-        Some((a, b)) => {
-            let (x, y, z) = (&line[start..start + a], &line[start + a..start + b], &line[start + b..end]);
-            format!("{}{}{}", "~".repeat(width(x)), "^".repeat(width(y)), "~".repeat(width(z)))
-        }
-        None => {
-            if start == indent && end == line.trim_end().len() {
-                return;
-            }
-            "^".repeat(width(&line[start..end]))
-        }
-    };
-    out.push_str(&format!("    {}{carets}\n", " ".repeat(width(&line[indent..start]))));
 }
 
 /// `Name: message` with notes and suggestions, as the last lines of a report.
@@ -396,6 +171,15 @@ fn suggestion(th: &mut Thread, exc: Value) -> Option<String> {
         let hint = nearest(&wrong, names.iter().map(String::as_str))?;
         return Some(format!(". Did you mean: '{hint}'?"));
     }
+    if is_instance(exc, C::NameError)
+        && name.is_kind(Kind::Str)
+        && let this = e.x1.get()
+        && !this.is_unbound()
+        && let wrong = th.text_of(name).ok()?
+        && attribute_names(th, this).contains(&wrong)
+    {
+        return Some(format!(". Did you mean: 'self.{wrong}'?"));
+    }
     if is_instance(exc, C::NameError) && !is_instance(exc, C::UnboundLocalError) && name.is_kind(Kind::Str) {
         let wrong = th.text_of(name).ok()?;
         let mut names: Vec<String> = Vec::new();
@@ -499,8 +283,14 @@ pub fn wrong_code(th: &mut Thread, text: &str, file: &str, fault: &Fault) -> Rai
 
 fn syntax_exception(th: &mut Thread, text: &str, file: &str, fault: &Fault, class: C) -> R {
     let index = LineIndex::new(text);
-    let (line, col) = index.position(text, fault.span.start);
-    let (end_line, end_col) = index.position(text, fault.span.end);
+    let (mut line, mut col) = index.position(text, fault.span.start);
+    let (mut end_line, end_col) = index.position(text, fault.span.end);
+    // A fault at the end of the text belongs to its last line, behind everything in it.
+    if fault.span.start as usize >= text.len() && text.ends_with('\n') && col == 0 && line > 1 {
+        line -= 1;
+        end_line = line;
+        col = u32::MAX;
+    }
     let message = match &fault.hint {
         Some(h) => format!("{}{}{h}", fault.message, if fault.message.ends_with('.') { " " } else { ". " }),
         None => fault.message.clone(),
@@ -514,7 +304,7 @@ fn syntax_exception(th: &mut Thread, text: &str, file: &str, fault: &Fault, clas
     let detail = th.tuple(&[
         file,
         Value::int(line as i64),
-        Value::int(col as i64 + 1),
+        Value::int(col.wrapping_add(1) as i64),
         source,
         Value::int(end_line as i64),
         Value::int(end_col as i64 + 1),
@@ -563,8 +353,8 @@ fn syntax_text(th: &mut Thread, exc: Value, name: &str) -> Option<String> {
             let part = |a: usize, b: usize| -> String {
                 chars[a.min(chars.len())..b.min(chars.len())].iter().collect()
             };
-            let before = width(&part(indent, start));
-            let marked = width(&part(start, end)).max(1);
+            let before = minipy_grammar::display_width(&part(indent, start));
+            let marked = minipy_grammar::display_width(&part(start, end)).max(1);
             out.push_str(&format!("    {}{}\n", " ".repeat(before), "^".repeat(marked)));
         }
     }

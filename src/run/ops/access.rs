@@ -141,9 +141,16 @@ op! { StoreAttr(s) {
             }
         } else {
             let h = o.header();
-            if (ic >> 32) as u32 == h.shape() && h.lock.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                let hit = (ic >> 32) as u32 == h.shape();
-                if hit {
+            let want = (ic >> 32) as u32;
+            let add = want & !(kind::ADD << 26) == h.shape() && want >> 26 == kind::ADD;
+            if (add || want == h.shape()) && h.lock.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                // What was seen before the lock may have changed: the cache speaks of the shape under it.
+                let hit = want & !(kind::ADD << 26) == h.shape();
+                if hit && add {
+                    let to = shape::shape(ic as u32);
+                    at(o, (to.first as u32 + to.count as u32 - 1) * 8).set(s.r(s.a()));
+                    h.shape.store(ic as u32, Ordering::Release);
+                } else if hit {
                     at(o, ic as u32).set(s.r(s.a()));
                 }
                 if h.lock.compare_exchange(1, 0, Ordering::Release, Ordering::Relaxed).is_err() {
@@ -269,11 +276,10 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
             return Err(th.type_error(text));
         }
         let kind = if which < 2 { "context manager" } else { "asynchronous context manager" };
-        let part = if which.is_multiple_of(2) {
-            String::new()
-        } else {
-            format!(" (missed {} method)", name.spelling())
-        };
+        // Which is missed: the exit is looked for first.
+        let exit = [N::__exit__, N::__aexit__][which / 2];
+        let name = if class::lookup(class::class_of(o), exit.v()).is_none() { exit } else { name };
+        let part = format!(" (missed {} method)", name.spelling());
         let text = format!("'{}' object does not support the {kind} protocol{part}", th.type_name(o));
         return Err(th.type_error(text));
     };
