@@ -327,7 +327,7 @@ unsafe fn bind(
         if npos > argc && !varargs {
             let kwonly_given = kw.map_or(0, |k| {
                 k.iter()
-                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| text(*name) == &**v))
+                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| is_name(*name, v)))
                     .count()
             });
             return Err(too_many(th, f, code, npos, kwonly_given));
@@ -348,7 +348,7 @@ unsafe fn bind(
         if let Some(names) = kw {
             for (k, name) in names.iter().enumerate() {
                 let value = *high.add(extra + k);
-                let at = code.varnames[..argc + nkwonly].iter().position(|v| text(name) == &**v);
+                let at = code.varnames[..argc + nkwonly].iter().position(|v| is_name(name, v));
                 match at {
                     Some(i) if i >= code.posonly as usize => {
                         if !(*arg(i)).is_unbound() {
@@ -400,6 +400,12 @@ unsafe fn bind(
         }
         Ok(())
     }
+}
+
+/// Whether the interned name is spelt so.
+#[inline]
+fn is_name(name: Value, spelling: &str) -> bool {
+    name.get::<Str>().bytes() == spelling.as_bytes()
 }
 
 fn text(name: Value) -> &'static str {

@@ -156,6 +156,9 @@ impl Thread {
 
     /// `k in o`.
     pub fn contains(&mut self, o: Value, k: Value) -> R<bool> {
+        if o.is_ptr() && o.header().shape() == C::dict.shape() {
+            return Ok(self.dict_get(o, k)?.is_some());
+        }
         if let Some(f) = slots(class_of(o)).contains {
             return f(self, o, k);
         }
