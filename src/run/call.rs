@@ -187,6 +187,29 @@ pub unsafe fn native_call(
     }
 }
 
+/// Calls the native at `w`, which was found to take its `n` arguments as they stand.
+///
+/// # Safety
+/// As `enter`; the native's signature is plain, `n` is within its bounds, and there is room for the maximum.
+#[inline(always)]
+pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Value, n: usize) -> R {
+    // SAFETY: the addresses were stored from a `&'static Def` and a leaked Sig; the window's words are ours.
+    unsafe {
+        let def = native.def.get() as *const super::native::Def;
+        let max = (*(native.sig.get() as *const super::native::Sig)).max;
+        for i in n..max {
+            *w.add(3 + i) = Value::UNBOUND;
+        }
+        th.top = frame::window_end(th.base).max(w.add(3 + max));
+        let outer = th.native.load(Relaxed);
+        th.native.store(def.cast_mut(), Relaxed);
+        let r = ((*def).func)(th, super::native::Args { at: w.add(3), n });
+        th.native.store(outer, Relaxed);
+        th.top = std::ptr::null_mut();
+        r
+    }
+}
+
 /// A method descriptor wants an instance of its class first.
 #[inline]
 fn check_this(th: &mut Thread, native: &Native, def: &super::native::Def, this: Value) -> R<()> {

@@ -87,8 +87,12 @@ impl Thread {
     /// `format(v, spec)` with a str spec.
     pub fn format(&mut self, v: Value, spec: Value) -> R {
         let Some(f) = lookup(class_of(v), N::__format__.v()) else { return self.str_of(v) };
-        let f = super::attr::bind(self, f, v)?;
-        let r = self.call(f, &[spec])?;
+        let r = if super::attr::descriptor_kind(f) == super::attr::Desc::Function {
+            self.call(f, &[v, spec])?
+        } else {
+            let f = super::attr::bind(self, f, v)?;
+            self.call(f, &[spec])?
+        };
         if r.like::<Str>().is_some() || r.is_kind(Kind::Rope) {
             return Ok(r);
         }

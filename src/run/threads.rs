@@ -72,7 +72,7 @@ pub(super) fn native_of(number: u32) -> usize {
     let table = locked(&TABLE);
     let record = table.iter().find(|e| e.shared.number == number).map(|e| e.record);
     // SAFETY: the record is in the table, so it is alive; only the one atomic field is touched.
-    record.map_or(0, |r| unsafe { (*(&raw const (*r).native)).load(Relaxed) as usize })
+    record.map_or(0, |r| unsafe { (*r).native.load(Relaxed) as usize })
 }
 
 /// Shared parts of all threads, in order of creation.
@@ -247,6 +247,8 @@ fn enlist(record: *mut Thread) {
 /// Makes the calling OS thread the main script thread, with the GIL. The mode has been set (`gil::begin`).
 pub fn main() -> &'static mut Thread {
     roots::add(list);
+    // A collection may drop names and cells that look-ups remember.
+    roots::add(|_| super::memo::forget());
     roots::set_frames(registers);
     let stack = reserve(MAIN_STACK).expect("no room for the value stack");
     let th = Box::leak(record(stack));
