@@ -7,11 +7,7 @@ use crate::heap::cell::ALL;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
-<<<<<<< HEAD
-use crate::run::{Args, Def, ModuleDef, R, Thread, backtrace, class, def, frame, gil, show, start};
-=======
-use crate::run::{Args, Def, ModuleDef, R, Thread, class, def, error, frame, gil, show, start};
->>>>>>> thr
+use crate::run::{Args, Def, ModuleDef, R, Thread, backtrace, class, def, error, frame, gil, show, start};
 use crate::struct_seq;
 use crate::types::int_text::MAX_STR_DIGITS;
 use std::sync::atomic::Ordering::Relaxed;
@@ -439,15 +435,6 @@ fn unraisablehook(th: &mut Thread, a: Args) -> R {
         th.getattr(a[0], name)
     };
     let (exc, message, object) = (field("exc_value")?, field("err_msg")?, field("object")?);
-<<<<<<< HEAD
-    let mut head =
-        if message.is_none() { String::from("Exception ignored in") } else { th.str_text(message)? };
-    if !object.is_none() {
-        head = format!("{head}: {}", show::short_repr(th, object));
-    }
-    let text = backtrace::exception_text(th, exc);
-    write_stderr(th, &format!("{head}\n{text}"))?;
-=======
     let message = if message.is_none() { None } else { Some(th.str_text(message)?) };
     let head = match (message, object.is_none()) {
         (None, true) => String::new(),
@@ -457,9 +444,8 @@ fn unraisablehook(th: &mut Thread, a: Args) -> R {
             format!("{m}: {}\n", show::short_repr(th, object))
         }
     };
-    let text = show::exception_text(th, exc);
+    let text = backtrace::exception_text(th, exc);
     write_stderr(th, &(head + &text))?;
->>>>>>> thr
     Ok(Value::NONE)
 }
 
