@@ -15,6 +15,7 @@ pub static MODULE: ModuleDef =
 unsafe extern "C" {
     fn lgamma_r(x: f64, sign: *mut libc::c_int) -> f64;
     fn tgamma(x: f64) -> f64;
+    fn acosh(x: f64) -> f64;
     fn erf(x: f64) -> f64;
     fn erfc(x: f64) -> f64;
     fn remainder(x: f64, y: f64) -> f64;
@@ -72,7 +73,8 @@ static FUNCTIONS: &[Def] = &{
         said!("asin", f64::asin, "expected a number in range from -1 up to 1, got {}", "The arc sine of x."),
         said!(
             "acosh",
-            f64::acosh,
+            // SAFETY: a pure function of the C library.
+            |x| unsafe { acosh(x) },
             "expected argument value not less than 1, got {}",
             "The inverse hyperbolic cosine."
         ),

@@ -7,7 +7,7 @@ use crate::heap::cell::ALL;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
-use crate::run::{Args, Def, ModuleDef, R, Thread, class, def, frame, gil, show, start};
+use crate::run::{Args, Def, ModuleDef, R, Thread, backtrace, class, def, error, frame, gil, show, start};
 use crate::struct_seq;
 use crate::types::int_text::MAX_STR_DIGITS;
 use std::sync::atomic::Ordering::Relaxed;
@@ -170,8 +170,15 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
             put(th, dict, kept, f)?;
         }
     }
+    let class = class::define(th, None, &UNRAISABLE)?;
+    seq::finish(th, class, 5, UNRAISABLE_FIELDS)?;
+    put(th, dict, "UnraisableHookArgs", class)?;
+    error::set_unraisable(unraisable);
     super::io::standard_streams(th, dict)
 }
+
+struct_seq!(UNRAISABLE, UNRAISABLE_FIELDS, "builtins.UnraisableHookArgs", "What unraisablehook is told.", 5, new = None,
+    ["exc_type" 0, "exc_value" 1, "exc_traceback" 2, "err_msg" 3, "object" 4]);
 
 fn sequence(
     th: &mut Thread,
@@ -270,6 +277,7 @@ fn setrecursionlimit(th: &mut Thread, a: Args) -> R {
         return Err(th.recursion_error(text));
     }
     start::set_recursion_limit(n as usize);
+    th.soft_limit = th.stack;
     Ok(Value::NONE)
 }
 
@@ -399,7 +407,7 @@ pub fn write_stderr(th: &mut Thread, text: &str) -> R<()> {
 }
 
 fn excepthook(th: &mut Thread, a: Args) -> R {
-    let text = show::exception_text(th, a[1]);
+    let text = backtrace::exception_text(th, a[1]);
     write_stderr(th, &text)?;
     Ok(Value::NONE)
 }
@@ -427,14 +435,29 @@ fn unraisablehook(th: &mut Thread, a: Args) -> R {
         th.getattr(a[0], name)
     };
     let (exc, message, object) = (field("exc_value")?, field("err_msg")?, field("object")?);
-    let mut head =
-        if message.is_none() { String::from("Exception ignored in") } else { th.str_text(message)? };
-    if !object.is_none() {
-        head = format!("{head}: {}", show::short_repr(th, object));
-    }
-    let text = show::exception_text(th, exc);
-    write_stderr(th, &format!("{head}\n{text}"))?;
+    let message = if message.is_none() { None } else { Some(th.str_text(message)?) };
+    let head = match (message, object.is_none()) {
+        (None, true) => String::new(),
+        (Some(m), true) => format!("{m}:\n"),
+        (m, false) => {
+            let m = m.as_deref().unwrap_or("Exception ignored in");
+            format!("{m}: {}\n", show::short_repr(th, object))
+        }
+    };
+    let text = backtrace::exception_text(th, exc);
+    write_stderr(th, &(head + &text))?;
     Ok(Value::NONE)
+}
+
+/// Tells `sys.unraisablehook` of an exception that nobody can catch.
+fn unraisable(th: &mut Thread, exc: Value, message: &str) -> R<()> {
+    let Some(hook) = sys_attr(th, "unraisablehook")? else { return Ok(()) };
+    let Some(class) = sys_attr(th, "UnraisableHookArgs")? else { return Ok(()) };
+    let message = th.str(message)?;
+    let traceback = exc.get::<Exception>().traceback.get();
+    let kind = th.class_of(exc);
+    let told = seq::make(th, class, 5, &[kind, exc, traceback, message, Value::NONE])?;
+    th.call(hook, &[told]).map(drop)
 }
 
 /// Keeps a value under a hidden name of the namespace.

@@ -3,6 +3,7 @@
 
 pub mod arith;
 pub mod attr;
+pub mod backtrace;
 pub mod bases;
 pub mod call;
 pub mod class;
@@ -20,6 +21,7 @@ pub mod inherit;
 pub mod instance;
 pub mod iterate;
 pub mod load;
+pub mod memo;
 pub mod mode;
 pub mod native;
 pub mod ops;

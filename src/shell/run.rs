@@ -10,7 +10,7 @@ use crate::code::data::{Code, Const};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::{Exception, Module, Tuple};
 use crate::heap::{Value, space};
-use crate::run::{R, Raised, Thread, exit, import, load, show, start};
+use crate::run::{R, Raised, Thread, backtrace, exit, import, load, show, start};
 use std::io::IsTerminal;
 
 /// Native stack of the main script thread; pages are committed when touched.
@@ -90,7 +90,9 @@ fn begin(th: &mut Thread, job: &Run, script: Option<&Script>) -> R {
     start::signals(th)?;
     let main = import::new_module(th, "__main__")?;
     let dict = main.get::<Module>().dict.get();
-    th.dict_insert(dict, N::__builtins__.v(), S::builtins.v())?;
+    let name = th.intern("builtins")?;
+    let builtins = import::import(th, dict, name, Value::NONE, 0)?;
+    th.dict_insert(dict, N::__builtins__.v(), builtins)?;
     if let Some(file) = script.and_then(|s| s.file.as_ref()) {
         let file = th.str(file)?;
         th.dict_insert(dict, N::__file__.v(), file)?;
@@ -161,7 +163,8 @@ fn reads_arguments(code: &Code) -> bool {
 /// Deals with the exception that ended the program (or a statement at the prompt): the exit code.
 pub fn uncaught(th: &mut Thread) -> i32 {
     if timeout::passed() {
-        th.take_raised();
+        let exc = th.take_raised();
+        timeout::list(th, exc);
         return TIMEOUT;
     }
     if th.raised_is(C::SystemExit) {
@@ -231,12 +234,12 @@ pub fn show_exception(th: &mut Thread) {
             if let Err(Raised) = th.call(h, &[class, exc, tb]) {
                 let second = th.take_raised();
                 th.keep(second);
-                let (a, b) = (show::exception_text(th, second), show::exception_text(th, exc));
+                let (a, b) = (backtrace::exception_text(th, second), backtrace::exception_text(th, exc));
                 write_stderr(th, &format!("Error in sys.excepthook:\n{a}\nOriginal exception was:\n{b}"));
             }
         }
         None => {
-            let text = show::exception_text(th, exc);
+            let text = backtrace::exception_text(th, exc);
             write_stderr(th, &text);
         }
     }
@@ -285,7 +288,7 @@ fn flush(th: &mut Thread, name: &str) {
         let quiet = th.raised_is(C::ValueError) || th.raised_is(C::BrokenPipeError);
         let exc = th.take_raised();
         if !quiet {
-            let text = show::exception_text(th, exc);
+            let text = backtrace::exception_text(th, exc);
             show::stderr(th, &format!("Exception ignored while flushing sys.{name}:\n{text}"));
         }
     }
