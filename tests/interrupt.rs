@@ -13,6 +13,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 struct Running {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
+    /// Dropped when the program has ended: then nobody kills it any more.
+    ended: mpsc::Sender<()>,
 }
 
 impl Running {
@@ -25,44 +27,45 @@ impl Running {
             .spawn()
             .expect("minipy starts");
         let out = BufReader::new(child.stdout.take().unwrap());
-        Running { child, out }
+        let (ended, end) = mpsc::channel();
+        let id = child.id() as i32;
+        std::thread::spawn(move || {
+            if end.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+                // SAFETY: a signal to a child that has not been waited for.
+                unsafe { libc::kill(id, libc::SIGKILL) };
+            }
+        });
+        Running { child, out, ended }
     }
 
     /// Waits for a line of stdout.
     fn said(&mut self, what: &str) {
         let mut line = String::new();
         self.out.read_line(&mut line).unwrap();
-        assert_eq!(line.trim_end(), what);
+        assert_eq!(line.trim_end(), what, "{:?}", self.child);
     }
 
     fn interrupt(&self) {
-        // SAFETY: a signal to a child that has not been waited for.
+        // SAFETY: as above.
         assert_eq!(unsafe { libc::kill(self.child.id() as i32, libc::SIGINT) }, 0);
     }
 
-    /// Exit code, the rest of stdout, and stderr; `None` if it hangs.
-    fn end(mut self) -> Option<(Option<i32>, String, String)> {
-        let (tell, told) = mpsc::channel();
-        let id = self.child.id() as i32;
-        let keep = self.child.stdin.take();
-        std::thread::spawn(move || {
-            let (mut out, mut err) = (String::new(), String::new());
-            let mut stderr = self.child.stderr.take().unwrap();
-            let errors = std::thread::spawn(move || {
-                stderr.read_to_string(&mut err).unwrap();
-                err
-            });
-            self.out.read_to_string(&mut out).unwrap();
-            let code = self.child.wait().unwrap().code();
-            let _ = tell.send((code, out, errors.join().unwrap()));
+    /// Exit code (none if it had to be killed), the rest of stdout, and stderr.
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let (mut out, mut err) = (String::new(), String::new());
+        let mut stderr = self.child.stderr.take().unwrap();
+        let errors = std::thread::spawn(move || {
+            stderr.read_to_string(&mut err).unwrap();
+            err
         });
-        let got = told.recv_timeout(LIMIT).ok();
-        if got.is_none() {
-            // SAFETY: a signal to a child that nobody has waited for yet.
-            unsafe { libc::kill(id, libc::SIGKILL) };
-        }
-        drop(keep);
-        got
+        self.out.read_to_string(&mut out).unwrap();
+        let err = errors.join().unwrap();
+        drop(self.ended);
+        // The input stays open until now: its end would end a read.
+        let input = self.child.stdin.take();
+        let code = self.child.wait().unwrap().code();
+        drop(input);
+        (code, out, err)
     }
 }
 
@@ -72,7 +75,7 @@ fn interrupted(what: &str, code: &str) {
         let mut p = Running::start(mode, code);
         p.said("ready");
         p.interrupt();
-        let Some((code, _, err)) = p.end() else { panic!("{what} [{mode}] goes on") };
+        let (code, _, err) = p.end();
         assert!(err.starts_with("Traceback (most recent call last):\n"), "{what} [{mode}]: {err}");
         assert_eq!(err.lines().last(), Some("KeyboardInterrupt"), "{what} [{mode}]: {err}");
         assert_eq!(code, Some(130), "{what} [{mode}]");
@@ -105,7 +108,7 @@ fn ends_sleeps_and_reads() {
 #[test]
 fn ends_computations() {
     interrupted("loop", &format!("{READY}while True: pass\n"));
-    interrupted("calls", &format!("def f(n): return f(n - 1) + f(n - 1) if n else 0\n{READY}f(1000)\n"));
+    interrupted("calls", &format!("def f(n): return f(n - 1) + f(n - 1) if n else 0\n{READY}f(200)\n"));
     let busy =
         "import threading\ndef f():\n    while True: pass\nthreading.Thread(target=f, daemon=True).start()\n";
     interrupted("loop beside another", &format!("{busy}{READY}while True: pass\n"));
@@ -124,18 +127,18 @@ fn goes_through_handlers_and_finally() {
         let mut p = Running::start(mode, &code);
         p.said("ready");
         p.interrupt();
-        let got = p.end();
-        assert_eq!(got, Some((Some(0), "caught\nfinally\n".to_string(), String::new())), "[{mode}]");
+        assert_eq!(p.end(), (Some(0), "caught\nfinally\n".to_string(), String::new()), "[{mode}]");
     }
 }
 
 #[test]
 fn ends_the_wait_for_threads_at_exit() {
-    // The thread keeps the program from ending; each Ctrl-C ends one of the waits on the way out.
+    // The thread keeps the program from ending, and sees it begin to; each Ctrl-C ends one of the waits on the way.
     let code = "import atexit, threading\n\
                 def last():\n    print('atexit', flush=True)\n    threading.Event().wait()\n\
                 atexit.register(last)\n\
-                def f():\n    print('ready', flush=True)\n    threading.Event().wait()\n\
+                def f():\n    threading.main_thread().join()\n    print('ready', flush=True)\n\
+                \x20   threading.Event().wait()\n\
                 threading.Thread(target=f).start()\n";
     for mode in MODES {
         let mut p = Running::start(mode, code);
@@ -143,7 +146,8 @@ fn ends_the_wait_for_threads_at_exit() {
         p.interrupt();
         p.said("atexit");
         p.interrupt();
-        let Some((_, _, err)) = p.end() else { panic!("[{mode}] does not end") };
+        let (code, _, err) = p.end();
+        assert!(code.is_some(), "[{mode}] does not end: {err}");
         assert_eq!(err.matches("KeyboardInterrupt\n").count(), 2, "[{mode}]: {err}");
     }
 }

@@ -55,7 +55,6 @@ fn masked<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
             }
             words.push(word.to_string());
         }
-        // Seconds turn into three decimals when they are few.
         let line = words.join(" ");
         if !line.is_empty() && !line.starts_with("off: ") && !line.starts_with("longest ") {
             out.push(line);

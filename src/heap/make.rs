@@ -165,6 +165,17 @@ impl Mutator {
         Ok(v)
     }
 
+    /// A string of ASCII bytes; the caller vouches for that.
+    #[inline]
+    pub fn ascii(&mut self, bytes: &[u8]) -> Make {
+        debug_assert!(bytes.is_ascii());
+        let (v, s) = self.str_with(bytes.len())?;
+        // SAFETY: the cell has room for these bytes and no one else has seen it.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), s.bytes_ptr(), bytes.len()) };
+        s.h.set(flag::ASCII);
+        Ok(v)
+    }
+
     /// A string in the making: fill `bytes_ptr()` with `n` bytes, then [`seal`] it.
     pub fn str_with(&mut self, n: usize) -> Make<(Value, &'static Str)> {
         if n > MAX_LEN {

@@ -434,6 +434,24 @@ fn accept(th: &mut Thread, a: Args) -> R {
     Ok(pair)
 }
 
+/// How a connection that was in progress ended: an errno, 0 if all went well.
+fn outcome(fd: i32, to: &Addr, again: bool) -> i32 {
+    if again {
+        // Asking by another call leaves the socket as one call that waited would: it may try again.
+        // SAFETY: the address is valid for its length.
+        let rc = unsafe { libc::connect(fd, to.as_ptr(), to.len()) };
+        return match errno() {
+            _ if rc == 0 => 0,
+            libc::EISCONN => 0,
+            e => e,
+        };
+    }
+    match opt::number(fd, libc::SOL_SOCKET, libc::SO_ERROR) {
+        Ok(0 | libc::EISCONN) => 0,
+        Ok(e) | Err(e) => e,
+    }
+}
+
 /// Connects; gives an errno, 0 if all went well, EAGAIN after `timed` out.
 fn connect_to(th: &mut Thread, v: Value, to: &Addr) -> R<Result<i32, ()>> {
     let s = sock(v);
@@ -463,18 +481,21 @@ fn connect_to(th: &mut Thread, v: Value, to: &Addr) -> R<Result<i32, ()>> {
         return Ok(Ok(e));
     }
     if matches!(e, libc::EINPROGRESS | libc::EINTR) && s.timeout() != 0 {
-        let got = s.own.wait(th, key(v), Wait::Write(u.fd), s.deadline());
+        let deadline = s.deadline();
+        while matches!(e, libc::EINPROGRESS | libc::EINTR | libc::EALREADY) {
+            let got = s.own.wait(th, key(v), Wait::Write(u.fd), deadline);
+            if !matches!(got, Ok(true)) {
+                restore(u.fd);
+            }
+            if !got? {
+                return Ok(Err(()));
+            }
+            if s.own.fd() < 0 {
+                return Ok(Ok(libc::EBADF));
+            }
+            e = outcome(u.fd, to, s.timeout() < 0);
+        }
         restore(u.fd);
-        if !got? {
-            return Ok(Err(()));
-        }
-        if s.own.fd() < 0 {
-            return Ok(Ok(libc::EBADF));
-        }
-        e = match opt::number(u.fd, libc::SOL_SOCKET, libc::SO_ERROR) {
-            Ok(0 | libc::EISCONN) => 0,
-            Ok(e) | Err(e) => e,
-        };
     } else {
         restore(u.fd);
     }

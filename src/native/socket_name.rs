@@ -437,7 +437,8 @@ static TABLES: Mutex<()> = Mutex::new(());
 
 fn word(th: &mut Thread, v: Value, caller: &str, at: usize) -> R<CString> {
     if !text::is_text(v.base()) {
-        let text = format!("{caller}() argument {at} must be str, not {}", th.type_name(v));
+        let at = if at == 0 { String::new() } else { format!(" {at}") };
+        let text = format!("{caller}() argument{at} must be str, not {}", th.type_name(v));
         return Err(th.type_error(text));
     }
     let bytes = os_bytes(th, v)?;
@@ -514,7 +515,7 @@ mod c {
 }
 
 pub(super) fn inet_aton(th: &mut Thread, a: Args) -> R {
-    let text = word(th, a[0], "inet_aton", 1)?;
+    let text = word(th, a[0], "inet_aton", 0)?;
     let mut out = libc::in_addr { s_addr: 0 };
     // SAFETY: a terminated text and room for an address.
     if unsafe { c::inet_aton(text.as_ptr(), &mut out) } == 0 || text.as_bytes().is_empty() {

@@ -6,10 +6,13 @@ use super::slots::{Bin, Cmp, Side, Un};
 use super::thread::{R, Raised, Thread};
 use crate::heap::known::C;
 use crate::heap::object::*;
-use crate::heap::{Kind, Value};
+use crate::heap::{Kind, Value, text};
 
 /// `a op b`.
 pub fn binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
+    if op == Bin::Add && text::is_text(a) && text::is_text(b) {
+        return Ok(text::concat(&mut th.heap, a, b)?);
+    }
     let v = try_binary(th, op, a, b)?;
     if v == Value::NOT_IMPLEMENTED { Err(unsupported(th, op.symbol(), op, a, b)) } else { Ok(v) }
 }
@@ -54,6 +57,9 @@ fn overrides(op: Bin, ta: Value, tb: Value, slots_differ: bool) -> bool {
 
 /// `a op= b`.
 pub fn inplace(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
+    if op == Bin::Add && text::is_text(a) && text::is_text(b) {
+        return Ok(text::concat(&mut th.heap, a, b)?);
+    }
     if let Some(f) = slots(class_of(a)).inplace {
         let v = f(th, op, a, b)?;
         if v != Value::NOT_IMPLEMENTED {

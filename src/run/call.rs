@@ -12,6 +12,7 @@ use crate::code::data::{self, flag};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::{Class, Function, Method, Native, Str, Tuple};
 use crate::heap::{Kind, Value};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What entering a callee gave.
 pub enum Entered {
@@ -177,10 +178,33 @@ pub unsafe fn native_call(
         }
         let own = if base.is_null() { th.stack } else { frame::window_end(base) };
         th.top = own.max(w.add(3 + bound.max(sig.params.len())));
-        let outer = std::mem::replace(&mut th.native, std::ptr::from_ref(def));
+        let outer = th.native.load(Relaxed);
+        th.native.store(std::ptr::from_ref(def).cast_mut(), Relaxed);
         let r = (def.func)(th, super::native::Args { at: w.add(3), n: bound });
+        th.native.store(outer, Relaxed);
+        th.top = std::ptr::null_mut();
+        r
+    }
+}
+
+/// Calls the native at `w`, which was found to take its `n` arguments as they stand.
+///
+/// # Safety
+/// As `enter`; the native's signature is plain, `n` is within its bounds, and there is room for the maximum.
+#[inline(always)]
+pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Value, n: usize) -> R {
+    // SAFETY: the addresses were stored from a `&'static Def` and a leaked Sig; the window's words are ours.
+    unsafe {
+        let def = native.def.get() as *const super::native::Def;
+        let max = (*(native.sig.get() as *const super::native::Sig)).max;
+        for i in n..max {
+            *w.add(3 + i) = Value::UNBOUND;
+        }
+        th.top = frame::window_end(th.base).max(w.add(3 + max));
+        let outer = std::mem::replace(&mut th.native, def);
+        let r = ((*def).func)(th, super::native::Args { at: w.add(3), n });
         th.native = outer;
-        th.last_native = std::ptr::from_ref(def);
+        th.last_native = def;
         th.top = std::ptr::null_mut();
         r
     }
@@ -524,6 +548,10 @@ impl Thread {
         n: usize,
         kw: Option<&'static Tuple>,
     ) -> R {
+        // Natives that call each other (`__call__` being an instance, partials of partials) make no frame to count.
+        if self.native_full() {
+            return Err(self.recursion_error("maximum recursion depth exceeded"));
+        }
         let (pc, base, top) = (self.pc, self.base, self.top);
         // SAFETY: there is room (asked for by the callers); the words are ours.
         unsafe {

@@ -233,9 +233,9 @@ fn wait(me: &Arc<Shared>, mut q: MutexGuard<'static, Queue>, trip: &mut Trip) {
             let held = holder();
             drop(q);
             if let Some(other) = held.and_then(threads::shared) {
-                if event::listening() {
-                    // Only the first request of a turn counts.
-                    let _ = other.door.asked.compare_exchange(0, event::now(), SeqCst, SeqCst);
+                if event::listening() && other.door.asked.load(SeqCst) == 0 {
+                    other.door.asked_in.store(threads::native_of(other.number), SeqCst);
+                    other.door.asked.store(event::now(), SeqCst);
                 }
                 other.ask(pending::GIL);
             }
@@ -484,10 +484,11 @@ fn stated_release(th: &mut Thread, reason: Reason) {
         return;
     }
     let (now, asked) = (event::now(), th.shared.door.asked.swap(0, SeqCst));
-    let native = match th.native.is_null() {
+    let native = match th.shared.door.asked_in.load(SeqCst) {
         _ if asked == 0 || now.saturating_sub(asked) < NATIVE_NS => 0,
-        true => th.last_native as usize,
-        false => th.native as usize,
+        // What blocks now does not keep the GIL.
+        at if reason == Reason::Blocking && at == th.native.load(Relaxed) as usize => 0,
+        at => at,
     };
     event::record(th, now, What::GilRelease { reason, native });
 }

@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
+    AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
 };
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,8 @@ pub struct Seat {
     /// When another thread first asked for the GIL in this turn, in nanoseconds since the program began, or 0; kept
     /// while events are recorded.
     pub(super) asked: AtomicU64,
+    /// Address of the `native::Def` of the call in which this thread was then, or 0.
+    pub(super) asked_in: AtomicUsize,
 }
 
 impl Default for Seat {
@@ -91,6 +93,7 @@ impl Seat {
             object: AtomicU64::new(0),
             timed: AtomicBool::new(false),
             asked: AtomicU64::new(0),
+            asked_in: AtomicUsize::new(0),
         }
     }
 

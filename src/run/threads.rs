@@ -13,7 +13,7 @@ use crate::heap::cell::{Header, Kind as CellKind};
 use crate::heap::object::Layout;
 use crate::heap::{Mutator, Raw, Value, roots};
 use crossbeam::sync::{Parker, Unparker};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -65,6 +65,14 @@ pub fn each(mut f: impl FnMut(&mut Thread)) {
 /// The shared part of the thread of that number, if it is alive.
 pub fn shared(number: u32) -> Option<Arc<Shared>> {
     locked(&TABLE).iter().find(|e| e.shared.number == number).map(|e| e.shared.clone())
+}
+
+/// Address of the `native::Def` of the call in which that thread is, 0 if it is in none or has ended.
+pub(super) fn native_of(number: u32) -> usize {
+    let table = locked(&TABLE);
+    let record = table.iter().find(|e| e.shared.number == number).map(|e| e.record);
+    // SAFETY: the record is in the table, so it is alive; only the one atomic field is touched.
+    record.map_or(0, |r| unsafe { (*r).native.load(Relaxed) as usize })
 }
 
 /// Shared parts of all threads, in order of creation.
@@ -221,8 +229,7 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         repr_guard: Vec::new(),
         depth: 0,
         reason: 0,
-        native: std::ptr::null(),
-        last_native: std::ptr::null(),
+        native: AtomicPtr::new(std::ptr::null_mut()),
         log: None,
     });
     th.quantum = gil::quantum(gil::mode(), &mut th);
@@ -240,6 +247,8 @@ fn enlist(record: *mut Thread) {
 /// Makes the calling OS thread the main script thread, with the GIL. The mode has been set (`gil::begin`).
 pub fn main() -> &'static mut Thread {
     roots::add(list);
+    // A collection may drop names and cells that look-ups remember.
+    roots::add(|_| super::memo::forget());
     roots::set_frames(registers);
     let stack = reserve(MAIN_STACK).expect("no room for the value stack");
     let th = Box::leak(record(stack));

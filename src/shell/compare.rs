@@ -153,6 +153,7 @@ fn one(job: &Compare, mode: Mode, input: &mut Input) -> std::io::Result<Outcome>
         let mut number = || words.next().and_then(|w| w.parse::<u64>().ok());
         match word {
             Some("switches") => outcome.switches = number(),
+            Some("busy") => outcome.busy = number().map(|n| n as f64 / 1000.0),
             Some("hot") => outcome.hot = number().zip(number()).map(|(l, n)| (l as u32, n)),
             Some("surprise") => outcome.surprises.extend(line.split_once('\t').map(|s| s.1.to_string())),
             _ => {}

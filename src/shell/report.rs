@@ -120,7 +120,7 @@ fn gather(th: &mut Thread, settings: &Settings) -> Report {
 
 /// What `compare` wants to know about a run: lines of words with tabs between them, short enough for a pipe.
 fn hand_back(r: &Report) -> String {
-    let mut out = format!("switches\t{}\n", r.all_switches());
+    let mut out = format!("switches\t{}\nbusy\t{}\n", r.all_switches(), (r.busy * 1000.0) as u64);
     if let Some(h) = &r.hot {
         out.push_str(&format!("hot\t{}\t{}\n", h.line, h.switches));
     }

@@ -53,6 +53,8 @@ pub struct Outcome {
     pub errors: String,
     /// Thread switches.
     pub switches: Option<u64>,
+    /// Threads that ran or could have run at a time, on average.
+    pub busy: Option<f64>,
     /// The line of most forced switches, and how many fell there.
     pub hot: Option<(u32, u64)>,
     /// What its report found surprising.
@@ -100,8 +102,8 @@ impl Outcome {
     }
 }
 
-/// Cells for a line of output below the table.
-const SHOWN: usize = WIDTH - 12;
+/// Cells of the table's figures.
+const FIGURES: usize = 37;
 
 /// A line without characters that move a terminal's cursor.
 fn plain(line: &str) -> String {
@@ -215,21 +217,27 @@ impl Comparison<'_> {
         self.rows.iter().filter(|r| r.same == Same::Differs).filter_map(first).min().unwrap_or(0)
     }
 
+    /// Cells for the name of a mode.
+    fn names(&self) -> usize {
+        self.rows.iter().map(|r| r.mode.to_string().len() + 1).max().unwrap_or(0).clamp(9, 17)
+    }
+
     fn table(&self) -> String {
-        let mut out = String::from("GIL mode     wall      CPU  cores   switches  output\n");
+        let names = self.names();
+        let mut out = format!("{}    wall      CPU  cores   switches  output\n", left("GIL mode", names));
         let at = self.telling_line();
         for (i, r) in self.rows.iter().enumerate() {
             let o = &r.shown;
             let lead = format!(
                 "{}{}{}{}{}  ",
-                left(&r.mode.to_string(), 9),
+                left(&r.mode.to_string(), names),
                 right(&seconds(o.wall), 8),
                 right(&seconds(o.cpu), 9),
                 right(&r.cores().map_or("-".to_string(), |c| format!("{c:.1}")), 7),
                 right(&o.switches.filter(|_| r.mode != Mode::Off).map_or("-".to_string(), count), 11),
             );
             let verdict = if i == 0 && r.same != Same::Differs { "" } else { r.same.text() };
-            let room = WIDTH - 46 - if verdict.is_empty() { 0 } else { verdict.len() + 2 };
+            let room = WIDTH - FIGURES - names - if verdict.is_empty() { 0 } else { verdict.len() + 2 };
             let said = if room < 8 { String::new() } else { cut(&o.cell(at), room) };
             let gap = if verdict.is_empty() || said.is_empty() { "" } else { "  " };
             out.push_str(format!("{lead}{said}{gap}{verdict}").trim_end());
@@ -241,23 +249,26 @@ impl Comparison<'_> {
     /// The first lines that differ, where the table has no room for them.
     fn first_difference(&self) -> String {
         let at = self.telling_line();
-        let wide =
-            |r: &Row| minipy_grammar::display_width(&r.shown.cell(at)) > WIDTH - 46 - "  differs".len();
+        let wide = |r: &Row| {
+            minipy_grammar::display_width(&r.shown.cell(at))
+                > WIDTH - FIGURES - self.names() - "  differs".len()
+        };
         let differs = self.rows.iter().any(|r| r.same == Same::Differs && r.shown.text().is_some());
         if !differs || at == 0 && !self.rows.iter().any(wide) {
             return String::new();
         }
         let mut out = format!("First difference, line {} of the output:\n", at + 1);
+        let shown = WIDTH - 3 - self.names();
         let cells: Vec<String> = self.rows.iter().map(|r| r.shown.cell(at)).collect();
         let apart = |c: &String| c.chars().zip(cells[0].chars()).take_while(|(a, b)| a == b).count();
         let alike = cells.iter().filter(|c| **c != cells[0]).map(apart).min().unwrap_or(0);
-        let wide = cells.iter().any(|c| minipy_grammar::display_width(c) > SHOWN);
+        let wide = cells.iter().any(|c| minipy_grammar::display_width(c) > shown);
         let from = if wide { alike.saturating_sub(30) } else { 0 };
         for (r, cell) in self.rows.iter().zip(&cells) {
             let lead = if from > 0 { "…" } else { "" };
             let text: String = cell.chars().skip(from).collect();
-            let text = cut(&format!("{lead}{text}"), SHOWN);
-            out.push_str(&format!("  {}{text}\n", left(&r.mode.to_string(), 9)));
+            let text = cut(&format!("{lead}{text}"), shown);
+            out.push_str(&format!("  {}{text}\n", left(&r.mode.to_string(), self.names())));
         }
         out.push('\n');
         out
@@ -342,8 +353,12 @@ impl Comparison<'_> {
             true => "threads share one variable",
             false => "threads share one variable or lock",
         };
+        let wanted = free.shown.busy.unwrap_or(cores);
         match () {
-            _ if cores < 0.5 => Some(format!("{lead}: the program mostly waits, the GIL does not matter.")),
+            _ if wanted < 0.5 => Some("off: the program mostly waits, the GIL does not matter.".to_string()),
+            _ if wanted > cores * 1.5 => {
+                Some(format!("{lead}, {wanted:.1} wanted: the machine is busy, so times say little."))
+            }
             _ if cores < 1.3 => None,
             _ if is > was * 1.2 => Some(format!("{lead}, yet {:.1}x slower: {shared}.", is / was)),
             _ if was > is * 1.2 => Some(format!("{lead}, {:.1}x faster than {}.", was / is, base.mode)),

@@ -306,8 +306,9 @@ fn no_switch(input: &Input, lives: &Lives, longest: u64) -> Option<String> {
     let false_wakes: u64 = lives.lives.iter().map(|l| l.false_wakes).sum();
     if let (Some((n, _)), Clock::Instructions) = (input.turn, input.clock) {
         return Some(format!(
-            "NO SWITCH: no thread ran {n} instructions in one turn (longest {}). More iterations, or shorter turns: \
+            "NO SWITCH: no thread ran {} instructions in one turn (longest {}). More iterations, or shorter turns: \
              --gil=ticks:7",
+            count(n as u64),
             count(longest)
         ));
     }
@@ -342,7 +343,11 @@ fn one_place(input: &Input, lives: &Lives, n: u32, other: &str) -> Option<String
         true => "every switch fell".to_string(),
         false => format!("{} of {} switches fell", count(most), count(of)),
     };
-    Some(format!("{lead} at {}:{line}: {n} is a multiple of the loop; try {other}", input.file))
+    Some(format!(
+        "{lead} at {}:{line}: {} is a multiple of the loop; try {other}",
+        input.file,
+        count(n as u64)
+    ))
 }
 
 /// The same as JSON.

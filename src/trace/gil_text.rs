@@ -52,10 +52,7 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
     if r.gil {
         let by: Vec<String> =
             REASONS.iter().zip(r.switches).map(|(n, c)| format!("{n} {}", count(c))).collect();
-        out.push_str(&wrap(
-            &format!("  switches: {}; false wakes {}", by.join(", "), count(r.false_wakes)),
-            "    ",
-        ));
+        out.push_str(&wrap(&format!("  switches: {}", by.join(", ")), "    "));
         if let Some(w) = &r.longest_wait {
             out.push_str(&wrap(&format!("  longest wait {}: {}", r.amount(w.length), r.place(w)), "    "));
         }
@@ -76,7 +73,8 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
             let room = WIDTH.saturating_sub(lead.len());
             out.push_str(&format!("{lead}{}\n", cut(&h.text, room)));
         }
-        out.push_str(&format!("  GIL held {}%, somebody waited {}%\n", percent(r.held), percent(r.waiting)));
+        let (held, waiting, wakes) = (percent(r.held), percent(r.waiting), count(r.false_wakes));
+        out.push_str(&format!("  GIL held {held}%, somebody waited {waiting}%, false wakes: {wakes}\n"));
     } else {
         out.push_str(&format!("  threads running at a time, on average: {:.1}\n", r.busy));
     }
@@ -183,7 +181,7 @@ GIL report: mode ticks:10, 52 instructions in all
   A MainThread                       12  23.1      19.2   0.0    0.0   0.0  57.7
   B 线程 one                         20  58.8      41.2   0.0    0.0   0.0   0.0
   C two                              20  47.6      52.4   0.0    0.0   0.0   0.0
-  switches: limit 2, request 0, blocking 1, yield 0, end 2; false wakes 0
+  switches: limit 2, request 0, blocking 1, yield 0, end 2
 ";
         assert_eq!(first.lines().take(7).map(|l| format!("{l}\n")).collect::<String>(), expected);
         assert!(first.contains("GIL-bound"), "{first}");

@@ -3,9 +3,9 @@
 
 use super::index::{count, index_of, offset, width};
 use super::{StrBuilder, bytes_of, is_ascii, len};
-use crate::heap::Make;
 use crate::heap::space::Mutator;
 use crate::heap::value::Value;
+use crate::heap::{Full, Make};
 use memchr::memmem;
 
 /// First match in bytes.
@@ -88,6 +88,8 @@ pub fn replace(m: &mut Mutator, v: Value, old: Value, new: Value, limit: usize) 
     }
     let mut out = StrBuilder::new();
     if old.is_empty() {
+        let hits = limit.min(count(hay) + 1);
+        out.reserve(new.len().checked_mul(hits).ok_or(Full)?.saturating_add(hay.len()))?;
         let mut at = 0;
         let mut left = limit;
         while left > 0 {
@@ -103,6 +105,11 @@ pub fn replace(m: &mut Mutator, v: Value, old: Value, new: Value, limit: usize) 
     let mut at = 0;
     let mut left = limit;
     let finder = memmem::Finder::new(old);
+    if new.len() > old.len() {
+        // Refused before anything is written where the result is beyond all memory.
+        let hits = finder.find_iter(hay).take(limit).count();
+        out.reserve((new.len() - old.len()).checked_mul(hits).ok_or(Full)?.saturating_add(hay.len()))?;
+    }
     while left > 0
         && let Some(hit) = finder.find(&hay[at..])
     {
