@@ -201,10 +201,10 @@ pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Va
             *w.add(3 + i) = Value::UNBOUND;
         }
         th.top = frame::window_end(th.base).max(w.add(3 + max));
-        let outer = std::mem::replace(&mut th.native, def);
+        let outer = th.native.load(Relaxed);
+        th.native.store(def.cast_mut(), Relaxed);
         let r = ((*def).func)(th, super::native::Args { at: w.add(3), n });
-        th.native = outer;
-        th.last_native = def;
+        th.native.store(outer, Relaxed);
         th.top = std::ptr::null_mut();
         r
     }
