@@ -574,6 +574,10 @@ impl Thread {
         n: usize,
         kw: Option<&'static Tuple>,
     ) -> R {
+        // Natives that call each other (`__call__` being an instance, partials of partials) make no frame to count.
+        if self.native_full() {
+            return Err(self.recursion_error("maximum recursion depth exceeded"));
+        }
         let (pc, base, top) = (self.pc, self.base, self.top);
         // SAFETY: there is room (asked for by the callers); the words are ours.
         unsafe {

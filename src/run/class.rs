@@ -730,13 +730,13 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
             let same_kind = super::attr::descriptor_kind(cell.value.get()) == super::attr::descriptor_kind(v);
             cell.value.set(v);
             if !same_kind || dunder {
-                changed(th, class);
+                changed(th, class, dunder);
             }
         }
         Some(cell) => {
             cell.get::<Cell>().value.set(Value::UNBOUND);
             th.dict_remove_name(dict, name)?;
-            changed(th, class);
+            changed(th, class, dunder);
         }
         None if v.is_unbound() => {
             let text =
@@ -746,7 +746,7 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
         None => {
             put(th, class, name, v)?;
             if dunder || class.header().has(flag::FROZEN) {
-                changed(th, class);
+                changed(th, class, dunder);
             }
         }
     }
@@ -758,10 +758,13 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
     Ok(())
 }
 
-/// The names or kinds in `class` changed: recomputes slots and clears the caches that rely on it.
-pub fn changed(th: &mut Thread, class: Value) {
+/// A name in `class` came, went or changed its kind: recomputes slots if it fills one, and clears the caches that
+/// rely on the class.
+fn changed(th: &mut Thread, class: Value, fills_slot: bool) {
     let relied_on = class.header().has(flag::FROZEN);
-    th.heap.stop_world(|| recompute(class));
+    if fills_slot {
+        th.heap.stop_world(|| recompute(class));
+    }
     if relied_on {
         clear_caches(th);
     }

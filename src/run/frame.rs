@@ -156,8 +156,9 @@ pub fn scan(th: &Thread, f: &mut dyn FnMut(u64)) {
             p = p.wrapping_add(1);
         }
     };
+    // Under a native's call the temporaries above its arguments are dead.
     let mut end = th.free().min(th.stack_end);
-    if !th.base.is_null() {
+    if !th.base.is_null() && th.top.is_null() {
         end = end.max(window_end(th.base));
     }
     for at in walk(th) {

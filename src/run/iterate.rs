@@ -80,6 +80,7 @@ pub fn match_keys(th: &mut Thread, subject: Value, keys: Value) -> R {
 }
 
 /// A dict copy of the mapping without the keys.
+#[inline(never)]
 pub fn match_rest(th: &mut Thread, subject: Value, keys: Value) -> R {
     let out = th.heap.new_dict()?;
     let pairs = th.dict_pairs(subject)?;
@@ -94,6 +95,7 @@ pub fn match_rest(th: &mut Thread, subject: Value, keys: Value) -> R {
 }
 
 /// Attributes of the subject for a class pattern, as a tuple, or None when it does not match.
+#[inline(never)]
 pub fn match_class(th: &mut Thread, subject: Value, class: Value, names: Value, npos: usize) -> R {
     if !class.is_kind(Kind::Class) {
         return Err(th.type_error("called match pattern must be a class"));

@@ -72,7 +72,7 @@ pub(super) fn native_of(number: u32) -> usize {
     let table = locked(&TABLE);
     let record = table.iter().find(|e| e.shared.number == number).map(|e| e.record);
     // SAFETY: the record is in the table, so it is alive; only the one atomic field is touched.
-    record.map_or(0, |r| unsafe { (*(&raw const (*r).native)).load(Relaxed) as usize })
+    record.map_or(0, |r| unsafe { (*r).native.load(Relaxed) as usize })
 }
 
 /// Shared parts of all threads, in order of creation.

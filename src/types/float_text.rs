@@ -7,7 +7,7 @@ use super::int_text::without_underscores;
 /// the double again.
 fn digits(x: f64, count: Option<usize>) -> (String, i32) {
     let text = match count {
-        None => format!("{:e}", x.abs()),
+        None => shortest(x.abs()),
         // No double has more than 767 significant digits.
         Some(n) => format!("{:.*e}", (n - 1).min(800), x.abs()),
     };
@@ -17,6 +17,21 @@ fn digits(x: f64, count: Option<usize>) -> (String, i32) {
         digits.extend(std::iter::repeat_n('0', n.saturating_sub(digits.len())));
     }
     (digits, exp.parse().unwrap_or(0))
+}
+
+/// The shortest digits that give `x` again, in `d.ddde±x` form; of two equally near ones the even, as C libraries
+/// that round correctly choose.
+fn shortest(x: f64) -> String {
+    let text = format!("{x:e}");
+    let digits = text.split('e').next().map_or(0, |d| d.len() - d.contains('.') as usize);
+    if digits >= 16 {
+        // Fewer digits leave no two candidates within half a unit in the last place.
+        let exact = format!("{x:.*e}", digits - 1);
+        if exact.parse() == Ok(x) {
+            return exact;
+        }
+    }
+    text
 }
 
 /// `repr(x)`.

@@ -3,13 +3,16 @@
 
 use super::index::{count, index_of, offset, width};
 use super::{StrBuilder, bytes_of, is_ascii, len};
-use crate::heap::Make;
 use crate::heap::space::Mutator;
 use crate::heap::value::Value;
+use crate::heap::{Full, Make};
 use memchr::memmem;
 
 /// Below so many bytes a search is not prepared.
 const SHORT: usize = 128;
+
+/// Bytes: results that may be longer are counted before they are written.
+const BIG: usize = 1 << 28;
 
 /// First match in bytes.
 #[inline]
@@ -95,6 +98,8 @@ pub fn replace(m: &mut Mutator, v: Value, old: Value, new: Value, limit: usize) 
     }
     let mut out = StrBuilder::new();
     if old.is_empty() {
+        let hits = limit.min(count(hay) + 1);
+        out.reserve(new.len().checked_mul(hits).ok_or(Full)?.saturating_add(hay.len()))?;
         let mut at = 0;
         let mut left = limit;
         while left > 0 {
@@ -114,6 +119,11 @@ pub fn replace(m: &mut Mutator, v: Value, old: Value, new: Value, limit: usize) 
         Some(f) => f.find(rest),
         None => find_bytes(rest, old),
     };
+    if new.len() > old.len() && (hay.len() / old.len()).saturating_mul(new.len()) > BIG {
+        // Refused before anything is written where the result is beyond all memory.
+        let hits = memmem::find_iter(hay, old).take(limit).count();
+        out.reserve((new.len() - old.len()).checked_mul(hits).ok_or(Full)?.saturating_add(hay.len()))?;
+    }
     while left > 0
         && let Some(hit) = next(&hay[at..])
     {
