@@ -217,7 +217,7 @@ pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Va
 #[inline(always)]
 pub unsafe fn class_direct(
     th: &mut Thread,
-    make: fn(&mut Thread, super::native::Args) -> R<Option<Value>>,
+    make: super::slots::Direct,
     w: *mut Value,
     n: usize,
 ) -> R<Option<Value>> {

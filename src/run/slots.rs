@@ -74,6 +74,9 @@ pub type Inplace = fn(&mut Thread, Bin, Value, Value) -> R;
 /// A slot for one of several comparisons.
 pub type Compare = fn(&mut Thread, Cmp, Value, Value) -> R;
 
+/// A builtin class's constructor on the arguments as they stand in the call window.
+pub type Direct = fn(&mut Thread, super::native::Args) -> R<Option<Value>>;
+
 /// The slots of a class. Any may be absent; a present one works for every instance of the class.
 #[derive(Clone, Copy, Default)]
 pub struct TypeSlots {
@@ -129,7 +132,7 @@ pub struct TypeSlots {
     pub del: Option<One<()>>,
     /// `cls(a, ...)` with positional arguments as they stand in the call window; `None`: the general way decides.
     /// Of this very class: neither this nor the next is inherited.
-    pub direct: Option<fn(&mut Thread, super::native::Args) -> R<Option<Value>>>,
+    pub direct: Option<Direct>,
     /// `format(o, spec)`.
     pub format: Option<Two>,
 }
