@@ -259,6 +259,7 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
         (None, _) => C::object.v(),
     };
     let mut slots = if base.is_unbound() { TypeSlots::default() } else { *self::slots(base) };
+    (slots.direct, slots.format) = (None, None);
     // `hash` and `compare` are one contract: who changes the second states the first.
     (d.slots)(&mut slots);
     let short = d.name.rsplit('.').next().unwrap_or(d.name);
