@@ -1,5 +1,7 @@
 //! Native modules: one file each. A module is a table of functions and a filler.
 
+pub mod array;
+pub mod array_items;
 pub mod atexit;
 pub mod builtins;
 pub mod builtins_code;
@@ -12,6 +14,9 @@ pub mod collections_ring;
 pub mod concurrency;
 pub mod errno;
 pub mod gc;
+pub mod hash;
+mod hash_blake;
+mod hash_key;
 pub mod io;
 pub mod io_base;
 pub mod io_buffer;
@@ -41,7 +46,6 @@ pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
 pub mod seq;
-pub mod sha2;
 pub mod signal;
 pub mod string_;
 pub mod sys;
@@ -76,7 +80,8 @@ pub static MODULES: &[&ModuleDef] = &[
     &math::MODULE,
     &posix::MODULE,
     &random::MODULE,
-    &sha2::MODULE,
+    &array::MODULE,
+    &hash::MODULE,
     &io::MODULE,
     &sys::MODULE,
     &time::MODULE,
