@@ -115,7 +115,16 @@ pub fn is_instance(v: Value, class: C) -> bool {
 }
 
 /// The class cell of `name` (interned) along the linearisation.
+#[inline]
 pub fn lookup_cell(class: Value, name: Value) -> Option<Value> {
+    match super::memo::cell(class, name, || search(class, name)) {
+        Some(cell) if cell.get::<Cell>().value.get().is_unbound() => search(class, name),
+        found => found,
+    }
+}
+
+#[inline(never)]
+fn search(class: Value, name: Value) -> Option<Value> {
     let mro = class.get::<Class>().mro.get().cast::<Tuple>()?;
     for c in mro.iter() {
         let c = c.get::<Class>();
@@ -155,7 +164,9 @@ pub fn rely_on(class: Value) {
     if let Some(m) = class.get::<Class>().mro.get().cast::<Tuple>() {
         // Classes are shared by all threads: they are written only when that changes something.
         for c in m.iter().filter(|c| !c.header().has(flag::FROZEN)) {
-            c.header().set(flag::FROZEN);
+            if !c.header().has(flag::FROZEN) {
+                c.header().set(flag::FROZEN);
+            }
         }
     }
 }
@@ -184,6 +195,7 @@ pub fn code_at(pc: usize) -> Option<(&'static Code, u32)> {
 
 /// Clears every inline cache with the world stopped.
 pub fn clear_caches(th: &mut Thread) {
+    super::memo::forget();
     th.heap.stop_world(|| {
         for word in CODES.lock().unwrap().iter() {
             let s = Value(*word).get::<Code>().stream.get().get::<Stream>();
@@ -360,7 +372,9 @@ fn put_str(th: &mut Thread, class: Value, name: &str, v: Value) -> R<()> {
 /// Stores into a class that no cache relies on yet.
 fn put(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
     let cell = th.new_cell(v)?;
-    th.dict_insert(class.get::<Class>().dict.get(), name, cell)
+    th.dict_insert(class.get::<Class>().dict.get(), name, cell)?;
+    super::memo::forget();
+    Ok(())
 }
 
 /// Adds the script-visible method of every slot that the class has and its base does not share.
@@ -391,6 +405,7 @@ fn set_mro(th: &mut Thread, class: Value) -> R<()> {
     let bases = c.bases.get().get::<Tuple>();
     let mro = linearise(th, class, bases)?;
     c.mro.set(mro);
+    super::memo::forget();
     for b in bases.iter() {
         let subs = b.get::<Class>().subclasses.get();
         let weak = th.weak(class)?;
@@ -684,6 +699,7 @@ pub fn wrap(th: &mut Thread, class: C, f: Value) -> R {
 
 /// Computes a script class's slots and its `init` anew, and those of all classes below it.
 pub fn recompute(class: Value) {
+    super::memo::forget();
     let c = class.get::<Class>();
     if c.bits.get().as_int() & HEAP != 0 {
         let table = super::attr::inherit(class);
@@ -725,13 +741,13 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
             let same_kind = super::attr::descriptor_kind(cell.value.get()) == super::attr::descriptor_kind(v);
             cell.value.set(v);
             if !same_kind || dunder {
-                changed(th, class);
+                changed(th, class, dunder);
             }
         }
         Some(cell) => {
             cell.get::<Cell>().value.set(Value::UNBOUND);
             th.dict_remove_name(dict, name)?;
-            changed(th, class);
+            changed(th, class, dunder);
         }
         None if v.is_unbound() => {
             let text =
@@ -741,7 +757,7 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
         None => {
             put(th, class, name, v)?;
             if dunder || class.header().has(flag::FROZEN) {
-                changed(th, class);
+                changed(th, class, dunder);
             }
         }
     }
@@ -753,10 +769,13 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
     Ok(())
 }
 
-/// The names or kinds in `class` changed: recomputes slots and clears the caches that rely on it.
-pub fn changed(th: &mut Thread, class: Value) {
+/// A name in `class` came, went or changed its kind: recomputes slots if it fills one, and clears the caches that
+/// rely on the class.
+fn changed(th: &mut Thread, class: Value, fills_slot: bool) {
     let relied_on = class.header().has(flag::FROZEN);
-    th.heap.stop_world(|| recompute(class));
+    if fills_slot {
+        th.heap.stop_world(|| recompute(class));
+    }
     if relied_on {
         clear_caches(th);
     }

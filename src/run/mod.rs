@@ -22,6 +22,7 @@ pub mod inherit;
 pub mod instance;
 pub mod iterate;
 pub mod load;
+pub mod memo;
 pub mod mode;
 pub mod native;
 pub mod ops;

@@ -156,7 +156,7 @@ pub struct Thread {
     pub kept: Vec<Value>,
     /// Objects whose `repr` is in progress.
     pub repr_guard: Vec<Value>,
-    /// Nesting of generated recursion guards (comparison, repr, ...).
+    /// Nesting of `repr`.
     pub depth: u32,
     /// Why the thread gives up the GIL next (a `event::Reason`), noted for reports.
     pub reason: u8,

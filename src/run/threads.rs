@@ -251,6 +251,8 @@ fn enlist(record: *mut Thread) {
 /// Makes the calling OS thread the main script thread, with the GIL. The mode has been set (`gil::begin`).
 pub fn main() -> &'static mut Thread {
     roots::add(list);
+    // A collection may drop names and cells that look-ups remember.
+    roots::add(|_| super::memo::forget());
     roots::set_frames(registers);
     let stack = reserve(MAIN_STACK).expect("no room for the value stack");
     let th = Box::leak(record(stack));

@@ -308,16 +308,7 @@ pub fn extend(th: &mut Thread, l: &List, v: Value) -> R<()> {
     if let Some(t) = v.cast::<Tuple>() {
         return Ok(list::extend(&mut th.heap, l, Source::Tuple(t))?);
     }
-    let it = th.iter(v)?;
-    let mut n = 0usize;
-    while let Some(x) = th.next(it)? {
-        list::push(&mut th.heap, l, x)?;
-        n += 1;
-        if n.is_multiple_of(8192) {
-            crate::run::poll::native_poll(th)?;
-        }
-    }
-    Ok(())
+    th.append_all(l, v)
 }
 
 // -------------------------------------------------------------------------------------------------------------- making
