@@ -141,10 +141,16 @@ fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
     let mut i = 0;
     while let (Some(p), Some(q)) = (list::get(&mut th.heap, x, i), list::get(&mut th.heap, y, i)) {
         if !th.eq(p, q)? {
-            return match op {
-                Cmp::Eq => Ok(Value::FALSE),
-                Cmp::Ne => Ok(Value::TRUE),
-                _ => th.compare(op, p, q),
+            if op == Cmp::Eq {
+                return Ok(Value::FALSE);
+            }
+            if op == Cmp::Ne {
+                return Ok(Value::TRUE);
+            }
+            // The comparison may have shortened the lists: then their lengths decide.
+            return match (list::get(&mut th.heap, x, i), list::get(&mut th.heap, y, i)) {
+                (Some(p), Some(q)) => th.compare(op, p, q),
+                _ => Ok(Value::bool(op.of(x.len().cmp(&y.len())))),
             };
         }
         i += 1;
