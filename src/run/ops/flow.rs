@@ -223,7 +223,7 @@ op! { GetYieldIter(s) { helper!(s, 1, |th| {
     if v.is_kind(Kind::Generator) && v.header().shape() == Known::generator.shape() { Ok(v) } else { th.iter(v) }
 }) } }
 
-op! { GetAwaitable(s) { helper!(s, 1, |th| crate::run::iterate::awaitable(th, s.r(s.b()))) } }
+op! { GetAwaitable(s) { helper!(s, 1, |th| crate::run::iterate::awaitable(th, s.r(s.b()), s.c())) } }
 
 op! { AsyncWrap(s) { helper!(s, 1, |th| crate::run::iterate::async_wrap(th, s.r(s.b()))) } }
 
