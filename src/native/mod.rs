@@ -90,7 +90,6 @@ pub static MODULES: &[&ModuleDef] = &[
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,
-    &sha2::MODULE,
     &array::MODULE,
     &hash::MODULE,
     &io::MODULE,
