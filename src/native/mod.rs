@@ -1,5 +1,7 @@
 //! Native modules: one file each. A module is a table of functions and a filler.
 
+pub mod array;
+pub mod array_items;
 pub mod atexit;
 pub mod builtins;
 pub mod builtins_code;
@@ -13,6 +15,9 @@ pub mod concurrency;
 mod descriptor;
 pub mod errno;
 pub mod gc;
+pub mod hash;
+mod hash_blake;
+mod hash_key;
 pub mod io;
 pub mod io_base;
 pub mod io_buffer;
@@ -43,7 +48,6 @@ pub mod re_sub;
 pub mod re_tree;
 pub mod select;
 pub mod seq;
-pub mod sha2;
 pub mod signal;
 pub mod socket;
 mod socket_addr;
@@ -86,7 +90,8 @@ pub static MODULES: &[&ModuleDef] = &[
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,
-    &sha2::MODULE,
+    &array::MODULE,
+    &hash::MODULE,
     &io::MODULE,
     &sys::MODULE,
     &time::MODULE,

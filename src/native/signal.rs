@@ -1,7 +1,7 @@
 //! Native module `signal`: handlers, numbers, alarms. Invariant: handlers are set in the main thread only and run
 //! there (`run::signal`).
 
-use crate::heap::{Kind, Value};
+use crate::heap::{Kind as Cells, Value};
 use crate::run::door::{self, Kind, What, Woken};
 use crate::run::{Args, Def, ModuleDef, R, Thread, def, signal, threads};
 
@@ -86,7 +86,7 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
     }
     // The one that is in force, so that scripts can compare it.
     let f = match signal::handler(libc::SIGINT as u32) {
-        h if h.is_kind(Kind::Native) => h,
+        h if h.is_kind(Cells::Native) => h,
         _ => th.native(&signal::DEFAULT_INT, Value::UNBOUND, Value::NONE)?,
     };
     let name = th.intern("default_int_handler")?;

@@ -243,9 +243,7 @@ pub fn yielded_from(th: &mut Thread, v: Value) -> R {
     });
     match may {
         true => Ok(v),
-        false => {
-            Err(th.type_error("cannot 'yield from' a coroutine object in a non-coroutine generator"))
-        }
+        false => Err(th.type_error("cannot 'yield from' a coroutine object in a non-coroutine generator")),
     }
 }
 

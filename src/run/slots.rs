@@ -127,6 +127,11 @@ pub struct TypeSlots {
     pub init: Option<Three<()>>,
     /// `__del__`.
     pub del: Option<One<()>>,
+    /// `cls(a, ...)` with positional arguments as they stand in the call window; `None`: the general way decides.
+    /// Of this very class: neither this nor the next is inherited.
+    pub direct: Option<fn(&mut Thread, super::native::Args) -> R<Option<Value>>>,
+    /// `format(o, spec)`.
+    pub format: Option<Two>,
 }
 
 /// A class in Rust: `types` and `native` state it, `run::class` makes it.

@@ -136,8 +136,12 @@ fn load_and_remember(th: &mut Thread, o: Value, name: Value, cache: &AtomicU64) 
     Ok(v)
 }
 
-/// Keeps a cache word: at the site if it has none yet, and where sites of many shapes look.
+/// Keeps a cache word: at the site if it has none yet, and where sites of many shapes look; nowhere if a class was
+/// changed while a getter or a stop of the world came between the look-up and this.
 fn remember(key: u64, word: u64, moment: u32, cache: &AtomicU64) {
+    if memo::moment() != moment {
+        return;
+    }
     if key != 0 {
         memo::keep(key, word, moment);
     }
