@@ -223,11 +223,38 @@ fn is_coroutine(v: Value) -> bool {
     v.is_kind(Kind::Generator) && v.header().shape() == C::coroutine.shape()
 }
 
+fn is_awaitable_generator(v: Value) -> bool {
+    v.cast::<Generator>().is_some_and(|g| {
+        super::frame::code_of(g.func.get().get::<Function>()).flags & crate::code::data::flag::AWAITABLE != 0
+    })
+}
+
+/// The iterator that `yield from v` drives, for a generator or coroutine `v`.
+pub fn yielded_from(th: &mut Thread, v: Value) -> R {
+    if v.header().shape() == C::generator.shape() {
+        return Ok(v);
+    }
+    if !is_coroutine(v) {
+        return th.iter(v);
+    }
+    let may = super::frame::function(th.base).is_some_and(|f| {
+        use crate::code::data::flag;
+        super::frame::code_of(f).flags & (flag::COROUTINE | flag::AWAITABLE) != 0
+    });
+    match may {
+        true => Ok(v),
+        false => Err(th.type_error("cannot 'yield from' a coroutine object in a non-coroutine generator")),
+    }
+}
+
 fn driven(th: &mut Thread, v: Value, origin: usize) -> R {
     if is_coroutine(v) {
         if !super::generator::yielding_from(v).is_none() {
             return Err(th.runtime_error("coroutine is being awaited already"));
         }
+        return Ok(v);
+    }
+    if is_awaitable_generator(v) {
         return Ok(v);
     }
     let Some(f) = th.special(v, N::__await__)? else {
@@ -241,7 +268,7 @@ fn driven(th: &mut Thread, v: Value, origin: usize) -> R {
         }));
     };
     let it = th.call(f, &[])?;
-    if is_coroutine(it) {
+    if is_coroutine(it) || is_awaitable_generator(it) {
         return Err(th.type_error("__await__() returned a coroutine"));
     }
     if slots(class_of(it)).next.is_none() {
