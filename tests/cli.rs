@@ -1,10 +1,15 @@
-//! The command line: usage errors, exit codes, where output goes, `compare`, `dis`, `help`, reports.
+//! The command line: usage errors, exit codes, where output goes, `compare`, `dis`, `help`, reports, the examples.
+//!
+//! `tests/golden/shell/*.mp` say in their first lines which commands to give; what those print stands beside them.
+//! `MINIPY_BLESS=1` writes it anew: instruction counts change with the instruction set.
 
 mod program;
 
 use program::{MINIPY, Outcome};
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::Read;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -115,7 +120,15 @@ fn timeout_lists_threads() {
     let o = minipy(&["--timeout=0.5", "-c", "import time; print('begun'); time.sleep(60)"]);
     assert_eq!(o.code, Some(124), "{o:?}");
     assert_eq!(o.stdout, "begun\n");
-    assert!(o.stderr.contains("A MainThread  sleeps at line 1"), "{o:?}");
+    assert_eq!(o.stderr, "minipy: stopped after 500 ms\n  A MainThread  sleeps at line 1\n");
+    let busy = "import threading\n\ndef f():\n    while True: pass\n\nt = threading.Thread(target=f, daemon=True)\nt.start()\nwhile True: pass\n";
+    for mode in ["py310", "off"] {
+        let o = minipy(&["--timeout=0.5", "--gil", mode, &file("busy.mp", busy)]);
+        assert_eq!(o.code, Some(124), "{o:?}");
+        for (line, at) in o.stderr.lines().skip(1).zip([8, 4]) {
+            assert!(line.ends_with(&format!(" at line {at}")), "{o:?}");
+        }
+    }
 }
 
 #[test]
@@ -126,44 +139,64 @@ fn prompt_runs_statements() {
     assert_eq!(o.code, Some(0));
 }
 
-const RACE: &str = "\
-import threading
-counter = 0
-
-def work():
-    global counter
-    for _ in range(3000):
-        counter += 1
-
-a = threading.Thread(target=work)
-b = threading.Thread(target=work)
-a.start()
-b.start()
-a.join()
-b.join()
-print('counter =', counter)
-";
+#[test]
+fn shares_sum_to_the_whole() {
+    let path = "examples/10_pool_by_hand.mp";
+    for mode in ["py310", "py32", "py2", "ticks:97", "off"] {
+        let o = minipy(&["--gil", mode, "--report=gil", path, "--n", "20"]);
+        assert_eq!(o.code, Some(0), "{o:?}");
+        let rows: Vec<&str> = o
+            .stderr
+            .lines()
+            .filter(|l| {
+                l.len() > 3
+                    && l.starts_with("  ")
+                    && l.as_bytes()[2].is_ascii_uppercase()
+                    && l.as_bytes()[3] == b' '
+            })
+            .collect();
+        assert_eq!(rows.len(), 5, "{o:?}");
+        for row in rows {
+            let figures: Vec<&str> = row.split_whitespace().collect();
+            let shares =
+                figures[figures.len() - 6..].iter().map(|w| w.replace('.', "").parse::<u32>().unwrap());
+            assert_eq!(shares.sum::<u32>(), 1000, "{row}");
+        }
+        assert!(o.stderr.lines().all(|l| l.chars().count() <= 80), "{o:?}");
+    }
+}
 
 #[test]
 fn reports_repeat_under_ticks() {
-    let path = file("race.mp", RACE);
-    let first = minipy(&["--gil=ticks:7", "--report=gil", &path]);
-    assert_eq!(first.code, Some(0), "{first:?}");
-    assert!(first.stderr.contains("GIL report: mode ticks:7, times in instructions"), "{first:?}");
-    assert!(first.stderr.contains("GIL-BOUND"), "{first:?}");
-    for _ in 0..3 {
-        let again = minipy(&["--gil=ticks:7", "--report=gil", &path]);
-        assert_eq!((&again.stdout, &again.stderr), (&first.stdout, &first.stderr));
+    for args in [
+        &["examples/02_lost_update.mp", "--n", "3000"][..],
+        &["examples/10_pool_by_hand.mp", "--n", "5"],
+        &["examples/11_gil_loop_step_by_step.mp", "--n", "500"],
+    ] {
+        let run = || minipy(&[&["--gil=ticks:7", "--report=gil"], args].concat());
+        let first = run();
+        assert_eq!(first.code, Some(0), "{first:?}");
+        for _ in 0..4 {
+            let again = run();
+            assert_eq!((again.stdout, again.stderr), (first.stdout.clone(), first.stderr.clone()));
+        }
     }
-    assert!(first.stderr.lines().all(|l| l.chars().count() <= 80));
-    for row in first
-        .stderr
-        .lines()
-        .filter(|l| l.starts_with("  A ") || l.starts_with("  B ") || l.starts_with("  C "))
-    {
-        let shares: Vec<f64> = row.split_whitespace().rev().take(6).map(|w| w.parse().unwrap()).collect();
-        assert!((shares.iter().sum::<f64>() - 100.0).abs() < 0.01, "{row}");
-    }
+}
+
+#[test]
+fn a_native_call_that_keeps_the_gil_is_named() {
+    let path = file(
+        "holds.mp",
+        "import threading\nnumbers = list(range(2_000_000)) * 2\nstop = False\n\ndef want():\n    while not stop:\n        \
+         pass\n\nt = threading.Thread(target=want)\nt.start()\nx = sorted(numbers, reverse=True)\nstop = True\nt.join()\n",
+    );
+    let o = minipy(&["--report", &path]);
+    assert_eq!(o.code, Some(0), "{o:?}");
+    let text = o.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.contains("A in sorted() at holds.mp:11 (a native call keeps the GIL until it returns)"),
+        "{o:?}"
+    );
 }
 
 #[test]
@@ -172,20 +205,12 @@ fn reports_go_where_they_are_sent() {
     let (text, json) = (file("r.txt", ""), file("r.json", ""));
     let o = minipy(&["--report=gil", "-o", &text, &format!("--json={json}"), &path]);
     assert_eq!((o.stdout.as_str(), o.stderr.as_str(), o.code), ("out\n", "", Some(0)), "{o:?}");
-    assert!(std::fs::read_to_string(&text).unwrap().contains("ONE THREAD"));
+    assert!(std::fs::read_to_string(&text).unwrap().contains("one thread: "));
     assert!(std::fs::read_to_string(&json).unwrap().starts_with("{\"report\": \"gil\", \"mode\": \"py310\""));
 }
 
 #[test]
-fn comparisons_tell_modes_apart() {
-    let path = file("compared.mp", &RACE.replace("3000", "300000"));
-    let o = minipy(&["compare", "--modes=py310,ticks:7", &path]);
-    assert_eq!(o.code, Some(0), "{o:?}");
-    assert!(o.stdout.contains("counter = 600000"), "{o:?}");
-    assert!(o.stdout.contains("THE ANSWER DEPENDS ON THE GIL."), "{o:?}");
-    assert!(o.stdout.lines().all(|l| l.chars().count() <= 80), "{o:?}");
-    let o = minipy(&["compare", "--modes=py310,ticks:7", "--expect-same", &path]);
-    assert_eq!(o.code, Some(65));
+fn comparisons_hand_on_what_is_typed() {
     let same = file("same.mp", "import sys\nprint(sys.stdin.read(), sys.argv[1:])\n");
     let json = file("c.json", "");
     let o = typed(&["compare", "--expect-same", &format!("--json={json}"), &same, "--", "-x"], "typed");
@@ -195,4 +220,168 @@ fn comparisons_tell_modes_apart() {
         "{o:?}"
     );
     assert!(std::fs::read_to_string(&json).unwrap().starts_with("{\"report\": \"compare\""));
+}
+
+/// A program that does not read is not held up by an input that does not end.
+#[test]
+fn comparisons_do_not_wait_for_input() {
+    let path = file("unread.mp", "print('done')\n");
+    let mut command = Command::new(MINIPY);
+    command.args(["compare", "--modes=py310,off", &path]).stdout(Stdio::piped()).stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let _open = child.stdin.take();
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success() && said.contains("done"), "{said}");
+}
+
+/// Figures of the table's rows become `#`; lines that depend on time go.
+fn without_times(text: &str) -> String {
+    let mut out = String::new();
+    // Cells before the figures and before the output, in the rows of the table.
+    let mut table: Option<(usize, usize)> = None;
+    for line in text.lines() {
+        if line.starts_with("GIL mode ") {
+            table = line.find("    wall").zip(line.find("output"));
+        } else if line.is_empty() {
+            table = None;
+        } else if let Some((mode, output)) = table {
+            let cells: Vec<char> = line.chars().collect();
+            let part = |from, to: usize| cells[from..to.min(cells.len())].iter().collect::<String>();
+            let said = part(output, usize::MAX);
+            let said: String = match said.starts_with("process ") {
+                true => said.replace(|c: char| c.is_ascii_digit(), ""),
+                false => said,
+            };
+            out.push_str(&format!("{} #  {said}\n", part(0, mode)));
+            continue;
+        }
+        if !line.starts_with("off: ") || line.contains(" exit code ") {
+            out.push_str(&format!("{line}\n"));
+        }
+    }
+    out
+}
+
+#[test]
+fn commands_print_what_stands_beside_them() {
+    let folder = Path::new("tests/golden/shell").canonicalize().unwrap();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "mp"));
+    paths.sort();
+    assert!(!paths.is_empty());
+    let mut wrong = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let stdin = text.lines().find_map(|l| l.strip_prefix("# stdin: ")).unwrap_or("").replace("\\n", "\n");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let mut got = String::new();
+        for line in text.lines().filter_map(|l| l.strip_prefix("# $ minipy ")) {
+            let args = line.split_whitespace().map(|w| if w == "FILE" { name } else { w });
+            let o = program::run(Command::new(MINIPY).args(args).current_dir(&folder), &stdin, LIMIT);
+            let mut said = (o.stdout + &o.stderr).replace(&format!("{}/", folder.display()), "");
+            if line.starts_with("compare") {
+                said = without_times(&said);
+            }
+            let narrow = |l: &str| l.starts_with('{') || l.chars().count() <= 80;
+            assert!(said.lines().all(narrow), "{name}: {said}");
+            got.push_str(&format!(
+                "$ minipy {}\n{said}exit {}\n",
+                line.replace("FILE", name),
+                o.code.unwrap_or(-1)
+            ));
+        }
+        let beside = path.with_extension("golden");
+        if std::env::var_os("MINIPY_BLESS").is_some() {
+            std::fs::write(&beside, &got).unwrap();
+        } else if std::fs::read_to_string(&beside).unwrap_or_default() != got {
+            wrong.push(format!("{name}:\n{got}"));
+        }
+    }
+    assert!(wrong.is_empty(), "not as in the .golden file:\n{}", wrong.join("\n"));
+}
+
+/// Runs with stderr on a terminal; gives what it shows.
+fn on_terminal(args: &[&str]) -> String {
+    let (mut ours, mut theirs) = (0, 0);
+    let null = std::ptr::null_mut();
+    // SAFETY: two numbers to be filled; the descriptors become ours.
+    let (mut ours, theirs) = unsafe {
+        assert_eq!(libc::openpty(&mut ours, &mut theirs, null, null.cast(), null.cast()), 0);
+        (std::fs::File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs))
+    };
+    let mut command = Command::new(MINIPY);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(theirs);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    child.wait().unwrap();
+    let mut said = Vec::new();
+    // The other end is closed: reading ends in an error behind what was said.
+    let _ = ours.read_to_end(&mut said);
+    String::from_utf8(said).unwrap().replace("\r\n", "\n")
+}
+
+#[test]
+fn options_behind_the_script_are_noticed_on_a_terminal() {
+    let deaf = file("deaf.mp", "x = 1\n");
+    let said = on_terminal(&[&deaf, "--no-gil"]);
+    assert_eq!(
+        said,
+        format!(
+            "minipy: note: --no-gil stands after the script and is the script's: minipy --no-gil {deaf}\n"
+        )
+    );
+    let reads = file("reads.mp", "import sys\nx = sys.argv\n");
+    assert_eq!(on_terminal(&[&reads, "--no-gil"]), "");
+    assert_eq!(minipy(&[&deaf, "--no-gil"]).stderr, "");
+    assert!(on_terminal(&["--report", &deaf]).contains("\x1b[1mone thread"));
+    assert!(!on_terminal(&["--report", "--color=never", &deaf]).contains('\x1b'));
+}
+
+#[test]
+fn examples_run_in_every_mode() {
+    let mut names: Vec<PathBuf> = std::fs::read_dir("examples").unwrap().map(|e| e.unwrap().path()).collect();
+    names.sort();
+    assert_eq!(names.len(), 11);
+    let mut jobs = Vec::new();
+    for path in &names {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let n = match &name[..2] {
+            "05" => "2",
+            "08" => "3",
+            "10" => "8",
+            _ => "200",
+        };
+        for mode in ["py310", "py32", "py2", "ticks:97", "ticks:7", "off"] {
+            jobs.push((name.to_string(), mode, vec![n]));
+            if name.starts_with("09") {
+                jobs.push((name.to_string(), mode, vec![n, "--safe"]));
+            }
+        }
+    }
+    let wrong = program::all(&jobs, |(name, mode, args)| {
+        let path = format!("examples/{name}");
+        let o = minipy(&[&["--gil", mode, &path, "--n"], &args[..]].concat());
+        let must = match &name[..2] {
+            "01" => "all joined",
+            "03" => "counter = 200 of 200: nothing is lost",
+            "04" => "primes below 200: 46 by one thread, 46 by two",
+            "07" => "sum 19900, expected 19900",
+            "09" if args.len() > 1 => "all 1000 meals eaten",
+            "10" => "8 jobs done, the last one says (129, 121)",
+            "11" => "400 rounds in",
+            _ => "",
+        };
+        match o.code == Some(0) && o.stderr.is_empty() && o.stdout.contains(must) && !o.stdout.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{name} {args:?} in mode {mode}: {o:?}")),
+        }
+    });
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for path in names {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for word in ["What it shows:", "Try:", "Look for:", "\"--n\" in sys.argv"] {
+            assert!(text.contains(word), "{}: {word}", path.display());
+        }
+    }
 }

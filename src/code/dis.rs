@@ -22,7 +22,7 @@ pub fn switches_py310(code: &Code, word: u32) -> bool {
 /// The listing of a code object and of those nested in it.
 pub fn listing(code: &Code, source: &str) -> String {
     let mut out = String::new();
-    out.push_str("switch points: * in every GIL mode, . in ticks, py2, py32 and off, but not in py310\n");
+    out.push_str("switch points before an instruction: * in every GIL mode, . in all but py310\n");
     let lines: Vec<&str> = source.lines().collect();
     one(code, &lines, &mut out);
     out
@@ -34,6 +34,7 @@ fn one(code: &Code, lines: &[&str], out: &mut String) {
         (flag::GENERATOR, "generator"),
         (flag::COROUTINE, "coroutine"),
         (flag::ASYNC_GENERATOR, "async generator"),
+        (flag::AWAITABLE, "awaitable"),
         (flag::CLASS_BODY, "class body"),
         (flag::NAMESPACE, "namespace"),
         (flag::SEES_LOCALS, "sees its locals"),

@@ -4,7 +4,7 @@
 use super::sys::write_stderr;
 use crate::heap::object::{List, Module, Tuple};
 use crate::heap::{Value, list};
-use crate::run::{Args, Def, ModuleDef, R, Raised, Thread, def, import, show};
+use crate::run::{Args, Def, ModuleDef, R, Raised, Thread, backtrace, def, import, show};
 
 /// The module.
 pub static MODULE: ModuleDef = ModuleDef {
@@ -84,7 +84,7 @@ fn run(th: &mut Thread, _: Args) -> R {
         if let Err(Raised) = th.call_ex(t.at(0), t.at(1), t.at(2)) {
             let exc = th.take_raised();
             let what = show::short_repr(th, t.at(0));
-            let text = show::exception_text(th, exc);
+            let text = backtrace::exception_text(th, exc);
             write_stderr(th, &format!("Exception ignored in atexit callback {what}:\n{text}"))?;
         }
     }

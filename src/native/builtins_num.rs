@@ -3,6 +3,7 @@
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, bigint, text};
+use crate::run::class::{HEAP, class_of, lookup};
 use crate::run::{Args, Bin, Cmp, R, Thread, Un, arith};
 
 /// `abs(x)`.
@@ -99,10 +100,32 @@ pub fn divmod(th: &mut Thread, a: Args) -> R {
     arith::binary(th, Bin::DivMod, a[0], a[1])
 }
 
+/// `__pow__` or `__rpow__` of script classes with three arguments.
+fn scripted_pow(th: &mut Thread, a: Args) -> R<Option<Value>> {
+    let (x, y, z) = (a[0], a[1], a[2]);
+    for (this, name, other) in [(x, N::__pow__, y), (y, N::__rpow__, x)] {
+        let class = class_of(this);
+        if class.get::<Class>().bits.get().as_int() & HEAP == 0 || name == N::__rpow__ && class == class_of(x)
+        {
+            continue;
+        }
+        let Some(f) = lookup(class, name.v()) else { continue };
+        let f = crate::run::attr::bind(th, f, this)?;
+        let v = th.call(f, &[other, z])?;
+        if v != Value::NOT_IMPLEMENTED {
+            return Ok(Some(v));
+        }
+    }
+    Ok(None)
+}
+
 /// `pow(base, exp, mod)`.
 pub fn pow(th: &mut Thread, a: Args) -> R {
     if a[2].is_unbound() || a[2].is_none() {
         return arith::binary(th, Bin::Pow, a[0], a[1]);
+    }
+    if let Some(v) = scripted_pow(th, a)? {
+        return Ok(v);
     }
     let whole = |v: Value| bigint::is_integer(v.base());
     if !(whole(a[0]) && whole(a[1]) && whole(a[2])) {

@@ -121,7 +121,7 @@ fn missing(th: &mut Thread, a: Args) -> R {
 
 fn default_repr(th: &mut Thread, a: Args) -> R {
     let make = factory(th, a[0])?;
-    let name = th.type_name(a[0]);
+    let name = th.class_name(th.class_of(a[0]));
     if th.repr_guard.contains(&a[0]) {
         return types::text(th, format!("{name}(...)"));
     }

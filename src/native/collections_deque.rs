@@ -349,7 +349,7 @@ fn repr(th: &mut Thread, o: Value) -> R {
     th.repr_guard.pop();
     let items = r?;
     let maxlen = this(o).maxlen.get();
-    let name = th.type_name(o);
+    let name = th.class_name(th.class_of(o));
     let text = match maxlen.is_int() {
         true => format!("{name}({items}, maxlen={})", maxlen.as_int()),
         false => format!("{name}({items})"),

@@ -116,11 +116,39 @@ fn collect(th: &mut Thread, a: Args) -> R {
     }
     announce(th, "start", 0)?;
     let before = space::stats().live_cells;
-    th.heap.collect();
+    forget_temporaries(th, a);
+    wipe();
+    collect_now(th);
     poll::run_finalizers(th);
     let freed = before.saturating_sub(space::stats().live_cells) as i64;
     announce(th, "stop", freed)?;
     Ok(Value::int(freed))
+}
+
+/// Clears the dead temporaries above the arguments of the call in progress, which the scan of the stack would take
+/// for values in use.
+fn forget_temporaries(th: &mut Thread, a: Args) {
+    let end = a.at.wrapping_add(a.n.max(1)).cast_mut();
+    let mut p = end;
+    while p < th.top {
+        // SAFETY: from the arguments to `top` the value stack belongs to this call.
+        unsafe { *p = Value::UNBOUND };
+        p = p.wrapping_add(1);
+    }
+}
+
+/// Not inlined, so that its frame and those below lie where [`wipe`] has been.
+#[inline(never)]
+fn collect_now(th: &mut Thread) {
+    th.heap.collect();
+}
+
+/// Overwrites the unused native stack below: what earlier calls left there would be taken for references by the
+/// conservative scan, where the collector's own frames have gaps.
+#[inline(never)]
+fn wipe() {
+    let mut below = [0u64; 1024];
+    std::hint::black_box(&mut below);
 }
 
 fn get_stats(th: &mut Thread, _: Args) -> R {

@@ -147,7 +147,7 @@ static COUNT: ClassDef = ClassDef {
         s.next = Some(count_next);
         s.repr = Some(|th, o| {
             let t = me(o);
-            let (name, at) = (th.type_name(o), th.repr_text(t.a.get())?);
+            let (name, at) = (th.class_name(th.class_of(o)), th.repr_text(t.a.get())?);
             let text = match t.b.get() {
                 step if step == Value::int(1) => format!("{name}({at})"),
                 step => format!("{name}({at}, {})", th.repr_text(step)?),
@@ -249,7 +249,7 @@ static REPEAT: ClassDef = ClassDef {
         s.next = Some(repeat_next);
         s.repr = Some(|th, o| {
             let t = me(o);
-            let (name, what) = (th.type_name(o), th.repr_text(t.a.get())?);
+            let (name, what) = (th.class_name(th.class_of(o)), th.repr_text(t.a.get())?);
             let text = match t.i.get() {
                 usize::MAX => format!("{name}({what})"),
                 n => format!("{name}({what}, {n})"),

@@ -42,7 +42,7 @@ static LOCK_METHODS: [Def; 9] = [
     def("release_lock", "($self, /)", lock_release, "An obsolete synonym of release()."),
     def("locked_lock", "($self, /)", locked, "An obsolete synonym of locked()."),
     def("__enter__", "($self, /)", lock_enter, "Lock the lock."),
-    def("__exit__", "($self, /, *exc_info)", lock_exit, "Release the lock."),
+    def("__exit__", "($self, exc_type=None, exc=None, traceback=None, /)", lock_exit, "Release the lock."),
     def("_at_fork_reinit", "($self, /)", reinit, "Forget who holds it."),
 ];
 
@@ -69,7 +69,12 @@ static RLOCK_METHODS: [Def; 10] = [
     def("release", "($self, /)", rlock_release, "Release the lock once."),
     def("locked", "($self, /)", locked, "Whether the lock is held."),
     def("__enter__", "($self, /)", rlock_enter, "Lock the lock."),
-    def("__exit__", "($self, /, *exc_info)", rlock_exit, "Release the lock once."),
+    def(
+        "__exit__",
+        "($self, exc_type=None, exc=None, traceback=None, /)",
+        rlock_exit,
+        "Release the lock once.",
+    ),
     def("_is_owned", "($self, /)", is_owned, "Whether the calling thread holds it."),
     def("_recursion_count", "($self, /)", recursion_count, "How often the calling thread holds it."),
     def(
@@ -123,12 +128,8 @@ fn lock_new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
     new_lock(th)
 }
 
-fn rlock_new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
+fn rlock_new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let solid = cls.get::<Class>().solid.get();
-    let n = args.get::<Tuple>().len();
-    if cls == solid && (n > 0 || !kwargs.is_unbound()) {
-        return Err(th.type_error(format!("RLock() takes no arguments ({n} given)")));
-    }
     let lock = Lock::make(th, shape_of(solid))?;
     if cls == solid { Ok(lock) } else { crate::run::instance::wrap_base(th, cls, lock) }
 }
@@ -174,7 +175,7 @@ fn patience(th: &mut Thread, blocking: Value, timeout: Value) -> R<Patience> {
         return Err(th.value_error("timeout value must be a non-negative number"));
     }
     if timeout > TIMEOUT_MAX {
-        return Err(th.overflow_error("timeout value is too large"));
+        return Err(th.overflow_error("timestamp out of range for C PyTime_t"));
     }
     if !blocking || timeout == 0.0 {
         return Ok(Patience::Try);

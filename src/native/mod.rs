@@ -1,5 +1,7 @@
 //! Native modules: one file each. A module is a table of functions and a filler.
 
+pub mod array;
+pub mod array_items;
 pub mod atexit;
 pub mod builtins;
 pub mod builtins_code;
@@ -10,8 +12,12 @@ pub mod collections;
 pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
+mod descriptor;
 pub mod errno;
 pub mod gc;
+pub mod hash;
+mod hash_blake;
+mod hash_key;
 pub mod io;
 pub mod io_base;
 pub mod io_buffer;
@@ -40,9 +46,15 @@ pub mod re_prog;
 pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
+pub mod select;
 pub mod seq;
-pub mod sha2;
 pub mod signal;
+pub mod socket;
+mod socket_addr;
+mod socket_io;
+mod socket_name;
+mod socket_numbers;
+mod socket_opt;
 pub mod string_;
 pub mod sys;
 pub mod thread;
@@ -76,7 +88,10 @@ pub static MODULES: &[&ModuleDef] = &[
     &math::MODULE,
     &posix::MODULE,
     &random::MODULE,
-    &sha2::MODULE,
+    &select::MODULE,
+    &socket::MODULE,
+    &array::MODULE,
+    &hash::MODULE,
     &io::MODULE,
     &sys::MODULE,
     &time::MODULE,

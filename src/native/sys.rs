@@ -7,7 +7,7 @@ use crate::heap::cell::ALL;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
-use crate::run::{Args, Def, ModuleDef, R, Thread, class, def, frame, gil, show, start};
+use crate::run::{Args, Def, ModuleDef, R, Thread, backtrace, class, def, error, frame, gil, show, start};
 use crate::struct_seq;
 use crate::types::int_text::MAX_STR_DIGITS;
 use std::sync::atomic::Ordering::Relaxed;
@@ -77,6 +77,13 @@ static FUNCTIONS: &[Def] = &[
         getrefcount,
         "Objects are not counted here: always the same small number.",
     ),
+    def(
+        "set_asyncgen_hooks",
+        "(firstiter=<default>, finalizer=<default>)",
+        set_asyncgen_hooks,
+        "Set what this thread calls with async generators: at their first use, and when they are dropped.",
+    ),
+    def("get_asyncgen_hooks", "()", get_asyncgen_hooks, "The hooks of this thread's async generators."),
     def("is_finalizing", "()", no, "Whether the interpreter is shutting down."),
     def("call_tracing", "(func, args, /)", call_tracing, "func(*args)."),
     def("_clear_type_cache", "()", nothing, "There is no such cache to clear."),
@@ -99,6 +106,9 @@ struct_seq!(HASH_INFO, HASH_FIELDS, "sys.hash_info", "Parameters of the numeric 
 
 struct_seq!(THREAD_INFO, THREAD_FIELDS, "sys.thread_info", "Information about the thread implementation.", 3, new = None,
     ["name" 0, "lock" 1, "version" 2]);
+
+struct_seq!(ASYNCGEN, ASYNCGEN_FIELDS, "sys.asyncgen_hooks", "The hooks of async generators.", 2, new = None,
+    ["firstiter" 0, "finalizer" 1]);
 
 struct_seq!(FLAGS, FLAGS_FIELDS, "sys.flags", "Flags of the command line.", 18, new = None,
     ["debug" 0, "inspect" 1, "interactive" 2, "optimize" 3, "dont_write_bytecode" 4, "no_user_site" 5, "no_site" 6,
@@ -170,8 +180,18 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
             put(th, dict, kept, f)?;
         }
     }
+    let class = class::define(th, None, &UNRAISABLE)?;
+    seq::finish(th, class, 5, UNRAISABLE_FIELDS)?;
+    put(th, dict, "UnraisableHookArgs", class)?;
+    let class = class::define(th, None, &ASYNCGEN)?;
+    seq::finish(th, class, 2, ASYNCGEN_FIELDS)?;
+    put(th, dict, "_asyncgen_hooks", class)?;
+    error::set_unraisable(unraisable);
     super::io::standard_streams(th, dict)
 }
+
+struct_seq!(UNRAISABLE, UNRAISABLE_FIELDS, "builtins.UnraisableHookArgs", "What unraisablehook is told.", 5, new = None,
+    ["exc_type" 0, "exc_value" 1, "exc_traceback" 2, "err_msg" 3, "object" 4]);
 
 fn sequence(
     th: &mut Thread,
@@ -270,6 +290,7 @@ fn setrecursionlimit(th: &mut Thread, a: Args) -> R {
         return Err(th.recursion_error(text));
     }
     start::set_recursion_limit(n as usize);
+    th.soft_limit = th.stack;
     Ok(Value::NONE)
 }
 
@@ -399,7 +420,7 @@ pub fn write_stderr(th: &mut Thread, text: &str) -> R<()> {
 }
 
 fn excepthook(th: &mut Thread, a: Args) -> R {
-    let text = show::exception_text(th, a[1]);
+    let text = backtrace::exception_text(th, a[1]);
     write_stderr(th, &text)?;
     Ok(Value::NONE)
 }
@@ -427,14 +448,29 @@ fn unraisablehook(th: &mut Thread, a: Args) -> R {
         th.getattr(a[0], name)
     };
     let (exc, message, object) = (field("exc_value")?, field("err_msg")?, field("object")?);
-    let mut head =
-        if message.is_none() { String::from("Exception ignored in") } else { th.str_text(message)? };
-    if !object.is_none() {
-        head = format!("{head}: {}", show::short_repr(th, object));
-    }
-    let text = show::exception_text(th, exc);
-    write_stderr(th, &format!("{head}\n{text}"))?;
+    let message = if message.is_none() { None } else { Some(th.str_text(message)?) };
+    let head = match (message, object.is_none()) {
+        (None, true) => String::new(),
+        (Some(m), true) => format!("{m}:\n"),
+        (m, false) => {
+            let m = m.as_deref().unwrap_or("Exception ignored in");
+            format!("{m}: {}\n", show::short_repr(th, object))
+        }
+    };
+    let text = backtrace::exception_text(th, exc);
+    write_stderr(th, &(head + &text))?;
     Ok(Value::NONE)
+}
+
+/// Tells `sys.unraisablehook` of an exception that nobody can catch.
+fn unraisable(th: &mut Thread, exc: Value, message: &str) -> R<()> {
+    let Some(hook) = sys_attr(th, "unraisablehook")? else { return Ok(()) };
+    let Some(class) = sys_attr(th, "UnraisableHookArgs")? else { return Ok(()) };
+    let message = th.str(message)?;
+    let traceback = exc.get::<Exception>().traceback.get();
+    let kind = th.class_of(exc);
+    let told = seq::make(th, class, 5, &[kind, exc, traceback, message, Value::NONE])?;
+    th.call(hook, &[told]).map(drop)
 }
 
 /// Keeps a value under a hidden name of the namespace.
@@ -501,4 +537,22 @@ fn call_tracing(th: &mut Thread, a: Args) -> R {
         return Err(th.type_error("call_tracing() argument 2 must be tuple"));
     }
     th.call_ex(a[0], a[1].base(), Value::UNBOUND)
+}
+
+fn set_asyncgen_hooks(th: &mut Thread, a: Args) -> R {
+    for (i, name) in ASYNCGEN_FIELDS.iter().enumerate() {
+        let v = a[i];
+        if !v.is_unbound() && !v.is_none() && !super::builtins_obj::is_callable(th, v) {
+            return Err(th.type_error(format!("callable {name} expected, got {}", th.type_name(v))));
+        }
+    }
+    th.asyncgen_first = a[0].or(th.asyncgen_first);
+    th.asyncgen_last = a[1].or(th.asyncgen_last);
+    Ok(Value::NONE)
+}
+
+fn get_asyncgen_hooks(th: &mut Thread, _: Args) -> R {
+    let class = sys_attr(th, "_asyncgen_hooks")?.unwrap_or(Value::NONE);
+    let hooks = [th.asyncgen_first, th.asyncgen_last];
+    seq::make(th, class, 2, &hooks)
 }

@@ -8,7 +8,9 @@ use crate::heap::object::{Class, Dict, Float, Layout, Str, Tuple};
 use crate::heap::{Slot, Value};
 use crate::run::slots::GetSet;
 use crate::run::threads::{self, Handle};
-use crate::run::{Args, ClassDef, Def, ModuleDef, PLAIN, R, Thread, class, def, door, get, show, signal};
+use crate::run::{
+    Args, ClassDef, Def, ModuleDef, PLAIN, R, Thread, backtrace, class, def, door, get, show, signal,
+};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The module.
@@ -235,7 +237,8 @@ fn stack_size(th: &mut Thread, a: Args) -> R {
             return Err(th.value_error("size must be 0 or a positive value"));
         }
         if !threads::set_stack_size(n as usize) {
-            return Err(th.value_error(format!("size not valid: {n} bytes")));
+            let least = threads::LEAST_STACK;
+            return Err(th.value_error(format!("size must be at least {least} bytes")));
         }
     }
     Ok(old)
@@ -292,7 +295,7 @@ fn handle_join(th: &mut Thread, a: Args) -> R {
         t => {
             let s = seconds(th, t)?;
             if s > lock::TIMEOUT_MAX {
-                return Err(th.overflow_error("timeout value is too large"));
+                return Err(th.overflow_error("timestamp out of range for C PyTime_t"));
             }
             if s < 0.0 { None } else { door::deadline(s) }
         }
@@ -364,7 +367,7 @@ fn excepthook(th: &mut Thread, a: Args) -> R {
         let name = th.getattr(thread, name)?;
         th.str_text(name)?
     };
-    let text = show::exception_text(th, exc);
+    let text = backtrace::exception_text(th, exc);
     show::stderr(th, &format!("Exception in thread {name}:\n{text}"));
     Ok(Value::NONE)
 }

@@ -213,6 +213,13 @@ fn sleep(th: &mut Thread, a: Args) -> R {
     let s = if let Some(x) = super::util::as_float(a[0]) {
         x
     } else {
+        if !crate::heap::bigint::is_integer(a[0].base())
+            && crate::run::class::lookup(th.class_of(a[0]), crate::heap::known::N::__index__.v()).is_none()
+        {
+            let text =
+                format!("'{}' object cannot be interpreted as an integer or float", th.type_name(a[0]));
+            return Err(th.type_error(text));
+        }
         let i = crate::run::arith::index(th, a[0])?;
         if i.is_int() { i.as_int() as f64 } else { 1e300 }
     };

@@ -2,7 +2,7 @@
 //! what is shown here is what an uncaught exception shows.
 
 use crate::heap::{Kind, Value};
-use crate::run::{Args, Def, ModuleDef, R, Thread, def, import, show};
+use crate::run::{Args, Def, ModuleDef, R, Thread, backtrace, def, import, show};
 
 /// The module.
 pub static MODULE: ModuleDef = ModuleDef {
@@ -28,7 +28,7 @@ fn exception(th: &mut Thread, v: Value) -> R<()> {
 
 fn format(th: &mut Thread, a: Args) -> R {
     exception(th, a[0])?;
-    let text = show::exception_text(th, a[0]);
+    let text = backtrace::exception_text(th, a[0]);
     Ok(th.str(&text)?)
 }
 

@@ -12,6 +12,7 @@ use crate::code::data::{self, flag};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::{Class, Function, Method, Native, Str, Tuple};
 use crate::heap::{Kind, Value};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What entering a callee gave.
 pub enum Entered {
@@ -37,11 +38,13 @@ pub fn deeper(th: &mut Thread, end: *mut Value) -> R<()> {
     let limit = super::start::recursion_limit();
     let depth = frame::walk(th).take(limit + 1).count();
     if depth >= limit || end.wrapping_add(SLACK) >= th.stack_end {
+        // Frames are counted afresh: those to come may be smaller than those that moved the limit.
+        th.soft_limit = th.stack;
         return Err(th.recursion_error("maximum recursion depth exceeded"));
     }
-    // Each further frame needs at least four words.
-    let more = ((limit - depth) * 4).max(SLACK);
-    th.soft_limit = end.wrapping_add(more).min(th.stack_end.wrapping_sub(SLACK));
+    // Each further frame needs at least four words; handlers that enter without `room` count no slack.
+    let more = (limit - depth) * 4;
+    th.soft_limit = end.wrapping_sub(SLACK).wrapping_add(more).min(th.stack_end.wrapping_sub(SLACK));
     Ok(())
 }
 
@@ -169,15 +172,59 @@ pub unsafe fn native_call(
     // SAFETY: room for the parameters is asked for; the window's words are ours.
     unsafe {
         room(th, w.add(3), (n + sig.params.len()) * 2 + 8)?;
-        let bound = th.bind_native(def, w, n, kw.filter(|k| !k.is_empty()))?;
+        let bound = th.bind_native(def, sig, w, n, kw.filter(|k| !k.is_empty()))?;
         if sig.method {
             check_this(th, native, def, *w.add(3))?;
         }
         let own = if base.is_null() { th.stack } else { frame::window_end(base) };
         th.top = own.max(w.add(3 + bound.max(sig.params.len())));
-        let outer = std::mem::replace(&mut th.native, std::ptr::from_ref(def));
+        let outer = th.native.load(Relaxed);
+        th.native.store(std::ptr::from_ref(def).cast_mut(), Relaxed);
         let r = (def.func)(th, super::native::Args { at: w.add(3), n: bound });
-        th.native = outer;
+        th.native.store(outer, Relaxed);
+        th.top = std::ptr::null_mut();
+        r
+    }
+}
+
+/// Calls the native at `w`, which was found to take its `n` arguments as they stand.
+///
+/// # Safety
+/// As `enter`; the native's signature is plain, `n` is within its bounds, and there is room for the maximum.
+#[inline(always)]
+pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Value, n: usize) -> R {
+    // SAFETY: the addresses were stored from a `&'static Def` and a leaked Sig; the window's words are ours.
+    unsafe {
+        let def = native.def.get() as *const super::native::Def;
+        let max = (*(native.sig.get() as *const super::native::Sig)).max;
+        for i in n..max {
+            *w.add(3 + i) = Value::UNBOUND;
+        }
+        th.top = frame::window_end(th.base).max(w.add(3 + max));
+        let outer = th.native.load(Relaxed);
+        th.native.store(def.cast_mut(), Relaxed);
+        let r = ((*def).func)(th, super::native::Args { at: w.add(3), n });
+        th.native.store(outer, Relaxed);
+        th.top = std::ptr::null_mut();
+        r
+    }
+}
+
+/// Lets a builtin class make an object of the `n` arguments at `w` as they stand; `None`: it asks for the general way.
+///
+/// # Safety
+/// As `enter`.
+#[inline(always)]
+pub unsafe fn class_direct(
+    th: &mut Thread,
+    make: super::slots::Direct,
+    w: *mut Value,
+    n: usize,
+) -> R<Option<Value>> {
+    // SAFETY: the arguments stand in the window.
+    unsafe {
+        th.top = frame::window_end(th.base).max(w.add(3 + n));
+        let r = make(th, super::native::Args { at: w.add(3), n });
         th.top = std::ptr::null_mut();
         r
     }
@@ -300,7 +347,7 @@ unsafe fn bind(
         if npos > argc && !varargs {
             let kwonly_given = kw.map_or(0, |k| {
                 k.iter()
-                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| text(*name) == &**v))
+                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| is_name(*name, v)))
                     .count()
             });
             return Err(too_many(th, f, code, npos, kwonly_given));
@@ -321,7 +368,7 @@ unsafe fn bind(
         if let Some(names) = kw {
             for (k, name) in names.iter().enumerate() {
                 let value = *high.add(extra + k);
-                let at = code.varnames[..argc + nkwonly].iter().position(|v| text(name) == &**v);
+                let at = code.varnames[..argc + nkwonly].iter().position(|v| is_name(name, v));
                 match at {
                     Some(i) if i >= code.posonly as usize => {
                         if !(*arg(i)).is_unbound() {
@@ -373,6 +420,12 @@ unsafe fn bind(
         }
         Ok(())
     }
+}
+
+/// Whether the interned name is spelt so.
+#[inline]
+fn is_name(name: Value, spelling: &str) -> bool {
+    name.get::<Str>().bytes() == spelling.as_bytes()
 }
 
 fn text(name: Value) -> &'static str {
@@ -521,6 +574,10 @@ impl Thread {
         n: usize,
         kw: Option<&'static Tuple>,
     ) -> R {
+        // Natives that call each other (`__call__` being an instance, partials of partials) make no frame to count.
+        if self.native_full() {
+            return Err(self.recursion_error("maximum recursion depth exceeded"));
+        }
         let (pc, base, top) = (self.pc, self.base, self.top);
         // SAFETY: there is room (asked for by the callers); the words are ours.
         unsafe {

@@ -7,6 +7,7 @@ use crate::heap::cell::ALL;
 use crate::heap::known::{C, S};
 use crate::heap::object::{Class, Exception, Traceback};
 use crate::heap::{Kind, Value};
+use std::sync::OnceLock;
 
 macro_rules! raisers {
     ($($f:ident $c:ident)*) => {
@@ -108,6 +109,16 @@ impl Thread {
         let r = self.raise(class, message);
         if let Some(e) = self.raised.cast::<Exception>() {
             e.x0.set(name);
+            // For the suggestion `self.name`; the window is gone when it is made.
+            if let Some(at) = super::frame::walk(self).next()
+                && super::frame::code_of(at.func).varnames.first().is_some_and(|n| &**n == "self")
+            {
+                // SAFETY: a function with a parameter has register 0.
+                let this = unsafe { *at.base };
+                if this.is_ptr() && !this.is_kind(Kind::Cell) {
+                    e.x1.set(this);
+                }
+            }
         }
         r
     }
@@ -207,11 +218,20 @@ impl Thread {
 /// Makes `context` the context of `exc`, cutting a cycle as CPython does.
 fn link_context(exc: Value, context: Value) {
     let mut at = context;
+    // A script may have made a cycle that `exc` is not in: it is met again at one of the doubling distances.
+    let (mut met, mut steps, mut turn) = (at, 0usize, 1usize);
     while let Some(e) = at.cast::<Exception>() {
         let next = e.context.get();
         if next == exc {
             e.context.set(Value::NONE);
             break;
+        }
+        if next == met {
+            break;
+        }
+        steps += 1;
+        if steps == turn {
+            (met, steps, turn) = (next, 0, turn * 2);
         }
         at = next;
     }
@@ -267,28 +287,40 @@ pub fn panicked(th: &mut Thread, panic: &(dyn std::any::Any + Send)) {
     let Raised = th.system_error(format!("internal error: {text}"));
 }
 
-/// Reports an exception that nobody can catch (in `__del__`, a weak reference callback) on stderr and drops it.
-pub fn unraisable(th: &mut Thread, from: Value) {
-    let exc = th.take_raised();
-    let what = th.repr_text(from).unwrap_or_else(|_| {
-        th.raised = Value::UNBOUND;
-        "<object>".to_string()
-    });
-    let text = super::show::exception_text(th, exc);
-    super::show::stderr(th, &format!("Exception ignored in: {what}\n{text}"));
+/// Passes an exception and a message to `sys.unraisablehook`.
+pub type Unraisable = fn(&mut Thread, Value, &str) -> R<()>;
+
+static UNRAISABLE: OnceLock<Unraisable> = OnceLock::new();
+
+/// Says how exceptions that nobody can catch are reported; the first call wins.
+pub fn set_unraisable(f: Unraisable) {
+    let _ = UNRAISABLE.set(f);
 }
 
-/// Reports an exception that ended thread function `func`, by `threading.excepthook`; SystemExit is silent.
+/// Reports the exception under way, which nobody can catch, and drops it. `what` says where it was ignored.
+pub fn unraisable(th: &mut Thread, what: &str) {
+    let exc = th.take_raised();
+    let mark = th.keep(exc);
+    let message = format!("Exception ignored {what}");
+    let told = UNRAISABLE.get().is_some_and(|f| f(th, exc, &message).is_ok());
+    if !told {
+        th.raised = Value::UNBOUND;
+        let text = super::backtrace::exception_text(th, exc);
+        super::show::stderr(th, &format!("{message}:\n{text}"));
+    }
+    th.drop_kept(mark);
+}
+
+/// Reports an exception that ended thread function `func`; SystemExit is silent.
 pub fn uncaught_in_thread(th: &mut Thread, func: Value) {
     if th.raised_is(C::SystemExit) {
         th.take_raised();
         return;
     }
-    let exc = th.take_raised();
-    let text = super::show::exception_text(th, exc);
-    let what = th.repr_text(func).unwrap_or_else(|_| {
-        th.raised = Value::UNBOUND;
-        "<function>".to_string()
-    });
-    super::show::stderr(th, &format!("Exception ignored in thread started by {what}:\n{text}"));
+    let raised = std::mem::replace(&mut th.raised, Value::UNBOUND);
+    let mark = th.keep(raised);
+    let what = super::show::short_repr(th, func);
+    th.raised = raised;
+    th.drop_kept(mark);
+    unraisable(th, &format!("in thread started by {what}"));
 }

@@ -4,7 +4,7 @@
 
 pub use super::thread::State;
 use super::thread::Thread;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -38,8 +38,9 @@ pub enum What {
     FalseWake,
     /// It acquired the GIL.
     GilAcquire,
-    /// It gave up the GIL. `native` is the native call in progress during the longest stretch, or null.
-    GilRelease { reason: Reason },
+    /// It gave up the GIL. `native` is the address of the `native::Def` of a call that kept it while another thread
+    /// asked, or 0.
+    GilRelease { reason: Reason, native: usize },
     /// It changed state (see [`State`]); `object` identifies what it waits for.
     Enter { state: State, object: u64 },
     /// It is running again.
@@ -54,8 +55,6 @@ pub enum What {
     Wake { other: u32 },
     /// The world stood still for `ns`.
     Collection { ns: u64 },
-    /// A native call took `ns` while the GIL was held; `def` is its `native::Def` address.
-    Native { def: usize, ns: u64 },
 }
 
 /// A fact with its moment.
@@ -63,8 +62,8 @@ pub enum What {
 pub struct Event {
     /// Nanoseconds since the program began.
     pub at: u64,
-    /// Number of the thread.
-    pub thread: u32,
+    /// The instruction in progress, as a number that tells it from others of this run.
+    pub place: u32,
     /// Source line in the script's file, 0 if none.
     pub line: u32,
     /// Instructions this thread had run (0 when they are not counted).
@@ -80,14 +79,33 @@ pub struct Log {
     pub events: Vec<Event>,
     /// Events that did not fit.
     pub dropped: u64,
+    /// When the first of them happened.
+    pub full: Option<u64>,
     /// The thread's name when the log was handed in.
     pub name: String,
+    /// Instructions that the thread had run by then.
+    pub ran: u64,
+    /// Room set aside for it.
+    pub room: usize,
 }
 
-/// Most events kept for one thread.
-pub const LIMIT: usize = 1 << 20;
+/// What an observer wants to hear, as bits for [`listen`].
+pub mod want {
+    /// Everything but what stands below.
+    pub const TURNS: u8 = 1;
+    /// Locks acquired and released, depths of queues: there may be millions a second.
+    pub const LOCKS: u8 = 2;
+    /// Instructions counted in every mode.
+    pub const COUNTS: u8 = 4;
+}
 
-static LISTENING: AtomicBool = AtomicBool::new(false);
+/// Most events kept for all threads together.
+pub const LIMIT: usize = 1 << 23;
+/// Room is set aside in pieces, so that threads do not share a counter.
+const PIECE: usize = 1 << 12;
+
+static LISTENING: AtomicU8 = AtomicU8::new(0);
+static ROOM: AtomicUsize = AtomicUsize::new(LIMIT / PIECE);
 static BEGIN: OnceLock<Instant> = OnceLock::new();
 static ENDED: Mutex<Vec<(u32, Log)>> = Mutex::new(Vec::new());
 
@@ -96,38 +114,59 @@ pub fn now() -> u64 {
     BEGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-/// Turns recording on, before the first script thread runs.
-pub fn listen() {
+/// Turns recording on, before the first script thread runs. `wants`: bits of [`want`].
+pub fn listen(wants: u8) {
     now();
-    LISTENING.store(true, Ordering::Relaxed);
+    LISTENING.store(wants, Ordering::Relaxed);
 }
 
 /// Whether anybody listens.
 #[inline(always)]
 pub fn listening() -> bool {
-    LISTENING.load(Ordering::Relaxed)
+    LISTENING.load(Ordering::Relaxed) != 0
+}
+
+/// Whether instructions are to be counted in every mode.
+pub fn counting() -> bool {
+    LISTENING.load(Ordering::Relaxed) & want::COUNTS != 0
 }
 
 /// States a fact about the current thread.
 #[inline(always)]
 pub fn emit(th: &mut Thread, what: What) {
-    if listening() {
-        record(th, what);
+    let bit = match what {
+        What::Acquire { .. } | What::Release { .. } | What::Depth { .. } => want::LOCKS,
+        _ => want::TURNS,
+    };
+    if LISTENING.load(Ordering::Relaxed) & bit != 0 {
+        record(th, now(), what);
     }
 }
 
+/// States a fact of that moment, whether somebody listens or not.
 #[cold]
-fn record(th: &mut Thread, what: What) {
+pub(super) fn record(th: &mut Thread, at: u64, what: What) {
     let line = super::frame::script_line(th);
-    let ran = th.instructions();
-    let event = Event { at: now(), thread: th.shared.number, line, ran, what };
+    let place = (th.pc as usize >> 3) as u32;
+    let event = Event { at, place, line, ran: th.instructions(), what };
     let log = th.log.get_or_insert_default();
-    if log.events.len() < LIMIT { log.events.push(event) } else { log.dropped += 1 }
+    if log.room == 0 && ROOM.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok()
+    {
+        log.room = PIECE;
+    }
+    if log.room > 0 && log.full.is_none() {
+        log.room -= 1;
+        log.events.push(event);
+    } else {
+        log.dropped += 1;
+        log.full.get_or_insert(at);
+    }
 }
 
 /// Hands in the log of a thread that ends, or of any thread while the world is stopped.
 pub fn hand_in(th: &mut Thread) {
     if let Some(mut log) = th.log.take() {
+        log.ran = th.instructions();
         log.name = th.shared.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
         ENDED.lock().unwrap().push((th.shared.number, *log));
     }

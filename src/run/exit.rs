@@ -29,7 +29,7 @@ pub fn set_hooks(hooks: Hooks) {
 /// Ends the process in order.
 pub fn finish(th: &mut Thread, code: i32) -> ! {
     if let Err(super::Raised) = join_threads(th) {
-        error::unraisable(th, Value::NONE);
+        error::unraisable(th, "on threading shutdown");
     }
     if let Some(h) = HOOKS.get() {
         (h.atexit)(th);

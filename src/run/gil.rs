@@ -20,11 +20,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 const HELD: u64 = 1;
-const WAITERS: u64 = 2;
+/// How many wait, as far as that can be told.
+const WAITERS: u64 = 0xfe;
 
-/// `(number + 1) << 8 | HELD | WAITERS`.
-static WORD: AtomicU64 = AtomicU64::new(0);
-static QUEUE: Mutex<Queue> = Mutex::new(Queue { waiting: VecDeque::new(), switches: 0 });
+/// On cache lines of its own.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+impl<T> std::ops::Deref for Apart<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// `(number + 1) << 8 | waiters << 1 | HELD`.
+static WORD: Apart<AtomicU64> = Apart(AtomicU64::new(0));
+static QUEUE: Apart<Mutex<Queue>> = Apart(Mutex::new(Queue { waiting: VecDeque::new(), switches: 0 }));
 /// Threads that run without a GIL that has come into being.
 static STRAYS: AtomicUsize = AtomicUsize::new(0);
 /// Number + 1 of the thread that ends the process, 0 before: nobody else gets the GIL any more.
@@ -58,25 +70,9 @@ impl Counts {
     }
 }
 
-/// A stretch of time worth reporting.
-#[derive(Clone, Copy, Debug)]
-pub struct Stretch {
-    /// How long.
-    pub ns: u64,
-    /// Number of the thread.
-    pub thread: u32,
-    /// Line of the script where it ended.
-    pub line: u32,
-    /// Address of the `native::Def` in progress, 0 if none.
-    pub native: usize,
-}
-
-static LONGEST: Mutex<(Option<Stretch>, Option<Stretch>)> = Mutex::new((None, None));
-
-/// The longest time the GIL was held and the longest time it was waited for; kept while events are recorded.
-pub fn longest() -> (Option<Stretch>, Option<Stretch>) {
-    *LONGEST.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// A call is named as what kept the GIL if it did so for that long after another thread had asked: script code comes
+/// to a switch point within microseconds.
+const NATIVE_NS: u64 = 1_000_000;
 
 fn queue() -> MutexGuard<'static, Queue> {
     QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,7 +96,12 @@ pub fn holder() -> Option<u32> {
 
 impl Queue {
     fn flag(&self) -> u64 {
-        if self.waiting.is_empty() { 0 } else { WAITERS }
+        (self.waiting.len().min(127) as u64) << 1
+    }
+
+    /// Brings the word in line with the queue.
+    fn tell(&self) {
+        let _ = WORD.fetch_update(SeqCst, SeqCst, |w| Some(w & !WAITERS | self.flag()));
     }
 
     /// Makes `me` the holder of a GIL that is free.
@@ -115,9 +116,10 @@ impl Queue {
     fn hand_over(&mut self) -> Option<Arc<Shared>> {
         let next = self.waiting.pop_front()?;
         next.door.turn.store(turn::GRANTED, SeqCst);
-        next.door.mark(wake::TURN);
         WORD.store(name(&next) | HELD | self.flag(), SeqCst);
         self.switches += 1;
+        // Last, so that who sees it finds the word in its name.
+        next.door.mark(wake::TURN);
         Some(next)
     }
 
@@ -126,7 +128,7 @@ impl Queue {
             me.door.turn.store(turn::QUEUED, SeqCst);
             self.waiting.push_back(me.clone());
         }
-        WORD.fetch_or(WAITERS, SeqCst);
+        self.tell();
     }
 }
 
@@ -155,9 +157,34 @@ pub(super) fn take(me: &Arc<Shared>) -> Trip {
         return trip;
     }
     let state = me.state.swap(State::Gil as u8, Release);
-    wait(me, queue(), &mut trip);
+    if !granted(me, &mut trip) {
+        wait(me, queue(), &mut trip);
+    }
     me.state.store(state, Release);
     trip
+}
+
+/// The way of a turn in ticks mode, without the queue's lock: a thread that stands in the queue sleeps until the GIL
+/// is held in its name. `false` if anything else has happened.
+fn granted(me: &Shared, trip: &mut Trip) -> bool {
+    let seat = &me.door;
+    if !matches!(mode(), Mode::Ticks(_)) || seat.turn.load(SeqCst) == turn::NONE {
+        return false;
+    }
+    if event::listening() {
+        trip.waited = Some(event::now());
+    }
+    // Who is not the next one would only take a processor from those who are.
+    if WORD.load(SeqCst) & WAITERS > 1 << 1 {
+        seat.sleep(wake::TURN, None);
+    } else {
+        seat.sleep_soon(wake::TURN);
+    }
+    seat.clear(wake::TURN);
+    // A thread that holds the GIL is in nobody else's hands.
+    CLOSED.load(SeqCst) == 0
+        && WORD.load(SeqCst) & !WAITERS == name(me) | HELD
+        && seat.turn.compare_exchange(turn::GRANTED, turn::NONE, SeqCst, SeqCst).is_ok()
 }
 
 fn wait(me: &Arc<Shared>, mut q: MutexGuard<'static, Queue>, trip: &mut Trip) {
@@ -206,6 +233,10 @@ fn wait(me: &Arc<Shared>, mut q: MutexGuard<'static, Queue>, trip: &mut Trip) {
             let held = holder();
             drop(q);
             if let Some(other) = held.and_then(threads::shared) {
+                if event::listening() && other.door.asked.load(SeqCst) == 0 {
+                    other.door.asked_in.store(threads::native_of(other.number), SeqCst);
+                    other.door.asked.store(event::now(), SeqCst);
+                }
                 other.ask(pending::GIL);
             }
             q = queue();
@@ -273,9 +304,7 @@ pub(super) fn withdraw(other: &Arc<Shared>) {
     if other.door.turn.swap(turn::NONE, SeqCst) == turn::GRANTED {
         WORD.store(q.flag(), SeqCst);
     }
-    if q.waiting.is_empty() {
-        WORD.fetch_and(!WAITERS, SeqCst);
-    }
+    q.tell();
 }
 
 /// Hands the GIL to the longest waiter and queues up again. `false` if nobody waits.
@@ -454,38 +483,25 @@ fn stated_release(th: &mut Thread, reason: Reason) {
     if !event::listening() || mode() == Mode::Off {
         return;
     }
-    let since = th.shared.door.since.load(Relaxed);
-    let stretch = Stretch {
-        ns: event::now().saturating_sub(since),
-        thread: th.shared.number,
-        line: super::frame::script_line(th),
-        native: th.native as usize,
+    let (now, asked) = (event::now(), th.shared.door.asked.swap(0, SeqCst));
+    let native = match th.shared.door.asked_in.load(SeqCst) {
+        _ if asked == 0 || now.saturating_sub(asked) < NATIVE_NS => 0,
+        // What blocks now does not keep the GIL.
+        at if reason == Reason::Blocking && at == th.native.load(Relaxed) as usize => 0,
+        at => at,
     };
-    let mut l = LONGEST.lock().unwrap_or_else(PoisonError::into_inner);
-    if l.0.is_none_or(|old| old.ns < stretch.ns) {
-        l.0 = Some(stretch);
-    }
-    drop(l);
-    event::emit(th, What::GilRelease { reason });
+    event::record(th, now, What::GilRelease { reason, native });
 }
 
 fn stated_acquire(th: &mut Thread, trip: Trip) {
     if !event::listening() || mode() == Mode::Off {
         return;
     }
-    let now = event::now();
-    th.shared.door.since.store(now, Relaxed);
+    th.shared.door.asked.store(0, SeqCst);
     if let Some(at) = trip.waited {
-        let line = super::frame::script_line(th);
-        let stretch = Stretch { ns: now - at, thread: th.shared.number, line, native: 0 };
-        let mut l = LONGEST.lock().unwrap_or_else(PoisonError::into_inner);
-        if l.1.is_none_or(|old| old.ns < stretch.ns) {
-            l.1 = Some(stretch);
-        }
-        drop(l);
-        note(th, at, line, What::GilWait);
+        event::record(th, at, What::GilWait);
         for at in trip.false_wakes {
-            note(th, at, line, What::FalseWake);
+            event::record(th, at, What::FalseWake);
         }
     }
     event::emit(th, What::GilAcquire);
@@ -494,18 +510,7 @@ fn stated_acquire(th: &mut Thread, trip: Trip) {
 impl Thread {
     /// Instructions that this thread has run, as of its last helper; 0 where they are not counted.
     pub fn instructions(&self) -> u64 {
-        if mode().counted() { self.ran + self.quantum.saturating_sub(self.left) } else { 0 }
-    }
-}
-
-/// States a fact of an earlier moment.
-fn note(th: &mut Thread, at: u64, line: u32, what: What) {
-    let (thread, ran) = (th.shared.number, th.instructions());
-    let log = th.log.get_or_insert_default();
-    if log.events.len() < event::LIMIT {
-        log.events.push(event::Event { at, thread, line, ran, what });
-    } else {
-        log.dropped += 1;
+        if counts(mode()) { self.ran + self.quantum.saturating_sub(self.left) } else { 0 }
     }
 }
 
@@ -584,9 +589,11 @@ fn tables() {
             th.shared.ask(pending::TABLE);
         }
         if !mode.counted() {
+            th.ran += th.quantum.saturating_sub(th.left);
             th.quantum = ENDLESS;
             th.left = ENDLESS;
         } else if th.quantum == ENDLESS {
+            th.ran += th.quantum.saturating_sub(th.left);
             th.quantum = quantum(mode, th);
             th.left = th.quantum;
         }
@@ -595,7 +602,12 @@ fn tables() {
 
 /// The handlers that a thread uses now.
 pub(super) fn table() -> *const super::dispatch::Handler {
-    super::dispatch::table(mode().counted(), locked())
+    super::dispatch::table(counts(mode()), locked())
+}
+
+/// Whether instructions are counted: where turns end by count, or because a report wants to know.
+pub fn counts(mode: Mode) -> bool {
+    mode.counted() || event::counting()
 }
 
 /// From now on only the caller gets the GIL: the process ends.

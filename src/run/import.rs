@@ -99,14 +99,52 @@ pub fn module_get(th: &mut Thread, o: Value, name: Value) -> R {
     let module = o.get::<Module>().name.get();
     let (m, n) = (th.text_of(module)?, th.text_of(name)?);
     let loading = LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(&m));
-    let text = if loading {
-        format!(
+    let text = match shadowing(th, o, &m, loading)? {
+        Some(why) => format!("module '{m}' has no attribute '{n}' ({why})"),
+        None if loading => format!(
             "partially initialized module '{m}' has no attribute '{n}' (most likely due to a circular import)"
-        )
-    } else {
-        format!("module '{m}' has no attribute '{n}'")
+        ),
+        None => format!("module '{m}' has no attribute '{n}'"),
     };
     Err(th.attribute_error(o, name, &text))
+}
+
+/// Why a name is missing from a script's module that stands in the way of another of its name: it lies in the first
+/// folder of `sys.path`, and is called as a library module or is still loading.
+fn shadowing(th: &mut Thread, module: Value, name: &str, loading: bool) -> R<Option<String>> {
+    let Some(m) = module.cast::<Module>() else { return Ok(None) };
+    let Some(file) = th.dict_get_name(m.dict.get(), N::__file__.v()) else { return Ok(None) };
+    if file.like::<Str>().is_none() {
+        return Ok(None);
+    }
+    let file = th.text_of(file)?;
+    let path = std::path::Path::new(&file);
+    let mut folder = path.parent();
+    if path.file_stem().is_some_and(|s| s == "__init__") {
+        folder = folder.and_then(std::path::Path::parent);
+    }
+    let first = script_folder(th);
+    if folder.is_none() || folder != first.as_deref().map(std::path::Path::new) {
+        return Ok(None);
+    }
+    if is_library_module(name) {
+        return Ok(Some(format!(
+            "consider renaming '{file}' since it has the same name as the standard library module named '{name}' \
+             and prevents importing that standard library module"
+        )));
+    }
+    let text = "if it has the same name as a library you intended to import";
+    Ok(loading.then(|| format!("consider renaming '{file}' {text}")))
+}
+
+/// `sys.path[0]`.
+fn script_folder(th: &mut Thread) -> Option<String> {
+    let sys = th.intern("sys").ok()?;
+    let sys = th.dict_get_name(S::modules.v(), sys)?;
+    let path = th.intern("path").ok()?;
+    let list = th.dict_get_name(sys.cast::<Module>()?.dict.get(), path)?;
+    let first = crate::heap::list::peek(list.cast::<List>()?, 0)?;
+    th.text_of(first).ok()
 }
 
 // ---------------------------------------------------------------------------------------------------------- statements
@@ -229,16 +267,18 @@ pub fn import_from(th: &mut Thread, module: Value, name: Value) -> R {
         _ => "unknown location".to_string(),
     };
     let loading = LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(&owner));
-    let message = if loading {
-        format!(
+    let message = match shadowing(th, module, &owner, loading)? {
+        Some(why) => format!("cannot import name '{text}' from '{owner}' ({why})"),
+        None if loading => format!(
             "cannot import name '{text}' from partially initialized module '{owner}' \
              (most likely due to a circular import) ({file})"
-        )
-    } else {
-        format!("cannot import name '{text}' from '{owner}' ({file})")
+        ),
+        None => format!("cannot import name '{text}' from '{owner}' ({file})"),
     };
+    let path = if file == "unknown location" { Value::NONE } else { th.str(&file)? };
     let r = import_error(th, C::ImportError, &message, &owner);
     if let Some(e) = th.raised.cast::<Exception>() {
+        e.x1.set(path);
         e.x2.set(name);
         e.x3.set(module);
     }

@@ -244,7 +244,7 @@ fn g_float(th: &mut Thread, o: Value) -> R {
     if b.is_float() || b.is_kind(Kind::Float) {
         return Ok(b);
     }
-    let text = format!("{}.__float__() returned non-float (type {})", th.type_name(o), th.type_name(v));
+    let text = format!("{}.__float__ returned non-float (type {})", th.type_name(o), th.type_name(v));
     Err(th.type_error(text))
 }
 

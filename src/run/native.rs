@@ -201,11 +201,11 @@ impl Thread {
     pub(super) fn bind_native(
         &mut self,
         def: &'static Def,
+        sig: &'static Sig,
         w: *mut Value,
         n: usize,
         kw: Option<&Tuple>,
     ) -> R<usize> {
-        let sig = def.sig();
         // SAFETY: the window has room for every parameter: `call::room` was asked for beforehand.
         let arg = |i: usize| unsafe { &mut *w.add(3 + i) };
         let nkw = kw.map_or(0, |k| k.len());
@@ -225,10 +225,9 @@ impl Thread {
         }
         let total = sig.params.len();
         // The passed values move above the place where the bound ones go.
-        let given: Vec<usize> = (0..n).collect();
         let high = total.max(n);
-        for i in given.iter().rev() {
-            *arg(high + i) = *arg(*i);
+        for i in (0..n).rev() {
+            *arg(high + i) = *arg(i);
         }
         self.top = arg(high + n);
         let extra = match star {
@@ -325,6 +324,7 @@ impl Thread {
     fn arity_error(&mut self, def: &'static Def, n: usize, w: *mut Value) -> super::thread::Raised {
         let sig = def.sig();
         let own = sig.method as usize;
+        let given = n;
         let (min, max, n) = (sig.min - own.min(sig.min), sig.max - own.min(sig.max), n - own.min(n));
         let plural = |k: usize| if k == 1 { "" } else { "s" };
         let name = def.name;
@@ -349,6 +349,8 @@ impl Thread {
                 let (param, _, _) = &sig.params[own + n];
                 format!("{name}() missing required argument '{param}' (pos {})", n + 1)
             }
+        } else if own > 0 && given == 0 {
+            format!("unbound method {}() needs an argument", self.native_label(def, w))
         } else if max == 0 {
             format!("{}() takes no arguments ({n} given)", self.native_label(def, w))
         } else if min == 1 && max == 1 {

@@ -1,9 +1,12 @@
 //! A thread's seat: where it sleeps and by what it is woken. Invariants: only its own thread sleeps in a seat;
 //! whoever wakes it sets a bit of `wake` first, so a wake-up that comes early is not lost; a bit is cleared only
-//! by the sleeper.
+//! by the sleeper. The word is what the kernel compares before it puts the thread to sleep, and one bit of it says
+//! that the thread sleeps there, so whoever wakes a thread that is awake makes no system call.
 
-use crossbeam::sync::{Parker, Unparker};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::OnceLock;
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+};
 use std::time::{Duration, Instant};
 
 /// Bits of a seat's wake word.
@@ -14,6 +17,8 @@ pub mod wake {
     pub const TURN: u32 = 2;
     /// Something is pending that ends a wait: a signal.
     pub const LOOK: u32 = 4;
+    /// The thread sleeps, or is about to: the kernel must be told.
+    pub(super) const ASLEEP: u32 = 1 << 31;
 }
 
 /// A thread's place in the GIL's queue.
@@ -27,10 +32,13 @@ pub mod turn {
 }
 
 /// Where a thread sleeps.
+#[repr(align(128))]
 pub struct Seat {
-    parker: Parker,
-    unparker: Unparker,
     wake: AtomicU32,
+    /// Sleeps that are still to come before it looks for a while first, and how many there were after the last
+    /// look that was in vain.
+    rest: AtomicU32,
+    gap: AtomicU32,
     /// An eventfd that wakes the thread out of a poll, -1 until it polls.
     event: AtomicI32,
     /// Whether the thread is about to sleep, or sleeps, in a poll.
@@ -53,12 +61,12 @@ pub struct Seat {
     pub(super) object: AtomicU64,
     /// Whether the wait ends by itself: a deadline, a descriptor, a child.
     pub(super) timed: AtomicBool,
-    /// When it acquired the GIL, in nanoseconds since the program began; kept while events are recorded.
-    pub(super) since: AtomicU64,
+    /// When another thread first asked for the GIL in this turn, in nanoseconds since the program began, or 0; kept
+    /// while events are recorded.
+    pub(super) asked: AtomicU64,
+    /// Address of the `native::Def` of the call in which this thread was then, or 0.
+    pub(super) asked_in: AtomicUsize,
 }
-
-// SAFETY: the parker is used only by the thread that owns the seat (`sleep`), all else is atomic.
-unsafe impl Sync for Seat {}
 
 impl Default for Seat {
     fn default() -> Seat {
@@ -69,11 +77,10 @@ impl Default for Seat {
 impl Seat {
     /// An empty seat.
     pub fn new() -> Seat {
-        let parker = Parker::new();
         Seat {
-            unparker: parker.unparker().clone(),
-            parker,
             wake: AtomicU32::new(0),
+            rest: AtomicU32::new(0),
+            gap: AtomicU32::new(GAP),
             event: AtomicI32::new(-1),
             polling: AtomicBool::new(false),
             turn: AtomicU8::new(turn::NONE),
@@ -85,7 +92,8 @@ impl Seat {
             kind: AtomicU8::new(0),
             object: AtomicU64::new(0),
             timed: AtomicBool::new(false),
-            since: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            asked_in: AtomicUsize::new(0),
         }
     }
 
@@ -101,7 +109,13 @@ impl Seat {
             // SAFETY: the eventfd lives as long as the seat; a full counter means that it is readable anyway.
             unsafe { libc::write(self.event.load(SeqCst), (&raw const one).cast(), 8) };
         }
-        self.unparker.unpark();
+        if self.wake.load(SeqCst) & wake::ASLEEP != 0 {
+            // SAFETY: wakes whoever sleeps on a word of a living seat.
+            unsafe {
+                let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+                libc::syscall(libc::SYS_futex, self.wake.as_ptr(), op, 1)
+            };
+        }
     }
 
     /// Sets bits and wakes the thread.
@@ -122,29 +136,71 @@ impl Seat {
 
     /// Sleeps until one of the bits is set (gives those) or the deadline has passed (gives 0). Own thread only.
     pub fn sleep(&self, until: u32, deadline: Option<Instant>) -> u32 {
-        loop {
-            let got = self.bits() & until;
-            if got != 0 {
-                return got;
+        let mut now = self.bits();
+        if now & until != 0 {
+            return now & until;
+        }
+        now = self.wake.fetch_or(wake::ASLEEP, SeqCst) | wake::ASLEEP;
+        while now & until == 0 {
+            let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|l| l.is_zero()) {
+                break;
             }
-            match deadline {
-                None => self.parker.park(),
-                Some(d) if Instant::now() >= d => return 0,
-                Some(d) => self.parker.park_deadline(d),
-            }
+            self.wait_while(now, left);
+            now = self.bits();
+        }
+        self.clear(wake::ASLEEP);
+        now & until
+    }
+
+    /// Lets the kernel stop the thread if the wake word still is `now`; it may come back for no reason.
+    fn wait_while(&self, now: u32, left: Option<Duration>) {
+        let time = left.map(|l| libc::timespec {
+            tv_sec: l.as_secs().min(1 << 40) as libc::time_t,
+            tv_nsec: l.subsec_nanos() as libc::c_long,
+        });
+        let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: the word and the time live through the call.
+        unsafe {
+            let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+            libc::syscall(libc::SYS_futex, self.wake.as_ptr(), op, now, time);
         }
     }
 
-    /// As `sleep`, after looking for the bits for a moment without giving up the processor.
+    /// As `sleep` without a deadline, but looks for the bits for a while without giving up the processor, if that
+    /// was worth it lately. Waking a thread that sleeps on an idle processor takes longer than most turns, so two
+    /// threads that take turns must both be caught awake for once: hence the length of a look.
     pub fn sleep_soon(&self, until: u32) -> u32 {
-        for _ in 0..SPIN {
-            let got = self.bits() & until;
+        let rest = self.rest.load(Relaxed);
+        if rest > 0 {
+            self.rest.store(rest - 1, Relaxed);
+        } else if several_processors() {
+            let got = self.look(until);
             if got != 0 {
+                self.gap.store(GAP, Relaxed);
                 return got;
             }
-            std::hint::spin_loop();
+            let gap = self.gap.load(Relaxed);
+            self.rest.store(gap, Relaxed);
+            self.gap.store((gap * 2).min(GAP << 7), Relaxed);
         }
         self.sleep(until, None)
+    }
+
+    fn look(&self, until: u32) -> u32 {
+        let mut begin = None;
+        loop {
+            for _ in 0..32 {
+                let got = self.bits() & until;
+                if got != 0 {
+                    return got;
+                }
+                std::hint::spin_loop();
+            }
+            if begin.get_or_insert_with(Instant::now).elapsed() > LOOK {
+                return 0;
+            }
+        }
     }
 
     /// Sleeps until one of the bits is set, `fd` shows one of `events`, or the deadline has passed. Gives the bits
@@ -214,8 +270,16 @@ impl Drop for Seat {
     }
 }
 
-/// Looks at the wake word before a thread lets go of its processor: about a microsecond.
-const SPIN: u32 = 40;
+/// How long a thread looks before it lets go of its processor.
+const LOOK: Duration = Duration::from_micros(100);
+/// Sleeps without a look after the first one that was in vain; each further one doubles it for some time.
+const GAP: u32 = 32;
+
+/// Whether another thread can run while this one looks.
+fn several_processors() -> bool {
+    static SEVERAL: OnceLock<bool> = OnceLock::new();
+    *SEVERAL.get_or_init(|| std::thread::available_parallelism().is_ok_and(|n| n.get() > 1))
+}
 
 /// Timeout of a poll, rounded up so that a deadline is not missed by waking early.
 fn millis(left: Option<Duration>) -> i32 {

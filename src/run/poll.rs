@@ -4,6 +4,8 @@
 use super::gil;
 use super::thread::{R, Raised, Thread, pending};
 use crate::heap::Value;
+use crate::heap::known::N;
+use crate::heap::object::Weak;
 use crate::{dispatch, op, raise};
 use std::sync::atomic::Ordering;
 
@@ -109,7 +111,7 @@ pub fn run_finalizers(th: &mut Thread) {
     th.keep(handled);
     while let Some(ready) = th.heap.take_ready() {
         if let Err(Raised) = finalize(th, ready) {
-            super::error::unraisable(th, ready);
+            report(th, ready);
         }
     }
     th.drop_kept(mark);
@@ -117,8 +119,26 @@ pub fn run_finalizers(th: &mut Thread) {
     th.handled = handled;
 }
 
+/// Says in which finaliser or callback the exception under way came up.
+#[cold]
+fn report(th: &mut Thread, ready: Value) {
+    let raised = std::mem::replace(&mut th.raised, Value::UNBOUND);
+    let mark = th.keep(raised);
+    let (what, f) = match ready.cast::<Weak>() {
+        Some(w) => ("weakref callback", w.callback.get()),
+        None => {
+            let class = th.class_of(ready);
+            ("deallocator", super::class::lookup(class, N::__del__.v()).unwrap_or(class))
+        }
+    };
+    let f = f.cast::<crate::heap::object::Tuple>().map_or(f, |pair| pair.at(0));
+    let text = super::show::short_repr(th, f);
+    th.raised = raised;
+    th.drop_kept(mark);
+    super::error::unraisable(th, &format!("while calling {what} {text}"));
+}
+
 fn finalize(th: &mut Thread, v: Value) -> R<()> {
-    use crate::heap::object::Weak;
     if let Some(w) = v.cast::<Weak>() {
         let callback = w.callback.get();
         // A reference of a script subclass stands beside its callback.

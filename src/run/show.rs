@@ -5,7 +5,6 @@ use super::class::{class_of, is_instance};
 use super::frame::code_of;
 use super::import;
 use super::thread::{R, Raised, Thread};
-use crate::code::data::{Pos, flag};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
@@ -54,181 +53,6 @@ pub fn add_note(th: &mut Thread, note: &str) {
         th.drop_kept(mark);
         th.raised = exc;
     }
-}
-
-// ---------------------------------------------------------------------------------------------------------- tracebacks
-
-/// The whole report of an exception, chained ones first.
-pub fn exception_text(th: &mut Thread, exc: Value) -> String {
-    let mut seen = Vec::new();
-    let mut out = String::new();
-    chain(th, exc, &mut seen, &mut out);
-    out
-}
-
-fn chain(th: &mut Thread, exc: Value, seen: &mut Vec<u64>, out: &mut String) {
-    seen.push(exc.0);
-    if let Some(e) = exc.cast::<Exception>() {
-        let cause = e.cause.get();
-        let context = e.context.get();
-        if cause.is_kind(Kind::Exception) && !seen.contains(&cause.0) {
-            chain(th, cause, seen, out);
-            out.push_str("\nThe above exception was the direct cause of the following exception:\n\n");
-        } else if context.is_kind(Kind::Exception)
-            && e.suppress.get() != Value::TRUE
-            && cause.is_none()
-            && !seen.contains(&context.0)
-        {
-            chain(th, context, seen, out);
-            out.push_str("\nDuring handling of the above exception, another exception occurred:\n\n");
-        }
-    }
-    one(th, exc, out, 0);
-}
-
-fn one(th: &mut Thread, exc: Value, out: &mut String, depth: usize) {
-    let group = is_instance(exc, C::BaseExceptionGroup);
-    let tb = exc.cast::<Exception>().map_or(Value::NONE, |e| e.traceback.get());
-    let mut text = String::new();
-    if !tb.is_none() {
-        text.push_str(if group && depth == 0 {
-            "  + Exception Group Traceback (most recent call last):\n"
-        } else if group {
-            "Exception Group Traceback (most recent call last):\n"
-        } else {
-            "Traceback (most recent call last):\n"
-        });
-        let mut body = String::new();
-        frames(th, tb, &mut body);
-        if group && depth == 0 {
-            body = body.lines().map(|l| format!("  | {l}\n")).collect();
-        }
-        text.push_str(&body);
-    }
-    let mut last = only(th, exc);
-    if group && depth == 0 {
-        let lead = if tb.is_none() { "  + " } else { "  | " };
-        last = last
-            .lines()
-            .enumerate()
-            .map(|(i, l)| format!("{}{l}\n", if i == 0 { lead } else { "  | " }))
-            .collect();
-    }
-    text.push_str(&last);
-    if group {
-        members(th, exc, &mut text, depth);
-    }
-    out.push_str(&text);
-}
-
-/// The exceptions of a group, indented and numbered.
-fn members(th: &mut Thread, exc: Value, out: &mut String, depth: usize) {
-    let Ok(Some(list)) = th.getattr_opt(exc, N::exceptions.v()) else { return };
-    let Ok(t) = th.to_tuple(list) else { return };
-    let t = t.get::<Tuple>();
-    let pad = "  ".repeat(depth + 1);
-    for (i, e) in t.iter().enumerate() {
-        let lead = if i == 0 { "+-+" } else { "  +" };
-        out.push_str(&format!("{pad}{lead}---------------- {} ----------------\n", i + 1));
-        let mut inner = String::new();
-        one(th, e, &mut inner, depth + 1);
-        for l in inner.lines() {
-            if l.trim_start().starts_with("+-") || l.trim_start().starts_with("+--") {
-                out.push_str(&format!("{l}\n"));
-            } else {
-                out.push_str(&format!("{pad}  | {l}\n"));
-            }
-        }
-    }
-    if depth == 0 || !t.is_empty() {
-        out.push_str(&format!("{pad}  +------------------------------------\n"));
-    }
-}
-
-/// The entries of a traceback, repeated ones folded as CPython does.
-pub fn frames(th: &mut Thread, tb: Value, out: &mut String) {
-    let mut at = tb;
-    let mut previous: Option<(u64, i64)> = None;
-    let mut repeats = 0;
-    while let Some(t) = at.cast::<Traceback>() {
-        let line = t.line.get().as_int();
-        let here = (t.func.get().0, line);
-        if previous == Some(here) {
-            repeats += 1;
-        } else {
-            folded(repeats, out);
-            repeats = 0;
-            previous = Some(here);
-        }
-        if repeats < 3 {
-            entry(th, t, out);
-        }
-        at = t.next.get();
-    }
-    folded(repeats, out);
-}
-
-fn folded(repeats: usize, out: &mut String) {
-    if repeats > 2 {
-        let n = repeats - 2;
-        let s = if n == 1 { "" } else { "s" };
-        out.push_str(&format!("  [Previous line repeated {n} more time{s}]\n"));
-    }
-}
-
-fn entry(_th: &mut Thread, t: &Traceback, out: &mut String) {
-    let Some(f) = t.func.get().cast::<Function>() else { return };
-    let code = code_of(f);
-    let line = t.line.get().as_int() as u32;
-    out.push_str(&format!("  File \"{}\", line {line}, in {}\n", code.filename, code.name));
-    let word = t.word.get().as_int();
-    let pos =
-        if word >= 0 { code.position(word as u32) } else { Pos { line, end_line: line, ..Pos::default() } };
-    if code.flags & flag::LIBRARY != 0 {
-        return;
-    }
-    if let Some(text) = import::source(&code.filename) {
-        source_lines(&text, pos, out);
-    }
-}
-
-fn width(s: &str) -> usize {
-    minipy_grammar::display_width(s)
-}
-
-/// The source line of a position, and carets under the part that failed unless that is the whole line.
-fn source_lines(text: &str, pos: Pos, out: &mut String) {
-    let Some(line) = text.lines().nth(pos.line.max(1) as usize - 1) else { return };
-    let stripped = line.trim();
-    if stripped.is_empty() {
-        return;
-    }
-    let indent = line.len() - line.trim_start().len();
-    let ok = |i: usize| i <= line.len() && line.is_char_boundary(i);
-    let (start, mut end) = (pos.col as usize, pos.end_col as usize);
-    let many = pos.end_line > pos.line;
-    if many {
-        end = line.trim_end().len();
-    }
-    out.push_str(&format!("    {stripped}\n"));
-    if pos.col == 0 && pos.end_col == 0 || !ok(start) || !ok(end) || end <= start || start < indent {
-        return;
-    }
-    let end = end.min(line.trim_end().len());
-    let marks = if many { None } else { crate::code::anchors::anchors(&line[start..end]) };
-    let carets = match marks {
-        Some((a, b)) => {
-            let (x, y, z) = (&line[start..start + a], &line[start + a..start + b], &line[start + b..end]);
-            format!("{}{}{}", "~".repeat(width(x)), "^".repeat(width(y)), "~".repeat(width(z)))
-        }
-        None => {
-            if start == indent && end == line.trim_end().len() {
-                return;
-            }
-            "^".repeat(width(&line[start..end]))
-        }
-    };
-    out.push_str(&format!("    {}{carets}\n", " ".repeat(width(&line[indent..start]))));
 }
 
 /// `Name: message` with notes and suggestions, as the last lines of a report.
@@ -347,6 +171,15 @@ fn suggestion(th: &mut Thread, exc: Value) -> Option<String> {
         let hint = nearest(&wrong, names.iter().map(String::as_str))?;
         return Some(format!(". Did you mean: '{hint}'?"));
     }
+    if is_instance(exc, C::NameError)
+        && name.is_kind(Kind::Str)
+        && let this = e.x1.get()
+        && !this.is_unbound()
+        && let wrong = th.text_of(name).ok()?
+        && attribute_names(th, this).contains(&wrong)
+    {
+        return Some(format!(". Did you mean: 'self.{wrong}'?"));
+    }
     if is_instance(exc, C::NameError) && !is_instance(exc, C::UnboundLocalError) && name.is_kind(Kind::Str) {
         let wrong = th.text_of(name).ok()?;
         let mut names: Vec<String> = Vec::new();
@@ -450,8 +283,14 @@ pub fn wrong_code(th: &mut Thread, text: &str, file: &str, fault: &Fault) -> Rai
 
 fn syntax_exception(th: &mut Thread, text: &str, file: &str, fault: &Fault, class: C) -> R {
     let index = LineIndex::new(text);
-    let (line, col) = index.position(text, fault.span.start);
-    let (end_line, end_col) = index.position(text, fault.span.end);
+    let (mut line, mut col) = index.position(text, fault.span.start);
+    let (mut end_line, end_col) = index.position(text, fault.span.end);
+    // A fault at the end of the text belongs to its last line, behind everything in it.
+    if fault.span.start as usize >= text.len() && text.ends_with('\n') && col == 0 && line > 1 {
+        line -= 1;
+        end_line = line;
+        col = u32::MAX;
+    }
     let message = match &fault.hint {
         Some(h) => format!("{}{}{h}", fault.message, if fault.message.ends_with('.') { " " } else { ". " }),
         None => fault.message.clone(),
@@ -465,7 +304,7 @@ fn syntax_exception(th: &mut Thread, text: &str, file: &str, fault: &Fault, clas
     let detail = th.tuple(&[
         file,
         Value::int(line as i64),
-        Value::int(col as i64 + 1),
+        Value::int(col.wrapping_add(1) as i64),
         source,
         Value::int(end_line as i64),
         Value::int(end_col as i64 + 1),
@@ -514,8 +353,8 @@ fn syntax_text(th: &mut Thread, exc: Value, name: &str) -> Option<String> {
             let part = |a: usize, b: usize| -> String {
                 chars[a.min(chars.len())..b.min(chars.len())].iter().collect()
             };
-            let before = width(&part(indent, start));
-            let marked = width(&part(start, end)).max(1);
+            let before = minipy_grammar::display_width(&part(indent, start));
+            let marked = minipy_grammar::display_width(&part(start, end)).max(1);
             out.push_str(&format!("    {}{}\n", " ".repeat(before), "^".repeat(marked)));
         }
     }

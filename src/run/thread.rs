@@ -5,7 +5,7 @@ use super::dispatch::Handler;
 use crate::heap::{Full, Mutator, Value};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// An exception is under way: it stands in [`Thread::raised`] (unbound there means MemoryError).
 #[derive(Clone, Copy, Debug)]
@@ -148,16 +148,20 @@ pub struct Thread {
     pub locals: Value,
     /// Asynchronous exception to raise, or unbound.
     pub async_exc: Value,
+    /// What `sys.set_asyncgen_hooks` set: called with an async generator at its first use, or None.
+    pub asyncgen_first: Value,
+    /// Called with an async generator that nothing refers to, or None.
+    pub asyncgen_last: Value,
     /// Values that a native keeps while it runs (see [`Thread::keep`]).
     pub kept: Vec<Value>,
     /// Objects whose `repr` is in progress.
     pub repr_guard: Vec<Value>,
-    /// Nesting of generated recursion guards (comparison, repr, ...).
+    /// Nesting of `repr`.
     pub depth: u32,
     /// Why the thread gives up the GIL next (a `event::Reason`), noted for reports.
     pub reason: u8,
-    /// Name of the native in progress, for "longest hold" (static text address or null).
-    pub native: *const super::native::Def,
+    /// The native in progress, or null: for reports. Others may look at it.
+    pub native: AtomicPtr<super::native::Def>,
     /// What the recorder keeps for this thread.
     pub log: Option<Box<super::event::Log>>,
 }

@@ -13,7 +13,7 @@ use crate::heap::cell::{Header, Kind as CellKind};
 use crate::heap::object::Layout;
 use crate::heap::{Mutator, Raw, Value, roots};
 use crossbeam::sync::{Parker, Unparker};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -29,6 +29,9 @@ const MARGIN: usize = 192 << 10;
 const KEPT: usize = 32;
 /// A value stack that grew beyond this gives its pages back when its thread ends.
 const TOUCHED: usize = 256 << 10;
+
+/// Smallest native stack that may be asked for.
+pub const LEAST_STACK: usize = 52 << 10;
 
 struct Entry {
     record: *mut Thread,
@@ -62,6 +65,14 @@ pub fn each(mut f: impl FnMut(&mut Thread)) {
 /// The shared part of the thread of that number, if it is alive.
 pub fn shared(number: u32) -> Option<Arc<Shared>> {
     locked(&TABLE).iter().find(|e| e.shared.number == number).map(|e| e.shared.clone())
+}
+
+/// Address of the `native::Def` of the call in which that thread is, 0 if it is in none or has ended.
+pub(super) fn native_of(number: u32) -> usize {
+    let table = locked(&TABLE);
+    let record = table.iter().find(|e| e.shared.number == number).map(|e| e.record);
+    // SAFETY: the record is in the table, so it is alive; only the one atomic field is touched.
+    record.map_or(0, |r| unsafe { (*r).native.load(Relaxed) as usize })
 }
 
 /// Shared parts of all threads, in order of creation.
@@ -103,7 +114,7 @@ pub fn stack_size() -> usize {
 
 /// Sets the native stack size of threads to come; `false` if it is not a possible one.
 pub fn set_stack_size(n: usize) -> bool {
-    let fits = n == 0 || (32 << 10..=1 << 40).contains(&n);
+    let fits = n == 0 || (LEAST_STACK..=1 << 40).contains(&n);
     if fits {
         NATIVE_SIZE.store(n, Relaxed);
     }
@@ -113,7 +124,9 @@ pub fn set_stack_size(n: usize) -> bool {
 /// Everything that thread records hold: a listed root.
 fn list(f: &mut dyn FnMut(Value)) {
     each(|th| {
-        for v in [th.raised, th.handled, th.handle, th.locals, th.async_exc] {
+        for v in
+            [th.raised, th.handled, th.handle, th.locals, th.async_exc, th.asyncgen_first, th.asyncgen_last]
+        {
             f(v);
         }
         th.kept.iter().chain(&th.repr_guard).for_each(|v| f(*v));
@@ -214,11 +227,13 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         handle: Value::NONE,
         locals: Value::UNBOUND,
         async_exc: Value::UNBOUND,
+        asyncgen_first: Value::NONE,
+        asyncgen_last: Value::NONE,
         kept: Vec::new(),
         repr_guard: Vec::new(),
         depth: 0,
         reason: 0,
-        native: std::ptr::null(),
+        native: AtomicPtr::new(std::ptr::null_mut()),
         log: None,
     });
     th.quantum = gil::quantum(gil::mode(), &mut th);
@@ -236,31 +251,47 @@ fn enlist(record: *mut Thread) {
 /// Makes the calling OS thread the main script thread, with the GIL. The mode has been set (`gil::begin`).
 pub fn main() -> &'static mut Thread {
     roots::add(list);
+    // A collection may drop names and cells that look-ups remember.
+    roots::add(|_| super::memo::forget());
     roots::set_frames(registers);
     let stack = reserve(MAIN_STACK).expect("no room for the value stack");
     let th = Box::leak(record(stack));
     enlist(th);
-    settle_native(th);
+    Native::here().settle(th);
     th.heap.attach();
     gil::enter(th);
     event::emit(th, Fact::Start { by: 0 });
     th
 }
 
-/// What depends on the OS thread that runs the record.
-fn settle_native(th: &mut Thread) {
-    // SAFETY: asks the kernel and the C library about the calling thread.
-    unsafe {
-        th.shared.native_id.store(libc::syscall(libc::SYS_gettid) as u64, Release);
-        let mut attr: libc::pthread_attr_t = std::mem::zeroed();
-        let (mut low, mut size) = (std::ptr::null_mut(), 0);
-        if libc::pthread_getattr_np(libc::pthread_self(), &mut attr) == 0 {
-            libc::pthread_attr_getstack(&attr, &mut low, &mut size);
-            libc::pthread_attr_destroy(&mut attr);
+/// What is known of an OS thread: its kernel id, and the native stack pointer below which natives must not go.
+#[derive(Clone, Copy)]
+struct Native {
+    id: u64,
+    limit: usize,
+}
+
+impl Native {
+    /// The calling thread's.
+    fn here() -> Native {
+        // SAFETY: asks the kernel and the C library about the calling thread.
+        unsafe {
+            let id = libc::syscall(libc::SYS_gettid) as u64;
+            let mut attr: libc::pthread_attr_t = std::mem::zeroed();
+            let (mut low, mut size) = (std::ptr::null_mut(), 0);
+            if libc::pthread_getattr_np(libc::pthread_self(), &mut attr) == 0 {
+                libc::pthread_attr_getstack(&attr, &mut low, &mut size);
+                libc::pthread_attr_destroy(&mut attr);
+            }
+            // A main thread without a limit reports a stack that reaches down to other mappings.
+            let top = low as usize + size;
+            Native { id, limit: top - size.min(1 << 30) + MARGIN.min(size / 2) }
         }
-        // A main thread without a limit reports a stack that reaches down to other mappings.
-        let top = low as usize + size;
-        th.native_limit = top - size.min(1 << 30) + MARGIN.min(size / 2);
+    }
+
+    fn settle(self, th: &mut Thread) {
+        th.shared.native_id.store(self.id, Release);
+        th.native_limit = self.limit;
     }
 }
 
@@ -441,9 +472,9 @@ fn dispatch(job: Job) -> bool {
 fn work(first: Job, native: usize) {
     let parker = Parker::new();
     let me = Arc::new(Worker { next: Mutex::new(None), unparker: parker.unparker().clone(), native });
-    let mut job = first;
+    let (mut job, here) = (first, Native::here());
     loop {
-        live(job);
+        live(job, here);
         {
             let mut idle = locked(&IDLE);
             if idle.len() >= KEPT {
@@ -462,10 +493,10 @@ fn work(first: Job, native: usize) {
 }
 
 /// One script thread from its first turn to its end.
-fn live(job: Job) {
+fn live(job: Job, here: Native) {
     // SAFETY: this OS thread is the only one to run the record; the parent made it and let go of it.
     let th = unsafe { &mut *job.record };
-    settle_native(th);
+    here.settle(th);
     th.heap.attach();
     gil::enter(th);
     event::emit(th, Fact::Start { by: job.by });
@@ -478,6 +509,8 @@ fn live(job: Job) {
     th.handled = Value::NONE;
     th.locals = Value::UNBOUND;
     th.async_exc = Value::UNBOUND;
+    th.asyncgen_first = Value::NONE;
+    th.asyncgen_last = Value::NONE;
     let handle = std::mem::replace(&mut th.handle, Value::NONE);
     ALIVE.fetch_sub(1, SeqCst);
     if gil::mode() == Mode::Off && alive() == 1 {
@@ -570,7 +603,7 @@ pub fn fork(th: &mut Thread) -> i32 {
     };
     let pid = th.heap.fork(before, after);
     if pid == 0 {
-        settle_native(th);
+        Native::here().settle(th);
         gil::retable(th);
     }
     pid

@@ -22,7 +22,7 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
   --color=auto|always|never
 minipy compare FILE              the same program in several GIL modes
 minipy dis FILE                  its instructions and where threads may switch
-minipy help [gil|ticks|compare|exit]
+minipy help [gil|ticks|report|compare|exit]
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
 
@@ -38,7 +38,8 @@ Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
   PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
 ";
 
-const TOPICS: [(&str, &str); 4] = [("gil", GIL), ("ticks", TICKS), ("compare", COMPARE), ("exit", EXIT)];
+const TOPICS: [(&str, &str); 5] =
+    [("gil", GIL), ("ticks", TICKS), ("report", REPORT), ("compare", COMPARE), ("exit", EXIT)];
 
 const GIL: &str = "\
 The GIL (global interpreter lock) lets one thread run at a time. A thread gives
@@ -72,6 +73,26 @@ and its report repeats byte for byte. An N that is a multiple of a loop's length
 always switches at the same place: prime numbers such as 97 show more.
 ";
 
+const REPORT: &str = "\
+minipy --report[=gil] [-o FILE] [--json=FILE] program.mp
+
+One line for each thread, lettered A, B, C: the instructions it ran and what it
+did with its life, in shares that sum to 100.0:
+  run%       it ran                    sleep%  it slept
+  wait GIL%  it could run, but for     io%     it waited for input, output or
+             the GIL                           a process
+  lock%      it waited for a lock,     join%   it waited for a thread to end
+             queue or event
+A switch is the GIL going to another thread, because of
+  limit      the count of instructions was out (ticks, py2)
+  request    another thread had waited for the switch interval (py310, py32)
+  blocking, yield, end     it was about to wait, slept 0 seconds, ended
+A false wake is a thread woken while the GIL is taken again (py2). The longest
+hold is the longest time for which others waited for one thread. Under ticks:N
+all times are counts of instructions: a native call is one, and a sleep lasts as
+long as others run meanwhile.
+";
+
 const COMPARE: &str = "\
 minipy compare FILE [--modes=py310,py32,ticks:97,off] [--repeat=N]
        [--expect-same] [--json=FILE] [--timeout=SECS] [-- ARGS]
@@ -81,7 +102,10 @@ input is read once and given to each. The table shows time, CPU time, how many
 cores were busy, thread switches, and whether the output is the same:
   same, same but times, other order (the same lines), differs
 With --repeat the fastest run counts, and an output that changes from run to run
-differs. --expect-same makes a difference exit code 65.
+differs. If outputs differ the first mode is run once more: an answer that
+changes there too is not the GIL's doing. Exit codes count as output; what goes
+to stderr does not. --expect-same makes a difference exit code 65.
+--timeout stops each run; such outputs are compared as far as both came.
 ";
 
 const EXIT: &str = "\

@@ -12,6 +12,7 @@ mod report;
 pub mod run;
 mod script;
 mod timeout;
+mod verdict;
 
 use args::{Around, Color, Job};
 use std::io::{IsTerminal, Write};

@@ -5,9 +5,10 @@
 use super::args::Run;
 use super::bold;
 use super::script::Script;
+use crate::run::event::want;
 use crate::run::native::Def;
 use crate::run::{Thread, event, gil};
-use crate::trace::gil_report::{self, Input, NativeHold, Report};
+use crate::trace::gil_report::{self, Input, Report};
 use crate::trace::gil_text;
 use crate::trace::life::{Clock, End};
 use std::io::{IsTerminal, Write};
@@ -53,7 +54,9 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
         source: script.map_or(String::new(), |s| String::from_utf8_lossy(&s.text).into_owned()),
     };
     if SETTINGS.set(settings).is_ok() {
-        event::listen();
+        // Counting slows a run a little, which a comparison of times should not see.
+        let counts = job.report || job.json.is_some();
+        event::listen(want::TURNS | if counts { want::COUNTS } else { 0 });
     }
 }
 
@@ -92,19 +95,17 @@ fn save(file: &str, text: &str, code: i32) -> i32 {
 fn gather(th: &mut Thread, settings: &Settings) -> Report {
     let logs = event::collect();
     let mode = gil::mode();
-    let native = gil::longest().0.filter(|s| s.native != 0).map(|s| NativeHold {
-        thread: s.thread,
-        line: s.line,
-        // SAFETY: rows of natives are statics, and the machine noted the address of one.
-        name: unsafe { &*(s.native as *const Def) }.name.to_string(),
-    });
+    // SAFETY: rows of natives are statics, and the machine noted the address of one.
+    let native = |at: usize| unsafe { &*(at as *const Def) }.name.to_string();
     gil_report::report(&Input {
         mode: mode.to_string(),
         gil: mode != gil::Mode::Off,
         clock: if matches!(mode, gil::Mode::Ticks(_)) { Clock::Instructions } else { Clock::Time },
-        counted: mode.counted(),
+        counted: gil::counts(mode),
         turn: match mode {
-            gil::Mode::Ticks(n) => Some(n),
+            gil::Mode::Ticks(97) => Some((97, "--gil=ticks:89")),
+            gil::Mode::Ticks(n) => Some((n, "--gil=ticks:97")),
+            gil::Mode::Py2 => Some((gil::check_interval().max(1) as u32, "sys.setcheckinterval(97)")),
             _ => None,
         },
         interval: matches!(mode, gil::Mode::Py310 | gil::Mode::Py32)
@@ -113,13 +114,13 @@ fn gather(th: &mut Thread, settings: &Settings) -> Report {
         end: End { at: event::now(), thread: th.shared.number, ran: th.instructions() },
         file: &settings.file,
         source: &settings.source,
-        native,
+        native: &native,
     })
 }
 
 /// What `compare` wants to know about a run: lines of words with tabs between them, short enough for a pipe.
 fn hand_back(r: &Report) -> String {
-    let mut out = format!("switches\t{}\n", r.all_switches());
+    let mut out = format!("switches\t{}\nbusy\t{}\n", r.all_switches(), (r.busy * 1000.0) as u64);
     if let Some(h) = &r.hot {
         out.push_str(&format!("hot\t{}\t{}\n", h.line, h.switches));
     }

@@ -10,7 +10,7 @@ use crate::code::data::{Code, Const};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::{Exception, Module, Tuple};
 use crate::heap::{Value, space};
-use crate::run::{R, Raised, Thread, exit, import, load, show, start};
+use crate::run::{R, Raised, Thread, backtrace, exit, import, load, show, start};
 use std::io::IsTerminal;
 
 /// Native stack of the main script thread; pages are committed when touched.
@@ -18,6 +18,11 @@ const STACK: usize = 512 << 20;
 
 /// Runs a program to the end of the process.
 pub fn program(job: Run) -> ! {
+    program_on(job, STACK)
+}
+
+/// As `program`, with that native stack for the main script thread.
+pub fn program_on(job: Run, stack: usize) -> ! {
     let script = match script::read(&job.program) {
         Ok(s) => s,
         Err((why, code)) => {
@@ -29,7 +34,7 @@ pub fn program(job: Run) -> ! {
         // SAFETY: no second thread exists yet.
         unsafe { std::env::set_var("PYTHONUNBUFFERED", "1") };
     }
-    let started = std::thread::Builder::new().stack_size(STACK).spawn(move || life(&job, script));
+    let started = std::thread::Builder::new().stack_size(stack).spawn(move || life(&job, script));
     match started.map(|t| t.join()) {
         Ok(_) => std::process::exit(1),
         Err(e) => {
@@ -90,7 +95,9 @@ fn begin(th: &mut Thread, job: &Run, script: Option<&Script>) -> R {
     start::signals(th)?;
     let main = import::new_module(th, "__main__")?;
     let dict = main.get::<Module>().dict.get();
-    th.dict_insert(dict, N::__builtins__.v(), S::builtins.v())?;
+    let name = th.intern("builtins")?;
+    let builtins = import::import(th, dict, name, Value::NONE, 0)?;
+    th.dict_insert(dict, N::__builtins__.v(), builtins)?;
     if let Some(file) = script.and_then(|s| s.file.as_ref()) {
         let file = th.str(file)?;
         th.dict_insert(dict, N::__file__.v(), file)?;
@@ -161,7 +168,8 @@ fn reads_arguments(code: &Code) -> bool {
 /// Deals with the exception that ended the program (or a statement at the prompt): the exit code.
 pub fn uncaught(th: &mut Thread) -> i32 {
     if timeout::passed() {
-        th.take_raised();
+        let exc = th.take_raised();
+        timeout::list(th, exc);
         return TIMEOUT;
     }
     if th.raised_is(C::SystemExit) {
@@ -231,12 +239,12 @@ pub fn show_exception(th: &mut Thread) {
             if let Err(Raised) = th.call(h, &[class, exc, tb]) {
                 let second = th.take_raised();
                 th.keep(second);
-                let (a, b) = (show::exception_text(th, second), show::exception_text(th, exc));
+                let (a, b) = (backtrace::exception_text(th, second), backtrace::exception_text(th, exc));
                 write_stderr(th, &format!("Error in sys.excepthook:\n{a}\nOriginal exception was:\n{b}"));
             }
         }
         None => {
-            let text = show::exception_text(th, exc);
+            let text = backtrace::exception_text(th, exc);
             write_stderr(th, &text);
         }
     }
@@ -285,7 +293,7 @@ fn flush(th: &mut Thread, name: &str) {
         let quiet = th.raised_is(C::ValueError) || th.raised_is(C::BrokenPipeError);
         let exc = th.take_raised();
         if !quiet {
-            let text = show::exception_text(th, exc);
+            let text = backtrace::exception_text(th, exc);
             show::stderr(th, &format!("Exception ignored while flushing sys.{name}:\n{text}"));
         }
     }

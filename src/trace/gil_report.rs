@@ -10,17 +10,6 @@ use std::collections::BTreeMap;
 /// Words for the reasons of a switch, in the order of [`Reason`].
 pub const REASONS: [&str; 5] = ["limit", "request", "blocking", "yield", "end"];
 
-/// The longest stretch in which a native call kept the GIL.
-#[derive(Clone, Debug)]
-pub struct NativeHold {
-    /// Number of the thread.
-    pub thread: u32,
-    /// Line of the script.
-    pub line: u32,
-    /// Name of the native.
-    pub name: String,
-}
-
 /// What a report is made of.
 pub struct Input<'a> {
     /// The GIL mode as the command line spells it.
@@ -31,8 +20,8 @@ pub struct Input<'a> {
     pub clock: Clock,
     /// Whether instructions were counted.
     pub counted: bool,
-    /// Length of a turn in instructions, where turns have one.
-    pub turn: Option<u32>,
+    /// Length of a turn in instructions, where turns have one, and how to ask for another.
+    pub turn: Option<(u32, &'a str)>,
     /// After how many nanoseconds a waiter asks for the GIL, where it does.
     pub interval: Option<u64>,
     /// The events.
@@ -43,8 +32,8 @@ pub struct Input<'a> {
     pub file: &'a str,
     /// Its text.
     pub source: &'a str,
-    /// The native call in progress during the longest hold.
-    pub native: Option<NativeHold>,
+    /// The name of a native by its address in an event.
+    pub native: &'a dyn Fn(usize) -> String,
 }
 
 /// A row of the table.
@@ -107,11 +96,11 @@ impl Verdict {
     /// In words.
     pub fn text(self) -> &'static str {
         match self {
-            Verdict::Alone => "ONE THREAD: there was nobody to share the GIL with",
-            Verdict::Free => "NO GIL: threads ran side by side",
-            Verdict::Harmless => "HARMLESS: threads hardly waited for the GIL",
-            Verdict::Costs => "THE GIL COSTS: threads waited for it part of the time",
-            Verdict::Bound => "GIL-BOUND: threads cannot speed this up (see: minipy compare)",
+            Verdict::Alone => "one thread: there was nobody to share the GIL with",
+            Verdict::Free => "no GIL: threads run at the same time",
+            Verdict::Harmless => "harmless: threads hardly waited for the GIL",
+            Verdict::Costs => "the GIL costs: threads waited for it part of the time",
+            Verdict::Bound => "GIL-bound: threads cannot speed this up (see: minipy compare)",
         }
     }
 }
@@ -149,7 +138,7 @@ pub struct Report {
     pub verdict: Verdict,
     /// What a learner would not expect.
     pub surprises: Vec<String>,
-    /// Events that were not kept.
+    /// Events that were not kept; if any, all but instructions is of the first `length` of the run.
     pub dropped: u64,
     /// The script's name.
     pub file: String,
@@ -210,7 +199,7 @@ pub fn report(input: &Input) -> Report {
         clock: input.clock,
         length: lives.length,
         longest_hold: longest_hold(input, &lives, &stretches),
-        surprises: surprises(input, &lives, &switches, hot.as_ref()),
+        surprises: surprises(input, &lives, &switches),
         false_wakes: lives.lives.iter().map(|l| l.false_wakes).sum(),
         dropped: lives.lives.iter().map(|l| l.dropped).sum(),
         busy: if lives.length == 0 { 1.0 } else { ran as f64 / lives.length as f64 },
@@ -233,7 +222,7 @@ fn rows(input: &Input, lives: &Lives) -> Vec<Row> {
         }
         Row {
             letter: letter(i),
-            name: l.name.clone(),
+            name: l.name.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
             ran: input.counted.then_some(l.ran),
             shares,
             worked: l.parts[Part::Run as usize] > 0,
@@ -276,16 +265,14 @@ fn longest_hold(input: &Input, lives: &Lives, stretches: &[(u64, u64)]) -> Optio
         let overlap = |s: &(u64, u64)| s.1.min(t.to).saturating_sub(s.0.max(t.from));
         let length: u64 = stretches[first..].iter().take_while(|s| s.0 < t.to).map(overlap).sum();
         if length > best.as_ref().map_or(0, |b| b.length) {
-            let number = lives.lives[t.life].number;
-            let native = input.native.as_ref().filter(|n| n.thread == number && n.line == t.line);
-            let native = native.map(|n| n.name.clone());
+            let native = (t.native != 0).then(|| (input.native)(t.native));
             best = Some(Long { length, letter: letter(t.life), line: t.line, native });
         }
     }
     best
 }
 
-fn surprises(input: &Input, lives: &Lives, switches: &[u64; 5], hot: Option<&Hot>) -> Vec<String> {
+fn surprises(input: &Input, lives: &Lives, switches: &[u64; 5]) -> Vec<String> {
     let mut out = Vec::new();
     let main = lives.lives.iter().position(|l| l.number == 0);
     let forced = switches[Reason::Limit as usize] + switches[Reason::Request as usize];
@@ -297,36 +284,10 @@ fn surprises(input: &Input, lives: &Lives, switches: &[u64; 5], hot: Option<&Hot
         !lives.turns.iter().any(|t| own(&t))
     };
     if input.gil && forced == 0 && others.len() > 1 && others.iter().filter(computed).count() > 1 {
-        let longest =
-            lives.turns.iter().filter(|t| Some(t.life) != main).map(|t| t.to - t.from).max().unwrap_or(0);
-        if let Some(n) = input.turn {
-            out.push(format!(
-                "NO SWITCH: no thread ran {n} instructions in one turn (longest {}). More iterations, or shorter \
-                 turns: --gil=ticks:7",
-                count(longest)
-            ));
-        } else if let Some(interval) = input.interval.filter(|i| longest < *i) {
-            let interval = time(interval).replace(".0 ", " ");
-            out.push(format!(
-                "NO SWITCH: threads ended before the first {interval} request (longest {}). More iterations, or \
-                 --gil=ticks",
-                match input.clock {
-                    Clock::Time => time(longest),
-                    Clock::Instructions => format!("{} instructions", count(longest)),
-                }
-            ));
-        }
+        let own = lives.turns.iter().filter(|t| Some(t.life) != main);
+        out.extend(no_switch(input, lives, own.map(|t| t.to - t.from).max().unwrap_or(0)));
     }
-    if let (Some(n), Some(hot)) = (input.turn, hot)
-        && n != 97
-        && hot.of >= 8
-        && hot.switches == hot.of
-    {
-        out.push(format!(
-            "every switch fell at {}:{}: {n} is a multiple of the loop; try --gil=ticks:97",
-            input.file, hot.line
-        ));
-    }
+    out.extend(input.turn.and_then(|(n, other)| one_place(input, lives, n, other)));
     let mut spans: Vec<(u64, u64, usize)> =
         others.iter().map(|i| (lives.lives[*i].from, lives.lives[*i].to, *i)).collect();
     spans.sort_unstable();
@@ -338,6 +299,55 @@ fn surprises(input: &Input, lives: &Lives, switches: &[u64; 5], hot: Option<&Hot
         });
     }
     out
+}
+
+/// Why threads that only computed did not take turns.
+fn no_switch(input: &Input, lives: &Lives, longest: u64) -> Option<String> {
+    let false_wakes: u64 = lives.lives.iter().map(|l| l.false_wakes).sum();
+    if let (Some((n, _)), Clock::Instructions) = (input.turn, input.clock) {
+        return Some(format!(
+            "NO SWITCH: no thread ran {} instructions in one turn (longest {}). More iterations, or shorter turns: \
+             --gil=ticks:7",
+            count(n as u64),
+            count(longest)
+        ));
+    }
+    if let (Some((n, _)), 1..) = (input.turn, false_wakes) {
+        return Some(format!(
+            "NO SWITCH: who gave up the GIL after {n} instructions took it back before the others were awake \
+             (false wakes {})",
+            count(false_wakes)
+        ));
+    }
+    let interval = time(input.interval.filter(|i| longest < *i)?).replace(".0 ", " ");
+    Some(format!(
+        "NO SWITCH: threads ended before the first {interval} request (longest {}). More iterations, or --gil=ticks",
+        time(longest)
+    ))
+}
+
+/// Turns that (nearly) all end at the same instruction: their length is a multiple of the loop's.
+fn one_place(input: &Input, lives: &Lives, n: u32, other: &str) -> Option<String> {
+    let mut places: BTreeMap<u32, (u64, u32)> = BTreeMap::new();
+    let switch = |p: &&[life::Turn]| p[0].reason == Some(Reason::Limit) && p[0].life != p[1].life;
+    for pair in lives.turns.windows(2).filter(switch) {
+        let seen = places.entry(pair[0].place).or_insert((0, pair[0].line));
+        seen.0 += 1;
+    }
+    let of: u64 = places.values().map(|(seen, _)| seen).sum();
+    let (most, line) = places.values().copied().max()?;
+    if of < 8 || most * 20 < of * 19 || other.contains(&n.to_string()) {
+        return None;
+    }
+    let lead = match most == of {
+        true => "every switch fell".to_string(),
+        false => format!("{} of {} switches fell", count(most), count(of)),
+    };
+    Some(format!(
+        "{lead} at {}:{line}: {} is a multiple of the loop; try {other}",
+        input.file,
+        count(n as u64)
+    ))
 }
 
 /// The same as JSON.

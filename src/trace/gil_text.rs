@@ -5,41 +5,54 @@ use super::life::{Clock, PARTS};
 use super::table::{WIDTH, count, cut, left, percent, right, wrap};
 
 /// Cells for a thread's letter and name.
-const NAME: usize = 26;
+const NAME: usize = 22;
+/// Cells for a count of instructions.
+const COUNT: usize = 15;
+/// Rows shown; the rest stands in the JSON.
+const ROWS: usize = 48;
 
 /// The report. `bold` is put around what matters most.
 pub fn text(r: &Report, bold: (&str, &str)) -> String {
     let mut out = String::new();
-    let unit = match r.clock {
-        Clock::Time => "",
-        Clock::Instructions => ", times in instructions",
-    };
-    out.push_str(&format!("GIL report: mode {}{unit}, {} in all\n", r.mode, r.amount(r.length)));
-    out.push_str(&format!("  {}{}", left("thread", NAME), right("instructions", 14)));
-    for (i, part) in PARTS.iter().enumerate() {
-        let shown = if i == 4 { "io%".to_string() } else { format!("{part}%") };
-        out.push_str(&right(&shown, COLUMNS[i]));
+    let (mode, length) = (&r.mode, r.amount(r.length));
+    let all = if r.dropped > 0 { "recorded" } else { "in all" };
+    out.push_str(&format!("GIL report: mode {mode}, {length} {all}\n"));
+    if r.clock == Clock::Instructions {
+        out.push_str("  times are instructions: a native call is one, a sleep lasts while others run\n");
+    }
+    if r.dropped > 0 {
+        let said = format!(
+            "  the record was full after that ({} events did not fit): all but the count of instructions is of \
+             that first part",
+            count(r.dropped)
+        );
+        out.push_str(&wrap(&said, "    "));
+    }
+    out.push_str(&format!("  {}{}", left("thread", NAME), right("instructions", COUNT)));
+    for (part, width) in PARTS.iter().zip(COLUMNS) {
+        let part = if *part == "GIL" { "wait GIL" } else { part };
+        out.push_str(&right(&format!("{part}%"), width));
     }
     out.push('\n');
-    for row in &r.rows {
+    for row in r.rows.iter().take(ROWS) {
         let ran = row.ran.map_or("-".to_string(), count);
         out.push_str(&format!(
             "  {}{}",
             left(&format!("{} {}", row.letter, row.name), NAME),
-            right(&ran, 14)
+            right(&ran, COUNT)
         ));
         for (share, width) in row.shares.iter().zip(COLUMNS) {
             out.push_str(&right(&percent(*share), width));
         }
         out.push('\n');
     }
+    if r.rows.len() > ROWS {
+        out.push_str(&format!("  ... and {} more threads (all with --json=FILE)\n", r.rows.len() - ROWS));
+    }
     if r.gil {
         let by: Vec<String> =
             REASONS.iter().zip(r.switches).map(|(n, c)| format!("{n} {}", count(c))).collect();
-        out.push_str(&wrap(
-            &format!("  switches: {}; false wakes {}", by.join(", "), count(r.false_wakes)),
-            "    ",
-        ));
+        out.push_str(&wrap(&format!("  switches: {}", by.join(", ")), "    "));
         if let Some(w) = &r.longest_wait {
             out.push_str(&wrap(&format!("  longest wait {}: {}", r.amount(w.length), r.place(w)), "    "));
         }
@@ -50,7 +63,7 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
                 "    ",
             ));
         }
-        if let Some(h) = &r.hot {
+        if let Some(h) = r.hot.as_ref().filter(|h| h.of > 2) {
             let lead = format!(
                 "  most switches fell on line {} ({} of {}): ",
                 h.line,
@@ -60,22 +73,20 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
             let room = WIDTH.saturating_sub(lead.len());
             out.push_str(&format!("{lead}{}\n", cut(&h.text, room)));
         }
-        out.push_str(&format!("  GIL held {}%, somebody waited {}%\n", percent(r.held), percent(r.waiting)));
+        let (held, waiting, wakes) = (percent(r.held), percent(r.waiting), count(r.false_wakes));
+        out.push_str(&format!("  GIL held {held}%, somebody waited {waiting}%, false wakes: {wakes}\n"));
     } else {
-        out.push_str(&format!("  {:.1} threads ran at a time\n", r.busy));
+        out.push_str(&format!("  threads running at a time, on average: {:.1}\n", r.busy));
     }
     out.push_str(&format!("  {}{}{}\n", bold.0, r.verdict.text(), bold.1));
     for s in &r.surprises {
         out.push_str(&wrap(&format!("  {s}"), "    "));
     }
-    if r.dropped > 0 {
-        out.push_str(&format!("  {} events were not kept: the figures miss them\n", count(r.dropped)));
-    }
     out
 }
 
 /// Widths of the columns of shares.
-const COLUMNS: [usize; 6] = [6, 6, 6, 7, 6, 6];
+const COLUMNS: [usize; 6] = [6, 10, 6, 7, 6, 6];
 
 #[cfg(test)]
 mod tests {
@@ -85,14 +96,15 @@ mod tests {
     use crate::run::event::{Event, Log, Reason, State, What};
 
     fn log(thread: u32, name: &str, events: &[(u64, u32, u64, What)]) -> (u32, Log) {
-        let events =
-            events.iter().map(|&(at, line, ran, what)| Event { at, thread, line, ran, what }).collect();
-        (thread, Log { events, dropped: 0, name: name.to_string() })
+        let events: Vec<Event> =
+            events.iter().map(|&(at, line, ran, what)| Event { at, place: line, line, ran, what }).collect();
+        let ran = events.last().map_or(0, |e: &Event| e.ran);
+        (thread, Log { events, ran, name: name.to_string(), ..Log::default() })
     }
 
     /// Main starts two threads and joins them; they take three turns of ten instructions each.
     fn logs(jitter: u64) -> Vec<(u32, Log)> {
-        let release = |reason| What::GilRelease { reason };
+        let release = |reason| What::GilRelease { reason, native: 0 };
         let t = |n: u64| n * 1000 + jitter * (n % 3);
         vec![
             log(
@@ -140,19 +152,20 @@ mod tests {
     }
 
     fn shown(clock: Clock, jitter: u64) -> String {
-        let logs = logs(jitter);
+        let mut logs = logs(jitter);
+        logs[0].1.ran = 12;
         let input = Input {
             mode: "ticks:10".to_string(),
             gil: true,
             clock,
             counted: true,
-            turn: Some(10),
+            turn: Some((10, "--gil=ticks:97")),
             interval: None,
             logs: &logs,
             end: End { at: 12_000 + jitter, thread: 0, ran: 12 },
             file: "race.mp",
             source: "a\nb\nc\nd\ncounter += 1\ntotal += 1\n",
-            native: None,
+            native: &|_| String::new(),
         };
         text(&report(&input), ("", ""))
     }
@@ -162,15 +175,16 @@ mod tests {
         let first = shown(Clock::Instructions, 0);
         assert_eq!(first, shown(Clock::Instructions, 211));
         let expected = "\
-GIL report: mode ticks:10, times in instructions, 52 instructions in all
-  thread                      instructions  run%  GIL% lock% sleep%   io% join%
-  A MainThread                          12  23.1  19.2   0.0    0.0   0.0  57.7
-  B 线程 one                            20  58.8  41.2   0.0    0.0   0.0   0.0
-  C two                                 20  47.6  52.4   0.0    0.0   0.0   0.0
-  switches: limit 2, request 0, blocking 1, yield 0, end 2; false wakes 0
+GIL report: mode ticks:10, 52 instructions in all
+  times are instructions: a native call is one, a sleep lasts while others run
+  thread                   instructions  run% wait GIL% lock% sleep%   io% join%
+  A MainThread                       12  23.1      19.2   0.0    0.0   0.0  57.7
+  B 线程 one                         20  58.8      41.2   0.0    0.0   0.0   0.0
+  C two                              20  47.6      52.4   0.0    0.0   0.0   0.0
+  switches: limit 2, request 0, blocking 1, yield 0, end 2
 ";
-        assert_eq!(first.lines().take(6).map(|l| format!("{l}\n")).collect::<String>(), expected);
-        assert!(first.contains("GIL-BOUND"), "{first}");
+        assert_eq!(first.lines().take(7).map(|l| format!("{l}\n")).collect::<String>(), expected);
+        assert!(first.contains("GIL-bound"), "{first}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Events to lives: each thread's time tiled by what it did, and the turns in which the GIL was held.
 //!
-//! Invariants: the parts of a life sum to its length; turns do not overlap. With the clock of instructions every
+//! Invariants: the parts of a life sum to its length; turns do not overlap; if some thread's record was full, all
+//! records are read only up to that moment. With the clock of instructions every
 //! figure follows from the order of turns and the instructions run in them, never from the time of day: there a
 //! thread is ready from the moment that another one woke it, whenever its OS thread noticed.
 
@@ -111,6 +112,10 @@ pub struct Turn {
     pub reason: Option<Reason>,
     /// Line at which it ended.
     pub line: u32,
+    /// Instruction at which it ended.
+    pub place: u32,
+    /// The native call that kept the GIL while another thread asked, or 0.
+    pub native: usize,
 }
 
 /// What the events tell.
@@ -122,31 +127,46 @@ pub struct Lives {
     pub turns: Vec<Turn>,
     /// Length of the record.
     pub length: u64,
+    /// Whether the record ends before the run.
+    pub full: bool,
+}
+
+/// The part of a thread's record that is read.
+struct Read<'a> {
+    number: u32,
+    events: &'a [Event],
 }
 
 /// Tiles the lives of the threads in `logs`. `gil`: the GIL is on.
-pub fn tile(logs: &[(u32, Log)], clock: Clock, gil: bool, end: End) -> Lives {
-    let mut out = Lives { length: end.at, ..Lives::default() };
+pub fn tile(logs: &[(u32, Log)], clock: Clock, gil: bool, mut end: End) -> Lives {
+    let full = logs.iter().filter_map(|(_, log)| log.full).min();
+    let kept = |log: &Log| full.map_or(log.events.len(), |at| log.events.partition_point(|e| e.at < at));
+    let parts: Vec<Read> =
+        logs.iter().map(|(number, log)| Read { number: *number, events: &log.events[..kept(log)] }).collect();
+    if let Some(at) = full {
+        end = End { at, ran: 0, ..end };
+    }
+    let mut out = Lives { length: end.at, full: full.is_some(), ..Lives::default() };
     let clocks: Vec<Vec<u64>> = match clock {
-        Clock::Time => logs.iter().map(|(_, log)| log.events.iter().map(|e| e.at).collect()).collect(),
+        Clock::Time => parts.iter().map(|r| r.events.iter().map(|e| e.at).collect()).collect(),
         Clock::Instructions => {
-            let (clocks, length) = by_instructions(logs, end);
+            let (clocks, length) = by_instructions(&parts, end);
             out.length = length;
             clocks
         }
     };
-    let wakes = if clock == Clock::Instructions { wakes(logs, &clocks) } else { HashMap::new() };
-    for (index, ((number, log), at)) in logs.iter().zip(&clocks).enumerate() {
-        let own = wakes.get(number).map_or(&[][..], Vec::as_slice);
-        let mut life =
-            Life { number: *number, name: log.name.clone(), dropped: log.dropped, ..Life::default() };
-        one(&mut life, log, at, own, clock, gil, out.length);
-        life.ran = match log.events.last() {
-            Some(_) if *number == end.thread => end.ran,
-            Some(e) => e.ran,
-            None => 0,
+    let wakes = if clock == Clock::Instructions { wakes(&parts, &clocks) } else { HashMap::new() };
+    for (index, ((part, at), (_, log))) in parts.iter().zip(&clocks).zip(logs).enumerate() {
+        let own = wakes.get(&part.number).map_or(&[][..], Vec::as_slice);
+        let mut life = Life {
+            number: part.number,
+            name: log.name.clone(),
+            dropped: log.dropped,
+            ran: log.ran,
+            ..Life::default()
         };
-        turns(index, log, at, out.length, &mut out.turns);
+        one(&mut life, part.events, at, own, clock, gil, out.length);
+        turns(index, part.events, at, out.length, &mut out.turns);
         out.lives.push(life);
     }
     out.turns.sort_by_key(|t| (t.from, t.to));
@@ -155,42 +175,42 @@ pub fn tile(logs: &[(u32, Log)], clock: Clock, gil: bool, end: End) -> Lives {
 
 /// The clock of instructions: turns one after the other, each as long as the instructions run in it. Gives the
 /// clock of every event and the length of the whole.
-fn by_instructions(logs: &[(u32, Log)], end: End) -> (Vec<Vec<u64>>, u64) {
+fn by_instructions(parts: &[Read], end: End) -> (Vec<Vec<u64>>, u64) {
     // (time of the acquire, log, its index, index behind the last event, instructions at the start and the end)
     let mut turns: Vec<(u64, usize, usize, usize, u64, u64)> = Vec::new();
-    for (l, (number, log)) in logs.iter().enumerate() {
+    for (l, part) in parts.iter().enumerate() {
         let mut open: Option<usize> = None;
-        for (i, e) in log.events.iter().enumerate() {
+        for (i, e) in part.events.iter().enumerate() {
             match e.what {
                 What::GilAcquire => open = Some(i),
                 What::GilRelease { .. } => {
                     if let Some(first) = open.take() {
-                        turns.push((log.events[first].at, l, first, i + 1, log.events[first].ran, e.ran));
+                        turns.push((part.events[first].at, l, first, i + 1, part.events[first].ran, e.ran));
                     }
                 }
                 _ => {}
             }
         }
         if let Some(first) = open {
-            let last = log.events.last().map_or(0, |e| e.ran);
-            let ran = if *number == end.thread { end.ran.max(last) } else { last };
-            turns.push((log.events[first].at, l, first, log.events.len(), log.events[first].ran, ran));
+            let last = part.events.last().map_or(0, |e| e.ran);
+            let ran = if part.number == end.thread { end.ran.max(last) } else { last };
+            turns.push((part.events[first].at, l, first, part.events.len(), part.events[first].ran, ran));
         }
     }
     turns.sort_unstable();
-    let mut clocks: Vec<Vec<u64>> = logs.iter().map(|(_, log)| vec![0; log.events.len()]).collect();
+    let mut clocks: Vec<Vec<u64>> = parts.iter().map(|r| vec![0; r.events.len()]).collect();
     let mut now = 0;
     for (_, l, first, behind, start, stop) in turns {
-        let events = &logs[l].1.events;
+        let events = parts[l].events;
         for i in first..behind {
             clocks[l][i] = now + events[i].ran.saturating_sub(start).min(stop - start.min(stop));
         }
         now += stop.saturating_sub(start);
     }
     // Events between two turns (looking for the GIL) take the clock of what came before them.
-    for (clock, (_, log)) in clocks.iter_mut().zip(logs) {
+    for (clock, part) in clocks.iter_mut().zip(parts) {
         let mut last = 0;
-        for (c, e) in clock.iter_mut().zip(&log.events) {
+        for (c, e) in clock.iter_mut().zip(part.events) {
             if matches!(e.what, What::GilWait | What::FalseWake) {
                 *c = last;
             }
@@ -201,10 +221,10 @@ fn by_instructions(logs: &[(u32, Log)], end: End) -> (Vec<Vec<u64>>, u64) {
 }
 
 /// When each thread was woken, in order.
-fn wakes(logs: &[(u32, Log)], clocks: &[Vec<u64>]) -> HashMap<u32, Vec<u64>> {
+fn wakes(parts: &[Read], clocks: &[Vec<u64>]) -> HashMap<u32, Vec<u64>> {
     let mut out: HashMap<u32, Vec<u64>> = HashMap::new();
-    for ((_, log), clock) in logs.iter().zip(clocks) {
-        for (e, at) in log.events.iter().zip(clock) {
+    for (part, clock) in parts.iter().zip(clocks) {
+        for (e, at) in part.events.iter().zip(clock) {
             if let What::Wake { other } = e.what {
                 out.entry(other).or_default().push(*at);
             }
@@ -215,18 +235,18 @@ fn wakes(logs: &[(u32, Log)], clocks: &[Vec<u64>]) -> HashMap<u32, Vec<u64>> {
 }
 
 /// One thread's life from its events.
-fn one(life: &mut Life, log: &Log, at: &[u64], wakes: &[u64], clock: Clock, gil: bool, length: u64) {
+fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Clock, gil: bool, length: u64) {
     let counted = clock == Clock::Instructions;
     // By instructions only turns have a place in time, not the looking for the GIL before the first one.
     let begun = |e: &&Event| !counted || matches!(e.what, What::GilAcquire);
-    let first = log.events.iter().position(|e| begun(&e)).map_or(0, |i| at[i]);
+    let first = events.iter().position(|e| begun(&e)).map_or(0, |i| at[i]);
     let started = wakes.first().copied().filter(|w| counted && *w <= first);
     life.from = started.unwrap_or(first);
     life.to = length;
     // What it does, since when, and from when it waits for the GIL.
     let (mut part, mut since) = (if gil { Part::Gil } else { Part::Run }, life.from);
     let mut entered: Option<Part> = None;
-    for (e, &now) in log.events.iter().zip(at) {
+    for (e, &now) in events.iter().zip(at) {
         match e.what {
             What::Enter { state, .. } => {
                 entered = Some(part_of(state));
@@ -242,7 +262,7 @@ fn one(life: &mut Life, log: &Log, at: &[u64], wakes: &[u64], clock: Clock, gil:
                     (part, since) = (Part::Run, now);
                 }
             }
-            What::GilRelease { reason } if gil => {
+            What::GilRelease { reason, .. } if gil => {
                 life.spend(part, since, now);
                 since = now;
                 part = match reason {
@@ -282,23 +302,23 @@ fn one(life: &mut Life, log: &Log, at: &[u64], wakes: &[u64], clock: Clock, gil:
 }
 
 /// The turns of one thread.
-fn turns(life: usize, log: &Log, at: &[u64], length: u64, out: &mut Vec<Turn>) {
+fn turns(life: usize, events: &[Event], at: &[u64], length: u64, out: &mut Vec<Turn>) {
     let mut open: Option<u64> = None;
-    let mut line = 0;
-    for (e, &now) in log.events.iter().zip(at) {
-        line = e.line;
+    let (mut line, mut place) = (0, 0);
+    for (e, &now) in events.iter().zip(at) {
+        (line, place) = (e.line, e.place);
         match e.what {
             What::GilAcquire => open = Some(now),
-            What::GilRelease { reason } => {
+            What::GilRelease { reason, native } => {
                 if let Some(from) = open.take() {
-                    out.push(Turn { life, from, to: now, reason: Some(reason), line });
+                    out.push(Turn { life, from, to: now, reason: Some(reason), line, place, native });
                 }
             }
             _ => {}
         }
     }
     if let Some(from) = open {
-        out.push(Turn { life, from, to: length, reason: None, line });
+        out.push(Turn { life, from, to: length, reason: None, line, place, native: 0 });
     }
 }
 

@@ -7,7 +7,7 @@ use super::int_text::without_underscores;
 /// the double again.
 fn digits(x: f64, count: Option<usize>) -> (String, i32) {
     let text = match count {
-        None => format!("{:e}", x.abs()),
+        None => shortest(x.abs()),
         // No double has more than 767 significant digits.
         Some(n) => format!("{:.*e}", (n - 1).min(800), x.abs()),
     };
@@ -17,6 +17,21 @@ fn digits(x: f64, count: Option<usize>) -> (String, i32) {
         digits.extend(std::iter::repeat_n('0', n.saturating_sub(digits.len())));
     }
     (digits, exp.parse().unwrap_or(0))
+}
+
+/// The shortest digits that give `x` again, in `d.ddde±x` form; of two equally near ones the even, as C libraries
+/// that round correctly choose.
+fn shortest(x: f64) -> String {
+    let text = format!("{x:e}");
+    let digits = text.split('e').next().map_or(0, |d| d.len() - d.contains('.') as usize);
+    if digits >= 16 {
+        // Fewer digits leave no two candidates within half a unit in the last place.
+        let exact = format!("{x:.*e}", digits - 1);
+        if exact.parse() == Ok(x) {
+            return exact;
+        }
+    }
+    text
 }
 
 /// `repr(x)`.
@@ -41,7 +56,10 @@ pub fn formatted(x: f64, kind: u8, precision: usize, alt: bool, dot: bool) -> St
                 exponent(&mut out, &d, exp, alt);
             }
             b'f' => {
-                out.push_str(&format!("{:.*}", precision.min(1100), x.abs()));
+                match plain_fixed(x.abs(), precision) {
+                    Some(text) => out.push_str(&text),
+                    None => out.push_str(&format!("{:.*}", precision.min(1100), x.abs())),
+                }
                 out.extend(std::iter::repeat_n('0', precision.saturating_sub(1100)));
                 if alt && precision == 0 {
                     out.push('.');
@@ -68,6 +86,28 @@ pub fn formatted(x: f64, kind: u8, precision: usize, alt: bool, dot: bool) -> St
         }
     }
     if upper { out.to_ascii_uppercase() } else { out }
+}
+
+/// `x` to a few places where that needs no exact arithmetic: the scaled value is so small that its rounding error
+/// cannot move it across a half.
+fn plain_fixed(x: f64, places: usize) -> Option<String> {
+    const TENS: [f64; 7] = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
+    let scale = *TENS.get(places)?;
+    let y = x * scale;
+    if y >= 1e12 {
+        return None;
+    }
+    let whole = y.trunc();
+    let fraction = y - whole;
+    if (fraction - 0.5).abs() < 1e-3 {
+        return None;
+    }
+    let n = whole as u64 + (fraction > 0.5) as u64;
+    if places == 0 {
+        return Some(n.to_string());
+    }
+    let s = scale as u64;
+    Some(format!("{}.{:0places$}", n / s, n % s))
 }
 
 fn exponent(out: &mut String, digits: &str, exp: i32, alt: bool) {

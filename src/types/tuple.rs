@@ -7,6 +7,7 @@ use crate::heap::known::{C, S};
 use crate::heap::object::*;
 use crate::heap::text::StrBuilder;
 use crate::heap::{Kind, Value};
+use crate::run::class::class_of;
 use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Side, Thread, def};
 
 /// `tuple`.
@@ -207,7 +208,15 @@ fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     // A script class below tuple may take keywords in its `__init__`.
     let kwargs = if cls == C::tuple.v() { kwargs } else { Value::UNBOUND };
     let [from] = positional::<1>(th, "tuple", 0, args, kwargs)?;
-    let v = if from.is_unbound() { S::empty_tuple.v() } else { th.to_tuple(from)? };
+    let v = match from {
+        f if f.is_unbound() => S::empty_tuple.v(),
+        // Tuples of another class, as struct_time, become plain ones.
+        f if f.is_kind(Kind::Tuple) && class_of(f) != C::tuple.v() => {
+            let list = th.to_list(f)?;
+            th.to_tuple(list)?
+        }
+        f => th.to_tuple(f)?,
+    };
     made(th, cls, C::tuple, v)
 }
 

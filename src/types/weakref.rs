@@ -138,7 +138,7 @@ fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
 }
 
 fn call(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R {
-    if !args.get::<Tuple>().is_empty() || !kwargs.is_unbound() {
+    if !args.get::<Tuple>().is_empty() || kwargs.cast::<Dict>().is_some_and(|d| d.used.get() > 0) {
         return Err(th.type_error(format!("ref() takes no arguments ({} given)", args.get::<Tuple>().len())));
     }
     Ok(target(o).or(Value::NONE))

@@ -316,15 +316,13 @@ op! { LoadNameCell(s) {
 } }
 
 op! { StoreName(s) {
-    effect!(s, 2, |th| {
-        let ns = s.r(s.b());
-        if ns.is_kind(crate::heap::Kind::Dict) {
-            th.dict_insert(ns, s.lit(1), s.r(s.a()))
-        } else {
-            th.setitem(ns, s.lit(1), s.r(s.a()))
-        }
-    })
+    effect!(s, 2, |th| to_namespace(th, s.r(s.b()), s.lit(1), s.r(s.a())))
 } }
+
+#[inline(never)]
+fn to_namespace(th: &mut Thread, ns: Value, name: Value, v: Value) -> R<()> {
+    if ns.is_kind(crate::heap::Kind::Dict) { th.dict_insert(ns, name, v) } else { th.setitem(ns, name, v) }
+}
 
 op! { DeleteName(s) {
     effect!(s, 2, |th| {
