@@ -9,7 +9,9 @@ use crate::heap::object::*;
 use crate::heap::text::{self, StrBuilder, index};
 use crate::heap::{Full, Kind, Value};
 use crate::run::class::{self, class_of};
-use crate::run::{Bin, ClassDef, Cmp, ModuleDef, PLAIN, R, Side, Thread, TypeSlots, def, get, instance, poll};
+use crate::run::{
+    Bin, ClassDef, Cmp, ModuleDef, PLAIN, R, Side, Thread, TypeSlots, def, get, instance, poll,
+};
 use crate::types::{self, bytearray, memoryview, seq, slice};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -57,11 +59,7 @@ static DEF: ClassDef = ClassDef {
         "See PEP 585",
     )],
     getset: &[
-        get(
-            "typecode",
-            |th, o| text_of_code(th, code(o)),
-            "the typecode character used to create the array",
-        ),
+        get("typecode", |th, o| text_of_code(th, code(o)), "the typecode character used to create the array"),
         get("itemsize", |_, o| Ok(Value::int(size(o) as i64)), "the size, in bytes, of one array item"),
     ],
     basetype: true,
@@ -205,8 +203,7 @@ fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     }
     let chars = text::len(given.base());
     if chars != 1 {
-        let text =
-            format!("array() argument 1 must be a unicode character, not a string of length {chars}");
+        let text = format!("array() argument 1 must be a unicode character, not a string of length {chars}");
         return Err(th.type_error(text));
     }
     let c = index::code_at(&mut th.heap, given.base(), 0)?;

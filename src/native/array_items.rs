@@ -137,7 +137,12 @@ pub static ITEM_METHODS: [Def; 23] = [
     def("frombytes", "($self, buffer, /)", frombytes, "Appends items from the buffer of machine values."),
     def("fromfile", "($self, f, n, /)", fromfile, "Read n objects from the file object f and append them."),
     def("fromlist", "($self, list, /)", fromlist, "Append items to array from list."),
-    def("fromunicode", "($self, ustr, /)", fromunicode, "Extends this array with data from the unicode string."),
+    def(
+        "fromunicode",
+        "($self, ustr, /)",
+        fromunicode,
+        "Extends this array with data from the unicode string.",
+    ),
     def(
         "index",
         "($self, v, start=0, stop=sys.maxsize, /)",
@@ -148,9 +153,19 @@ pub static ITEM_METHODS: [Def; 23] = [
     def("pop", "($self, i=-1, /)", pop, "Return the i-th element and delete it from the array."),
     def("remove", "($self, v, /)", remove, "Remove the first occurrence of v in the array."),
     def("reverse", "($self, /)", reverse, "Reverse the order of the items in the array."),
-    def("tobytes", "($self, /)", tobytes, "Convert the array to an array of machine values and return the bytes."),
+    def(
+        "tobytes",
+        "($self, /)",
+        tobytes,
+        "Convert the array to an array of machine values and return the bytes.",
+    ),
     def("tofile", "($self, f, /)", tofile, "Write all items (as machine values) to the file object f."),
-    def("tolist", "($self, /)", |th, a| to_list(th, a[0]), "Convert array to an ordinary list with the same items."),
+    def(
+        "tolist",
+        "($self, /)",
+        |th, a| to_list(th, a[0]),
+        "Convert array to an ordinary list with the same items.",
+    ),
     def(
         "tounicode",
         "($self, /)",
@@ -184,7 +199,9 @@ fn buffer_info(th: &mut Thread, a: Args) -> R {
 
 fn byteswap(th: &mut Thread, a: Args) -> R {
     let size = size(a[0]);
-    bytearray::renew(th, a[0], |b| Ok(Some(b.chunks_exact(size).flat_map(|x| x.iter().rev()).copied().collect())))?;
+    bytearray::renew(th, a[0], |b| {
+        Ok(Some(b.chunks_exact(size).flat_map(|x| x.iter().rev()).copied().collect()))
+    })?;
     Ok(Value::NONE)
 }
 
@@ -364,8 +381,7 @@ fn reduce_ex(th: &mut Thread, a: Args) -> R {
     let o = a[0];
     let protocol = th.index(a[1])?;
     let class = class_of(o);
-    let state =
-        if o.is_kind(Kind::Instance) { types::object::own_attributes(th, o)? } else { Value::NONE };
+    let state = if o.is_kind(Kind::Instance) { types::object::own_attributes(th, o)? } else { Value::NONE };
     let code_text = text_of_code(th, code(o))?;
     if protocol < 3 {
         let list = to_list(th, o)?;

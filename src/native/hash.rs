@@ -31,8 +31,12 @@ pub static MODULE: ModuleDef = ModuleDef {
                 3 => (8, 32),
                 _ => continue,
             };
-            let sizes =
-                [("SALT_SIZE", salt), ("PERSON_SIZE", salt), ("MAX_KEY_SIZE", most), ("MAX_DIGEST_SIZE", most)];
+            let sizes = [
+                ("SALT_SIZE", salt),
+                ("PERSON_SIZE", salt),
+                ("MAX_KEY_SIZE", most),
+                ("MAX_DIGEST_SIZE", most),
+            ];
             for (name, n) in sizes {
                 class_attr(th, c, name, Value::int(n))?;
             }
@@ -200,11 +204,7 @@ const OBJECT: ClassDef = ClassDef {
             },
             "Canonical name of the algorithm.",
         ),
-        get(
-            "digest_size",
-            |th, o| state(th, o, |s| Value::int(s.size as i64)),
-            "Bytes of the digest.",
-        ),
+        get("digest_size", |th, o| state(th, o, |s| Value::int(s.size as i64)), "Bytes of the digest."),
         get(
             "block_size",
             |th, o| state(th, o, |s| Value::int(s.block as i64)),
@@ -392,7 +392,11 @@ pub fn data(th: &mut Thread, v: Value) -> R<Cow<'static, [u8]>> {
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|d| char::from_digit(d as u32, 16).unwrap_or('0')).collect()
+    bytes
+        .iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .map(|d| char::from_digit(d as u32, 16).unwrap_or('0'))
+        .collect()
 }
 
 /// The length that a digest of free length is asked for.
@@ -411,8 +415,20 @@ fn new_blake(th: &mut Thread, kind: usize, args: Value, kwargs: Value) -> R {
         return Err(th.type_error(format!("{name}() takes at most 1 positional argument ({n} given)")));
     }
     let names = [
-        "data", "digest_size", "key", "salt", "person", "fanout", "depth", "leaf_size", "node_offset", "node_depth",
-        "inner_size", "last_node", "usedforsecurity", "string",
+        "data",
+        "digest_size",
+        "key",
+        "salt",
+        "person",
+        "fanout",
+        "depth",
+        "leaf_size",
+        "node_offset",
+        "node_depth",
+        "inner_size",
+        "last_node",
+        "usedforsecurity",
+        "string",
     ];
     let a = types::bind::<14>(th, name, names, 0, args, kwargs)?;
     let size = util::integer_or(th, a[1], most)?;

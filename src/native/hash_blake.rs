@@ -191,16 +191,7 @@ blake!(
     64,
     10,
     [16, 12, 8, 7],
-    [
-        0x6a09_e667,
-        0xbb67_ae85,
-        0x3c6e_f372,
-        0xa54f_f53a,
-        0x510e_527f,
-        0x9b05_688c,
-        0x1f83_d9ab,
-        0x5be0_cd19,
-    ],
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,],
     |p: &Parameters| {
         let mut b = [0; 32];
         b[..4].copy_from_slice(&[p.size, p.key.len() as u8, p.fanout, p.depth]);

@@ -10,6 +10,8 @@ macro_rules! sources {
 }
 
 sources! {
+    "_codecs_forms" "_codecs_forms.mp"
+    "_codecs_streams" "_codecs_streams.mp"
     "_collections_abc" "_collections_abc.mp"
     "_collections_abc_async" "_collections_abc_async.mp"
     "_collections_abc_large" "_collections_abc_large.mp"
@@ -32,6 +34,7 @@ sources! {
     "argparse._help" "argparse/_help.mp"
     "argparse._parser" "argparse/_parser.mp"
     "bisect" "bisect.mp"
+    "codecs" "codecs.mp"
     "collections.__init__" "collections/__init__.mp"
     "collections._counter" "collections/_counter.mp"
     "collections._ordered" "collections/_ordered.mp"
@@ -51,7 +54,10 @@ sources! {
     "enum.__init__" "enum/__init__.mp"
     "enum._type" "enum/_type.mp"
     "functools" "functools.mp"
+    "gzip" "gzip.mp"
+    "hashlib" "hashlib.mp"
     "heapq" "heapq.mp"
+    "hmac" "hmac.mp"
     "io" "io.mp"
     "json.__init__" "json/__init__.mp"
     "json.decoder" "json/decoder.mp"
@@ -76,4 +82,5 @@ sources! {
     "typing._forms" "typing/_forms.mp"
     "warnings" "warnings.mp"
     "weakref" "weakref.mp"
+    "zlib" "zlib.mp"
 }

@@ -438,10 +438,12 @@ fn packed(th: &mut Thread, o: Value, v: Value) -> R<([u8; 8], usize)> {
                 },
             }
         }
-        b'w' | b'u' => match text::peek_bytes(v.base()).map(text::index::codes).map(|mut c| (c.next(), c.next())) {
-            Some((Some(c), None)) => c as u64,
-            _ => return Err(kind(th)),
-        },
+        b'w' | b'u' => {
+            match text::peek_bytes(v.base()).map(text::index::codes).map(|mut c| (c.next(), c.next())) {
+                Some((Some(c), None)) => c as u64,
+                _ => return Err(kind(th)),
+            }
+        }
         b'?' => th.truth(v)? as u64,
         b'c' => match seq::buffer(v).as_deref() {
             Some([b]) => *b as u64,
