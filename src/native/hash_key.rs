@@ -215,6 +215,10 @@ fn compare_digest(th: &mut Thread, a: Args) -> R {
         }
         _ => match (types::seq::buffer(a[0]), types::seq::buffer(a[1])) {
             (Some(x), Some(y)) => (x.into_owned(), y.into_owned()),
+            (x, y) if x.is_some() != y.is_some() => {
+                let t = th.type_name(if x.is_none() { a[0] } else { a[1] });
+                return Err(th.type_error(format!("a bytes-like object is required, not '{t}'")));
+            }
             _ => {
                 let (s, t) = (th.type_name(a[0]), th.type_name(a[1]));
                 let text = format!("unsupported operand types(s) or combination of types: '{s}' and '{t}'");

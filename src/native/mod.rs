@@ -8,6 +8,7 @@ pub mod builtins_code;
 pub mod builtins_io;
 pub mod builtins_num;
 pub mod builtins_obj;
+pub mod codecs;
 pub mod collections;
 pub mod collections_deque;
 pub mod collections_ring;
@@ -60,8 +61,12 @@ pub mod sys;
 pub mod thread;
 pub mod time;
 pub mod traceback;
+mod unicode_db;
+pub mod unicodedata;
 pub mod util;
 pub mod weakref;
+pub mod zlib;
+mod zlib_stream;
 
 use crate::run::{Args, Def, ModuleDef, R, Thread, def};
 
@@ -91,7 +96,10 @@ pub static MODULES: &[&ModuleDef] = &[
     &select::MODULE,
     &socket::MODULE,
     &array::MODULE,
+    &codecs::MODULE,
     &hash::MODULE,
+    &unicodedata::MODULE,
+    &zlib::MODULE,
     &io::MODULE,
     &sys::MODULE,
     &time::MODULE,

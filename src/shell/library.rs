@@ -12,6 +12,8 @@ macro_rules! sources {
 sources! {
     "__future__" "__future__.mp"
     "_calendar_main" "_calendar_main.mp"
+    "_codecs_forms" "_codecs_forms.mp"
+    "_codecs_streams" "_codecs_streams.mp"
     "_collections_abc" "_collections_abc.mp"
     "_collections_abc_async" "_collections_abc_async.mp"
     "_collections_abc_large" "_collections_abc_large.mp"
@@ -70,6 +72,7 @@ sources! {
     "calendar" "calendar.mp"
     "cmath" "cmath.mp"
     "cmd" "cmd.mp"
+    "codecs" "codecs.mp"
     "collections.__init__" "collections/__init__.mp"
     "collections._counter" "collections/_counter.mp"
     "collections._ordered" "collections/_ordered.mp"
@@ -114,6 +117,7 @@ sources! {
     "functools" "functools.mp"
     "getpass" "getpass.mp"
     "glob" "glob.mp"
+    "gzip" "gzip.mp"
     "hashlib" "hashlib.mp"
     "heapq" "heapq.mp"
     "hmac" "hmac.mp"
@@ -206,4 +210,5 @@ sources! {
     "uuid" "uuid.mp"
     "warnings" "warnings.mp"
     "weakref" "weakref.mp"
+    "zlib" "zlib.mp"
 }
