@@ -89,7 +89,7 @@ impl Mutator {
     pub fn finalize_all(&mut self) {
         let mut s = state();
         let all = std::mem::take(&mut s.finalizable);
-        s.ready.extend(all);
+        s.ready.extend(all.into_iter().filter(|&v| has_end(v)));
         if !s.ready.is_empty() {
             self.pending().fetch_or(FINALIZE, SeqCst);
         }
