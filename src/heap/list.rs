@@ -468,21 +468,27 @@ pub fn snapshot(m: &mut Mutator, l: &List) -> Make {
 /// A new list of `n` items from `start` on by `step`, as they stand at one moment. Items that have gone meanwhile
 /// end it.
 pub fn slice(m: &mut Mutator, l: &List, start: usize, step: isize, n: usize) -> Make {
-    let made = m.list_with(n)?;
-    let (new, to) = (made.get::<List>(), made.get::<List>().array());
+    let made = m.list_with(0)?;
+    if n == 0 {
+        return Ok(made);
+    }
+    let array = m.array_to_fill(n)?;
+    let to = array.get::<Array>();
     m.lock(&l.h);
-    let (a, len) = (l.array(), l.len());
+    let (a, len) = (l.array(), l.len().min(l.array().count.get()));
     let mut k = 0;
     while k < n {
         let i = start.wrapping_add_signed(step.wrapping_mul(k as isize));
         if i >= len {
             break;
         }
-        put(to, k, at(a, i));
+        // SAFETY: i is below the capacity of the one, k below that of the other.
+        unsafe { to.item(k).set(a.item(i).get()) };
         k += 1;
     }
-    new.len.set(k);
     m.unlock(&l.h);
+    unbind(to, k, n);
+    publish(made.get::<List>(), Some(array), k);
     Ok(made)
 }
 

@@ -691,8 +691,8 @@ fn repr(th: &mut Thread, v: Value) -> R {
         }
     };
     let text = match name {
-        Some(n) => format!("<_io.{class} name={}>", th.repr_text(n)?),
-        None => format!("<_io.{class}>"),
+        Some(n) => format!("<{class} name={}>", th.repr_text(n)?),
+        None => format!("<{class}>"),
     };
     Ok(th.str(&text)?)
 }

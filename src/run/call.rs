@@ -210,6 +210,26 @@ pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Va
     }
 }
 
+/// Lets a builtin class make an object of the `n` arguments at `w` as they stand; `None`: it asks for the general way.
+///
+/// # Safety
+/// As `enter`.
+#[inline(always)]
+pub unsafe fn class_direct(
+    th: &mut Thread,
+    make: super::slots::Direct,
+    w: *mut Value,
+    n: usize,
+) -> R<Option<Value>> {
+    // SAFETY: the arguments stand in the window.
+    unsafe {
+        th.top = frame::window_end(th.base).max(w.add(3 + n));
+        let r = make(th, super::native::Args { at: w.add(3), n });
+        th.top = std::ptr::null_mut();
+        r
+    }
+}
+
 /// A method descriptor wants an instance of its class first.
 #[inline]
 fn check_this(th: &mut Thread, native: &Native, def: &super::native::Def, this: Value) -> R<()> {
@@ -327,7 +347,7 @@ unsafe fn bind(
         if npos > argc && !varargs {
             let kwonly_given = kw.map_or(0, |k| {
                 k.iter()
-                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| text(*name) == &**v))
+                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| is_name(*name, v)))
                     .count()
             });
             return Err(too_many(th, f, code, npos, kwonly_given));
@@ -348,7 +368,7 @@ unsafe fn bind(
         if let Some(names) = kw {
             for (k, name) in names.iter().enumerate() {
                 let value = *high.add(extra + k);
-                let at = code.varnames[..argc + nkwonly].iter().position(|v| text(name) == &**v);
+                let at = code.varnames[..argc + nkwonly].iter().position(|v| is_name(name, v));
                 match at {
                     Some(i) if i >= code.posonly as usize => {
                         if !(*arg(i)).is_unbound() {
@@ -400,6 +420,12 @@ unsafe fn bind(
         }
         Ok(())
     }
+}
+
+/// Whether the interned name is spelt so.
+#[inline]
+fn is_name(name: Value, spelling: &str) -> bool {
+    name.get::<Str>().bytes() == spelling.as_bytes()
 }
 
 fn text(name: Value) -> &'static str {

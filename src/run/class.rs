@@ -181,6 +181,18 @@ pub fn forget_code(code: Value) {
     CODES.lock().unwrap().retain(|c| *c != code.0);
 }
 
+/// The code object whose instructions lie at address `pc`, and the word there.
+pub fn code_at(pc: usize) -> Option<(&'static Code, u32)> {
+    CODES.lock().unwrap().iter().find_map(|word| {
+        let code = Value(*word).get::<Code>();
+        let s = code.stream.get().get::<Stream>();
+        // SAFETY: a stream has at least one word.
+        let first = unsafe { s.word(0) } as *const _ as usize;
+        let offset = pc.wrapping_sub(first) / 8;
+        (offset < s.len.get()).then_some((code, offset as u32))
+    })
+}
+
 /// Clears every inline cache. Only in a stopped world.
 fn clear_caches() {
     for word in CODES.lock().unwrap().iter() {
@@ -256,6 +268,7 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
         (None, _) => C::object.v(),
     };
     let mut slots = if base.is_unbound() { TypeSlots::default() } else { *self::slots(base) };
+    (slots.direct, slots.format) = (None, None);
     // `hash` and `compare` are one contract: who changes the second states the first.
     (d.slots)(&mut slots);
     let short = d.name.rsplit('.').next().unwrap_or(d.name);

@@ -86,6 +86,9 @@ impl Thread {
 
     /// `format(v, spec)` with a str spec.
     pub fn format(&mut self, v: Value, spec: Value) -> R {
+        if let Some(f) = slots(class_of(v)).format {
+            return f(self, v, spec);
+        }
         let Some(f) = lookup(class_of(v), N::__format__.v()) else { return self.str_of(v) };
         let r = if super::attr::descriptor_kind(f) == super::attr::Desc::Function {
             self.call(f, &[v, spec])?
@@ -156,6 +159,9 @@ impl Thread {
 
     /// `k in o`.
     pub fn contains(&mut self, o: Value, k: Value) -> R<bool> {
+        if o.is_ptr() && o.header().shape() == C::dict.shape() {
+            return Ok(self.dict_get(o, k)?.is_some());
+        }
         if let Some(f) = slots(class_of(o)).contains {
             return f(self, o, k);
         }

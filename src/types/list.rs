@@ -28,6 +28,7 @@ pub static DEF: ClassDef = ClassDef {
         s.binary = Some(binary);
         s.inplace = Some(inplace);
         s.new = Some(new);
+        s.direct = Some(direct);
         s.init = Some(init);
     },
     methods: METHODS,
@@ -318,6 +319,18 @@ pub fn extend(th: &mut Thread, l: &List, v: Value) -> R<()> {
 }
 
 // -------------------------------------------------------------------------------------------------------------- making
+
+/// Of nothing or of an iterable.
+fn direct(th: &mut Thread, a: Args) -> R<Option<Value>> {
+    if a.n > 1 {
+        return Ok(None);
+    }
+    let v = th.list_with(0)?;
+    if a.n == 1 {
+        extend(th, of(v), a[0])?;
+    }
+    Ok(Some(v))
+}
 
 fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let v = th.list_with(0)?;

@@ -72,7 +72,11 @@ impl StrBuilder {
     }
 
     /// Adds the code point `times` times.
+    #[inline]
     pub fn push_repeated(&mut self, code: u32, times: usize) -> Make<()> {
+        if times == 0 {
+            return Ok(());
+        }
         let mut bytes = [0; 4];
         let n = index::encode(code, &mut bytes);
         self.reserve(n.checked_mul(times).ok_or(Full)?)?;
