@@ -237,7 +237,7 @@ pub struct Bytes {
     data: [u8; 0],
 }
 
-/// A mutable byte string.
+/// A mutable byte string; also an `array`, whose class is another and whose cell has the type code behind the struct.
 #[repr(C)]
 pub struct ByteArray {
     pub h: Header,
@@ -463,7 +463,7 @@ pub struct Generator {
     pub state: Slot,
     /// Address of the suspended Yield instruction (8-aligned), or of the entry.
     pub pc: Raw,
-    /// Async generators and coroutines: hooks state; else None.
+    /// Coroutines: the address of the instruction that made it (int). Async generators in use: their record. Else None.
     pub extra: Slot,
     regs: [Slot; 0],
 }
@@ -568,6 +568,11 @@ tail! {
     Stream.words: Raw => word;
 }
 
+impl Generator {
+    /// `state` of one that has ended.
+    pub const ENDED: i64 = 3;
+}
+
 impl Tuple {
     /// Number of items.
     #[inline(always)]
@@ -620,6 +625,28 @@ impl Bytes {
     /// Where the bytes are.
     pub fn bytes_ptr(&self) -> *mut u8 {
         &raw const self.data as *mut u8
+    }
+}
+
+impl ByteArray {
+    /// Whether this is a bytearray, and no array of typed items.
+    pub fn is_plain(&self) -> bool {
+        self.h.shape() == super::known::C::bytearray.shape()
+    }
+
+    /// Where the type code of an array stands.
+    ///
+    /// # Safety
+    /// The cell was made with one more word behind the struct, as arrays are.
+    pub unsafe fn code_word(&self) -> &'static Raw {
+        // SAFETY: by the caller's promise.
+        unsafe { &*(std::ptr::from_ref(self).add(1) as *const Raw) }
+    }
+
+    /// The type code of the items; `B` for a bytearray.
+    pub fn code(&self) -> u8 {
+        // SAFETY: every cell of this kind that is no bytearray is made by the module `array` with that word.
+        if self.is_plain() { b'B' } else { unsafe { self.code_word() }.get() as u8 }
     }
 }
 

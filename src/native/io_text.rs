@@ -90,32 +90,13 @@ impl Newline {
     }
 }
 
-/// An encoding by the name that scripts give.
-pub fn codec(name: &str) -> Option<(Codec, &'static str)> {
-    let plain: String =
-        name.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase();
-    Some(match plain.as_str() {
-        "utf8" | "u8" | "utf" | "cp65001" | "locale" => (Codec::Utf8, "utf-8"),
-        "utf8sig" => (Codec::Utf8, "utf-8-sig"),
-        "ascii" | "usascii" | "646" => (Codec::Ascii, "ascii"),
-        "latin1" | "iso88591" | "latin" | "l1" | "cp819" | "88591" => (Codec::Latin1, "latin-1"),
-        "utf16" | "u16" => (Codec::Utf16(Order::Marked), "utf-16"),
-        "utf16le" => (Codec::Utf16(Order::Little), "utf-16-le"),
-        "utf16be" => (Codec::Utf16(Order::Big), "utf-16-be"),
-        "utf32" | "u32" => (Codec::Utf32(Order::Marked), "utf-32"),
-        "utf32le" => (Codec::Utf32(Order::Little), "utf-32-le"),
-        "utf32be" => (Codec::Utf32(Order::Big), "utf-32-be"),
-        _ => return None,
-    })
-}
-
 pub(super) struct State {
     pub(super) codec: Codec,
     pub(super) policy: Policy,
     pub(super) newline: Newline,
     pub(super) line_buffering: bool,
     pub(super) write_through: bool,
-    /// Read ahead, from `at` on not yet given out; UTF-8 where the encoding has wide units.
+    /// Read ahead, from `at` on not yet given out; UTF-8 where the encoding is no plain one.
     pub(super) ahead: Vec<u8>,
     pub(super) at: usize,
     /// Bytes of a wide encoding that wait for the rest of their character.
@@ -264,8 +245,8 @@ fn encoding_of(th: &mut Thread, v: Value) -> R<(Codec, &'static str)> {
         return Err(th.type_error(text));
     }
     let name = th.text_of(v)?;
-    match codec(&name) {
-        Some(c) => Ok(c),
+    match crate::types::codec::named(&name) {
+        Some(n) => Ok((n.codec, n.full)),
         None => Err(th.lookup_error(format!("unknown encoding: {name}"))),
     }
 }
@@ -386,6 +367,8 @@ pub fn codec_name(c: Codec) -> &'static str {
         Codec::Latin1 => "latin-1",
         Codec::Utf16(_) => "utf-16",
         Codec::Utf32(_) => "utf-32",
+        Codec::Charmap(_) => "charmap",
+        Codec::Multi(m) => m.name(),
     }
 }
 
@@ -416,7 +399,7 @@ pub fn write(th: &mut Thread, v: Value, s: Value) -> R<()> {
         turned = t;
         out = &turned;
     }
-    let ascii = text::is_ascii(s.base()) && !matches!(codec, Codec::Utf16(_) | Codec::Utf32(_));
+    let ascii = text::is_ascii(s.base()) && codec.is_plain();
     let encoded;
     if mark || !ascii && (codec != Codec::Utf8 || text::codec::first_surrogate(out).is_some()) {
         // The mark goes out once: later pieces use the plain order.

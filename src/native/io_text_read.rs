@@ -79,10 +79,10 @@ pub fn feed(th: &mut Thread, v: Value, mut piece: Vec<u8>) -> R<bool> {
             }
         }
         match t.codec {
-            Codec::Utf16(_) | Codec::Utf32(_) => {
+            c if !c.is_plain() => {
                 let mut bytes = std::mem::take(&mut t.cut);
                 bytes.extend_from_slice(&piece);
-                if t.mark && bytes.len() >= 4 {
+                if t.mark && bytes.len() >= 4 && matches!(c, Codec::Utf16(_) | Codec::Utf32(_)) {
                     t.mark = false;
                     let wide = matches!(t.codec, Codec::Utf32(_));
                     let (order, skip) = match &bytes[..] {
@@ -130,7 +130,7 @@ pub fn to_text(th: &mut Thread, v: Value, mut bytes: Vec<u8>) -> R {
             bytes = translated(&bytes);
         }
         match t.codec {
-            Codec::Utf16(_) | Codec::Utf32(_) => (Codec::Utf8, Policy::SurrogatePass),
+            c if !c.is_plain() => (Codec::Utf8, Policy::SurrogatePass),
             c => (c, t.policy),
         }
     };
@@ -254,8 +254,7 @@ pub fn read_chars(th: &mut Thread, v: Value, b: Value, n: usize) -> R {
 }
 
 pub fn read_everything(th: &mut Thread, v: Value, b: Value) -> R {
-    let wide =
-        matches!(text_of(v).state().codec, Codec::Utf16(_) | Codec::Utf32(_)) || text_of(v).state().mark;
+    let wide = !text_of(v).state().codec.is_plain() || text_of(v).state().mark;
     if wide {
         while fill(th, v, b)? {}
     } else {

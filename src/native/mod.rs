@@ -1,11 +1,14 @@
 //! Native modules: one file each. A module is a table of functions and a filler.
 
+pub mod array;
+pub mod array_items;
 pub mod atexit;
 pub mod builtins;
 pub mod builtins_code;
 pub mod builtins_io;
 pub mod builtins_num;
 pub mod builtins_obj;
+pub mod codecs;
 pub mod collections;
 pub mod collections_deque;
 pub mod collections_ring;
@@ -13,6 +16,9 @@ pub mod concurrency;
 mod descriptor;
 pub mod errno;
 pub mod gc;
+pub mod hash;
+mod hash_blake;
+mod hash_key;
 pub mod io;
 pub mod io_base;
 pub mod io_buffer;
@@ -43,7 +49,6 @@ pub mod re_sub;
 pub mod re_tree;
 pub mod select;
 pub mod seq;
-pub mod sha2;
 pub mod signal;
 pub mod socket;
 mod socket_addr;
@@ -56,8 +61,12 @@ pub mod sys;
 pub mod thread;
 pub mod time;
 pub mod traceback;
+mod unicode_db;
+pub mod unicodedata;
 pub mod util;
 pub mod weakref;
+pub mod zlib;
+mod zlib_stream;
 
 use crate::run::{Args, Def, ModuleDef, R, Thread, def};
 
@@ -86,7 +95,11 @@ pub static MODULES: &[&ModuleDef] = &[
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,
-    &sha2::MODULE,
+    &array::MODULE,
+    &codecs::MODULE,
+    &hash::MODULE,
+    &unicodedata::MODULE,
+    &zlib::MODULE,
     &io::MODULE,
     &sys::MODULE,
     &time::MODULE,

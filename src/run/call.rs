@@ -210,6 +210,26 @@ pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Va
     }
 }
 
+/// Lets a builtin class make an object of the `n` arguments at `w` as they stand; `None`: it asks for the general way.
+///
+/// # Safety
+/// As `enter`.
+#[inline(always)]
+pub unsafe fn class_direct(
+    th: &mut Thread,
+    make: super::slots::Direct,
+    w: *mut Value,
+    n: usize,
+) -> R<Option<Value>> {
+    // SAFETY: the arguments stand in the window.
+    unsafe {
+        th.top = frame::window_end(th.base).max(w.add(3 + n));
+        let r = make(th, super::native::Args { at: w.add(3), n });
+        th.top = std::ptr::null_mut();
+        r
+    }
+}
+
 /// A method descriptor wants an instance of its class first.
 #[inline]
 fn check_this(th: &mut Thread, native: &Native, def: &super::native::Def, this: Value) -> R<()> {

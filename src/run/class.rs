@@ -181,27 +181,36 @@ pub fn forget_code(code: Value) {
     CODES.lock().unwrap().retain(|c| *c != code.0);
 }
 
-/// Clears every inline cache with the world stopped.
-pub fn clear_caches(th: &mut Thread) {
-    super::memo::forget();
-    th.heap.stop_world(|| {
-        for word in CODES.lock().unwrap().iter() {
-            let s = Value(*word).get::<Code>().stream.get().get::<Stream>();
-            let (mut at, n) = (0, s.len.get());
-            while at < n {
-                // SAFETY: at and the instruction's words are below the stream's length; the world is stopped.
-                unsafe {
-                    let op = Op::of(s.word(at).get() as u64);
-                    for (k, kind) in op.row().words.iter().enumerate() {
-                        if *kind == Word::Cache {
-                            s.word(at + 1 + k).set(0);
-                        }
+/// The code object whose instructions lie at address `pc`, and the word there.
+pub fn code_at(pc: usize) -> Option<(&'static Code, u32)> {
+    CODES.lock().unwrap().iter().find_map(|word| {
+        let code = Value(*word).get::<Code>();
+        let s = code.stream.get().get::<Stream>();
+        // SAFETY: a stream has at least one word.
+        let first = unsafe { s.word(0) } as *const _ as usize;
+        let offset = pc.wrapping_sub(first) / 8;
+        (offset < s.len.get()).then_some((code, offset as u32))
+    })
+}
+
+/// Clears every inline cache. Only in a stopped world.
+fn clear_caches() {
+    for word in CODES.lock().unwrap().iter() {
+        let s = Value(*word).get::<Code>().stream.get().get::<Stream>();
+        let (mut at, n) = (0, s.len.get());
+        while at < n {
+            // SAFETY: at and the instruction's words are below the stream's length; the world is stopped.
+            unsafe {
+                let op = Op::of(s.word(at).get() as u64);
+                for (k, kind) in op.row().words.iter().enumerate() {
+                    if *kind == Word::Cache {
+                        s.word(at + 1 + k).set(0);
                     }
-                    at += op.len();
                 }
+                at += op.len();
             }
         }
-    });
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------------- making
@@ -259,6 +268,7 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
         (None, _) => C::object.v(),
     };
     let mut slots = if base.is_unbound() { TypeSlots::default() } else { *self::slots(base) };
+    (slots.direct, slots.format) = (None, None);
     // `hash` and `compare` are one contract: who changes the second states the first.
     (d.slots)(&mut slots);
     let short = d.name.rsplit('.').next().unwrap_or(d.name);
@@ -727,15 +737,18 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
         Some(cell) if !v.is_unbound() => {
             let cell = cell.get::<Cell>();
             let same_kind = super::attr::descriptor_kind(cell.value.get()) == super::attr::descriptor_kind(v);
-            cell.value.set(v);
-            if !same_kind || dunder {
-                changed(th, class, dunder);
+            if same_kind && !dunder {
+                cell.value.set(v);
+            } else {
+                changed(th, class, dunder, || cell.value.set(v));
             }
         }
         Some(cell) => {
             cell.get::<Cell>().value.set(Value::UNBOUND);
             th.dict_remove_name(dict, name)?;
-            changed(th, class, dunder);
+            changed(th, class, dunder, || ());
+            // Until here inline caches knew the cell, and only this local kept it from a collection.
+            std::hint::black_box(cell);
         }
         None if v.is_unbound() => {
             let text =
@@ -744,8 +757,8 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
         }
         None => {
             put(th, class, name, v)?;
-            if dunder || class.header().has(flag::FROZEN) {
-                changed(th, class, dunder);
+            if dunder || th.heap.shared || class.header().has(flag::FROZEN) {
+                changed(th, class, dunder, || ());
             }
         }
     }
@@ -757,14 +770,18 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
     Ok(())
 }
 
-/// A name in `class` came, went or changed its kind: recomputes slots if it fills one, and clears the caches that
-/// rely on the class.
-fn changed(th: &mut Thread, class: Value, fills_slot: bool) {
-    let relied_on = class.header().has(flag::FROZEN);
-    if fills_slot {
-        th.heap.stop_world(|| recompute(class));
-    }
-    if relied_on {
-        clear_caches(th);
-    }
+/// A name in `class` came, went, or changes its kind by `change`: recomputes slots if it fills one, and clears the
+/// caches if any relies on the class. A thread that has looked a name up says so, and fills its cache, before it can
+/// stop; so what is seen in the stopped world is settled.
+pub fn changed(th: &mut Thread, class: Value, fills_slot: bool, change: impl FnOnce()) {
+    th.heap.stop_world(|| {
+        change();
+        super::memo::forget();
+        if fills_slot {
+            recompute(class);
+        }
+        if class.header().has(flag::FROZEN) {
+            clear_caches();
+        }
+    });
 }

@@ -3,6 +3,7 @@
 
 pub mod arith;
 pub mod attr;
+pub mod awaitables;
 pub mod backtrace;
 pub mod bases;
 pub mod call;

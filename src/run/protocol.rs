@@ -86,6 +86,9 @@ impl Thread {
 
     /// `format(v, spec)` with a str spec.
     pub fn format(&mut self, v: Value, spec: Value) -> R {
+        if let Some(f) = slots(class_of(v)).format {
+            return f(self, v, spec);
+        }
         let Some(f) = lookup(class_of(v), N::__format__.v()) else { return self.str_of(v) };
         let r = if super::attr::descriptor_kind(f) == super::attr::Desc::Function {
             self.call(f, &[v, spec])?

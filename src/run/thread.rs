@@ -148,6 +148,10 @@ pub struct Thread {
     pub locals: Value,
     /// Asynchronous exception to raise, or unbound.
     pub async_exc: Value,
+    /// What `sys.set_asyncgen_hooks` set: called with an async generator at its first use, or None.
+    pub asyncgen_first: Value,
+    /// Called with an async generator that nothing refers to, or None.
+    pub asyncgen_last: Value,
     /// Values that a native keeps while it runs (see [`Thread::keep`]).
     pub kept: Vec<Value>,
     /// Objects whose `repr` is in progress.

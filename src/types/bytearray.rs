@@ -1,6 +1,6 @@
 //! `bytearray`: a mutable byte string. Invariant: `data` is a Bytes cell of at least `len` bytes; a change looks at the
 //! bytes and makes its move under one hold of the object's lock, so that each method is atomic; the length changes only
-//! while no view is held open.
+//! while no view is held open. Arrays of `array` share the layout and these moves.
 
 use super::bytes::{Source, byte, content, from_source, items};
 use super::{seq, slice};
@@ -63,12 +63,13 @@ pub fn make(th: &mut Thread, bytes: &[u8]) -> R {
     adopt(th, data, bytes.len())
 }
 
-fn array(o: Value) -> &'static ByteArray {
+/// The array, also of an instance of a subclass.
+pub fn array(o: Value) -> &'static ByteArray {
     o.base().get::<ByteArray>()
 }
 
 /// Puts a whole new content in place: a Bytes cell that nobody else has, of which `len` bytes count.
-fn put(th: &mut Thread, b: &ByteArray, data: Value, len: usize) -> R<()> {
+pub fn put(th: &mut Thread, b: &ByteArray, data: Value, len: usize) -> R<()> {
     th.heap.lock(&b.h);
     let held = len != b.len.get() && b.exports.get() > 0;
     if !held {
@@ -76,17 +77,20 @@ fn put(th: &mut Thread, b: &ByteArray, data: Value, len: usize) -> R<()> {
         b.len.set(len);
     }
     th.heap.unlock(&b.h);
-    if held { Err(exported(th)) } else { Ok(()) }
+    if held { Err(exported(th, b)) } else { Ok(()) }
 }
 
 #[cold]
-fn exported(th: &mut Thread) -> Raised {
-    th.buffer_error("Existing exports of data: object cannot be re-sized")
+fn exported(th: &mut Thread, b: &ByteArray) -> Raised {
+    th.buffer_error(match b.is_plain() {
+        true => "Existing exports of data: object cannot be re-sized",
+        false => "cannot resize an array that is exporting buffers",
+    })
 }
 
 /// Replaces the bytes `from..to` that `plan` names, having seen the content, by `with`, which is no part of the array;
 /// gives what else `plan` found. Nothing happens where it finds nothing.
-fn edit<T>(
+pub fn edit<T>(
     th: &mut Thread,
     o: Value,
     with: &[u8],
@@ -105,7 +109,7 @@ fn edit<T>(
         let n = len - (to - from) + with.len();
         if n != len && b.exports.get() > 0 {
             th.heap.unlock(&b.h);
-            return Err(exported(th));
+            return Err(exported(th, b));
         }
         let old = data.bytes_ptr();
         match spare {
@@ -141,7 +145,7 @@ fn edit<T>(
 }
 
 /// Replaces the content by what `change` makes of it, unless it makes nothing; whether it did.
-fn renew(th: &mut Thread, o: Value, change: impl Fn(&[u8]) -> Make<Option<Vec<u8>>>) -> R<bool> {
+pub fn renew(th: &mut Thread, o: Value, change: impl Fn(&[u8]) -> Make<Option<Vec<u8>>>) -> R<bool> {
     let b = array(o);
     loop {
         let before = snapshot(th, b)?;
@@ -159,7 +163,7 @@ fn renew(th: &mut Thread, o: Value, change: impl Fn(&[u8]) -> Make<Option<Vec<u8
         }
         th.heap.unlock(&b.h);
         match (same, held) {
-            (true, true) => return Err(exported(th)),
+            (true, true) => return Err(exported(th, b)),
             (true, false) => return Ok(true),
             _ => {}
         }
@@ -167,7 +171,7 @@ fn renew(th: &mut Thread, o: Value, change: impl Fn(&[u8]) -> Make<Option<Vec<u8
 }
 
 /// The content at one moment.
-fn snapshot(th: &mut Thread, b: &ByteArray) -> R<Vec<u8>> {
+pub fn snapshot(th: &mut Thread, b: &ByteArray) -> R<Vec<u8>> {
     let mut out = Vec::new();
     out.try_reserve(b.len.get()).map_err(|_| Full)?;
     th.heap.lock(&b.h);
@@ -272,7 +276,7 @@ fn inplace(th: &mut Thread, op: Bin, o: Value, v: Value) -> R {
     match op {
         Bin::Add => match seq::buffer(v) {
             // The operand is itself a view of the array.
-            Some(b) if o == v && !b.is_empty() => Err(exported(th)),
+            Some(b) if o == v && !b.is_empty() => Err(exported(th, array(o))),
             Some(b) => {
                 // A copy: a view may show the array itself.
                 let bytes = b.into_owned();

@@ -277,11 +277,12 @@ fn format_of(i: &Iter) -> u8 {
     text::peek_bytes(i.x.get()).and_then(|b| b.last().copied()).unwrap_or(b'B')
 }
 
-fn size_of_code(code: u8) -> Option<usize> {
+/// Bytes of an item of that format.
+pub fn size_of_code(code: u8) -> Option<usize> {
     Some(match code {
         b'b' | b'B' | b'c' | b'?' => 1,
         b'h' | b'H' | b'e' => 2,
-        b'i' | b'I' | b'f' => 4,
+        b'i' | b'I' | b'f' | b'w' | b'u' => 4,
         b'l' | b'L' | b'q' | b'Q' | b'n' | b'N' | b'd' | b'P' => 8,
         _ => return None,
     })
@@ -319,9 +320,12 @@ fn new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
         let t = th.type_name(object);
         return Err(th.type_error(format!("memoryview: a bytes-like object is required, not '{t}'")));
     }
-    let format = th.intern("B")?;
-    let n = super::bytes::content(b).len();
-    view(th, b, format, 0, n, 1, false)
+    let code = b.cast::<ByteArray>().map_or(b'B', |a| a.code());
+    let code = if code == b'u' { b'w' } else { code };
+    let format = th.intern(std::str::from_utf8(&[code]).unwrap_or("B"))?;
+    let size = size_of_code(code).unwrap_or(1);
+    let n = super::bytes::content(b).len() / size;
+    view(th, b, format, 0, n, size as isize, false)
 }
 
 /// Item `k`, which is below the length.
@@ -331,16 +335,28 @@ fn item(th: &mut Thread, o: Value, k: usize) -> R {
     let Some(b) = owner_bytes(i).get(from..from + size) else {
         return Err(th.index_error("index out of bounds on dimension 1"));
     };
+    unpacked(th, format_of(i), b)
+}
+
+/// The value of an item's bytes.
+pub fn unpacked(th: &mut Thread, code: u8, b: &[u8]) -> R {
+    let size = b.len();
     let mut wide = [0; 8];
     wide[..size].copy_from_slice(b);
     let n = u64::from_le_bytes(wide);
     let shift = 64 - 8 * size as u32;
-    Ok(match format_of(i) {
+    Ok(match code {
         b'b' | b'h' | b'i' | b'l' | b'q' | b'n' => th.int(((n << shift) as i64) >> shift)?,
         b'c' => th.bytes(b)?,
         b'?' => Value::bool(n != 0),
         b'd' => th.float(f64::from_bits(n))?,
         b'f' => th.float(f32::from_bits(n as u32) as f64)?,
+        b'e' => th.float(half(n as u16))?,
+        b'w' | b'u' if n < 0x11_0000 => text::char_string(&mut th.heap, n as u32)?,
+        b'w' | b'u' => {
+            let text = format!("character U+{n:x} is not in range [U+0000; U+10ffff]");
+            return Err(th.value_error(text));
+        }
         _ => th.uint(n)?,
     })
 }
@@ -411,9 +427,22 @@ fn packed(th: &mut Thread, o: Value, v: Value) -> R<([u8; 8], usize)> {
     let range =
         |th: &mut Thread| th.value_error(format!("memoryview: invalid value for format '{}'", code as char));
     let word = match code {
-        b'd' | b'f' => {
+        b'd' | b'f' | b'e' => {
             let Some(x) = super::float::real(th, v)? else { return Err(kind(th)) };
-            if code == b'd' { x.to_bits() } else { (x as f32).to_bits() as u64 }
+            match code {
+                b'd' => x.to_bits(),
+                b'f' => (x as f32).to_bits() as u64,
+                _ => match to_half(x) {
+                    Some(h) => h as u64,
+                    None => return Err(range(th)),
+                },
+            }
+        }
+        b'w' | b'u' => {
+            match text::peek_bytes(v.base()).map(text::index::codes).map(|mut c| (c.next(), c.next())) {
+                Some((Some(c), None)) => c as u64,
+                _ => return Err(kind(th)),
+            }
         }
         b'?' => th.truth(v)? as u64,
         b'c' => match seq::buffer(v).as_deref() {
@@ -438,6 +467,39 @@ fn packed(th: &mut Thread, o: Value, v: Value) -> R<([u8; 8], usize)> {
         }
     };
     Ok((word.to_le_bytes(), size))
+}
+
+/// The value of a half-precision float.
+pub fn half(bits: u16) -> f64 {
+    let (sign, exponent, fraction) = (bits >> 15, (bits >> 10 & 31) as i32, (bits & 1023) as f64);
+    let x = match exponent {
+        0 => fraction * (-24f64).exp2(),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1024.0 + fraction) * ((exponent - 25) as f64).exp2(),
+    };
+    if sign == 1 { -x } else { x }
+}
+
+/// The nearest half-precision float, ties to even; nothing where it is too large.
+pub fn to_half(x: f64) -> Option<u16> {
+    let sign = (x.is_sign_negative() as u16) << 15;
+    let a = x.abs();
+    if a.is_nan() {
+        return Some(sign | 0x7e00);
+    }
+    if a.is_infinite() {
+        return Some(sign | 0x7c00);
+    }
+    // The exponent that the fraction's last place has; below the normal numbers it stays the same.
+    let e = ((a.to_bits() >> 52) as i32 - 1023).max(-14);
+    if e > 15 {
+        return None;
+    }
+    let units = (a * ((10 - e) as f64).exp2()).round_ties_even() as u32;
+    // A fraction that rounds up to the next power of two carries into the exponent.
+    let bits = if units < 1024 { units } else { ((e + 15) as u32) * 1024 + units - 1024 };
+    if bits >= 0x7c00 { None } else { Some(sign | bits as u16) }
 }
 
 fn write(th: &mut Thread, o: Value, k: usize, bytes: &[u8]) -> R<()> {
@@ -467,7 +529,11 @@ fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
         (_, None) => return Ok(Value::NOT_IMPLEMENTED),
         (Some(x), Some(y)) => {
             let code = format_of(a.get::<Iter>());
-            let other = if is_view(b) { format_of(b.get::<Iter>()) } else { b'B' };
+            let other = match b.base().cast::<ByteArray>() {
+                Some(a) => a.code(),
+                None if is_view(b) => format_of(b.get::<Iter>()),
+                None => b'B',
+            };
             if code == other { x == y } else { equal_items(th, a, b)? }
         }
     };
@@ -525,7 +591,7 @@ fn cast(th: &mut Thread, a: Args) -> R {
         [c] => *c,
         _ => 0,
     };
-    let Some(size) = size_of_code(code) else {
+    let Some(size) = size_of_code(code).filter(|_| !matches!(code, b'w' | b'u')) else {
         return Err(th.value_error(
             "memoryview: destination format must be a native single character format prefixed with an optional '@'",
         ));

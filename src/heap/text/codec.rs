@@ -1,8 +1,10 @@
 //! Text to bytes and back. Invariant: what goes wrong is a value ([`Fault`]) with the positions that the exception
 //! shows; nothing here raises.
 
+use super::charmap;
 use super::chars::push_escape;
 use super::index::{codes, count, decode as code_at, encode as put_code};
+use super::multi::{Multi, Step};
 use super::{StrBuilder, bytes_of};
 use crate::heap::space::Mutator;
 use crate::heap::value::Value;
@@ -25,6 +27,17 @@ pub enum Codec {
     Latin1,
     Utf16(Order),
     Utf32(Order),
+    /// One byte a character, by the table of that number.
+    Charmap(u8),
+    /// One to four bytes a character.
+    Multi(Multi),
+}
+
+impl Codec {
+    /// Whether the bytes of an ASCII text are its characters, and no others are.
+    pub fn is_plain(self) -> bool {
+        matches!(self, Codec::Utf8 | Codec::Ascii | Codec::Latin1)
+    }
 }
 
 /// What to do with what cannot be converted.
@@ -125,7 +138,50 @@ pub fn decode_part(
             let (skip, big) = order_of(bytes, order, &[0xff, 0xfe, 0, 0], &[0, 0, 0xfe, 0xff]);
             decode_utf32(bytes, skip, big, policy, last, out)
         }
+        Codec::Charmap(table) => {
+            for (i, &b) in bytes.iter().enumerate() {
+                match charmap::code(table, b) {
+                    Some(code) => out.push_code(code)?,
+                    None => {
+                        let bad = Bad { start: i, end: i + 1, reason: "character maps to <undefined>" };
+                        mend(bytes, bad, policy, out)?;
+                    }
+                }
+            }
+            Ok(bytes.len())
+        }
+        Codec::Multi(set) => decode_multi(bytes, set, policy, last, out),
     }
+}
+
+fn decode_multi(
+    bytes: &[u8],
+    set: Multi,
+    policy: Policy,
+    last: bool,
+    out: &mut StrBuilder,
+) -> Result<usize, Fault> {
+    let mut at = 0;
+    while at < bytes.len() {
+        match set.step(&bytes[at..]) {
+            Step::Char(text, n) => {
+                out.push(&text)?;
+                at += n;
+            }
+            Step::More if !last => return Ok(at),
+            Step::More => {
+                let bad = Bad { start: at, end: bytes.len(), reason: "incomplete multibyte sequence" };
+                mend(bytes, bad, policy, out)?;
+                at = bytes.len();
+            }
+            Step::Bad(n) => {
+                let bad = Bad { start: at, end: at + n, reason: "illegal multibyte sequence" };
+                mend(bytes, bad, policy, out)?;
+                at += n;
+            }
+        }
+    }
+    Ok(at)
 }
 
 fn order_of(bytes: &[u8], order: Order, little: &[u8], big: &[u8]) -> (usize, bool) {
@@ -323,14 +379,23 @@ pub fn encode_into(text: &[u8], codec: Codec, policy: Policy, out: &mut Vec<u8>)
             }
         }
         let (code, n) = code_at(text, at);
-        if fits(codec, code) {
-            reserve(out, 4)?;
-            put(out, codec, code);
+        reserve(out, 4)?;
+        let done = match codec {
+            Codec::Multi(set) => set.encode(code, out),
+            _ => {
+                fits(codec, code) && {
+                    put(out, codec, code);
+                    true
+                }
+            }
+        };
+        if done {
             at += n;
             continue;
         }
         let mut end = at + n;
-        while end < text.len() {
+        // Of multibyte sets each character is an error of its own.
+        while end < text.len() && !matches!(codec, Codec::Multi(_)) {
             let (code, n) = code_at(text, end);
             if fits(codec, code) {
                 break;
@@ -347,6 +412,8 @@ fn fits(codec: Codec, code: u32) -> bool {
     match codec {
         Codec::Ascii => code < 128,
         Codec::Latin1 => code < 256,
+        Codec::Charmap(table) => charmap::byte(table, code).is_some(),
+        Codec::Multi(set) => set.encode(code, &mut Vec::new()),
         _ => !(0xd800..0xe000).contains(&code),
     }
 }
@@ -374,6 +441,10 @@ fn put(out: &mut Vec<u8>, codec: Codec, code: u32) {
         Codec::Utf32(order) => {
             out.extend(if order == Order::Big { code.to_be_bytes() } else { code.to_le_bytes() })
         }
+        Codec::Charmap(table) => out.extend(charmap::byte(table, code)),
+        Codec::Multi(set) => {
+            set.encode(code, out);
+        }
     }
 }
 
@@ -391,6 +462,8 @@ fn replace(
         let reason = match codec {
             Codec::Ascii => "ordinal not in range(128)",
             Codec::Latin1 => "ordinal not in range(256)",
+            Codec::Charmap(_) => "character maps to <undefined>",
+            Codec::Multi(_) => "illegal multibyte sequence",
             _ => "surrogates not allowed",
         };
         Fault::Bad(Bad { start: start + from, end: start + from + n, reason })
@@ -412,7 +485,9 @@ fn replace(
                 format!("&#{code};").bytes().for_each(|b| put(out, codec, b as u32));
             }
             Policy::SurrogateEscape if (0xdc80..0xdd00).contains(&code) => out.push((code - 0xdc00) as u8),
-            Policy::SurrogatePass if surrogate && !matches!(codec, Codec::Ascii | Codec::Latin1) => {
+            Policy::SurrogatePass
+                if surrogate && matches!(codec, Codec::Utf8 | Codec::Utf16(_) | Codec::Utf32(_)) =>
+            {
                 put(out, codec, code)
             }
             _ => return Err(bad(i, total - i)),

@@ -8,9 +8,12 @@
 //! Str. Invariant: only that word ever changes, to a cell of the same text.
 
 pub mod build;
+pub mod charmap;
+mod charmap_table;
 pub mod chars;
 pub mod codec;
 pub mod index;
+pub mod multi;
 pub mod search;
 mod unicode;
 

@@ -136,8 +136,12 @@ fn load_and_remember(th: &mut Thread, o: Value, name: Value, cache: &AtomicU64) 
     Ok(v)
 }
 
-/// Keeps a cache word: at the site if it has none yet, and where sites of many shapes look.
+/// Keeps a cache word: at the site if it has none yet, and where sites of many shapes look; nowhere if a class was
+/// changed while a getter or a stop of the world came between the look-up and this.
 fn remember(key: u64, word: u64, moment: u32, cache: &AtomicU64) {
+    if memo::moment() != moment {
+        return;
+    }
     if key != 0 {
         memo::keep(key, word, moment);
     }
@@ -316,16 +320,30 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
     let name = [N::__enter__, N::__exit__, N::__aenter__, N::__aexit__, N::__aiter__, N::__anext__][which];
     let Some(f) = class::lookup(class::class_of(o), name.v()) else {
         if which >= 4 {
-            let what = ["an async iterable: __aiter__", "an async iterator: __anext__"][which - 4];
-            let text = format!("'{}' object is not {what} is missing", th.type_name(o));
+            let what = [
+                "requires an object with __aiter__ method, got",
+                "received an object from __aiter__ that does not implement __anext__:",
+            ][which - 4];
+            let text = format!("'async for' {what} {}", th.type_name(o));
             return Err(th.type_error(text));
         }
-        let kind = if which < 2 { "context manager" } else { "asynchronous context manager" };
+        let kinds = ["context manager", "asynchronous context manager"];
+        let kind = kinds[which / 2];
         // Which is missed: the exit is looked for first.
         let exit = [N::__exit__, N::__aexit__][which / 2];
         let name = if class::lookup(class::class_of(o), exit.v()).is_none() { exit } else { name };
         let part = format!(" (missed {} method)", name.spelling());
-        let text = format!("'{}' object does not support the {kind} protocol{part}", th.type_name(o));
+        // The other kind of `with` may be what is meant.
+        let has = |name: N| class::lookup(class::class_of(o), name.v()).is_some();
+        let (other, meant, word) = match which {
+            0 | 1 => (kinds[1], has(N::__aenter__) && has(N::__aexit__), "async with"),
+            _ => (kinds[0], has(N::__enter__) && has(N::__exit__), "with"),
+        };
+        let hint = match meant {
+            true => format!(" but it supports the {other} protocol. Did you mean to use '{word}'?"),
+            false => String::new(),
+        };
+        let text = format!("'{}' object does not support the {kind} protocol{part}{hint}", th.type_name(o));
         return Err(th.type_error(text));
     };
     if attr::descriptor_kind(f) == attr::Desc::Function {

@@ -3,7 +3,7 @@
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use crate::run::call::{self, Entered};
-use crate::run::class::class_of;
+use crate::run::class::{class_of, slots};
 use crate::run::native::Sig;
 use crate::run::thread::{R, Raised, Thread};
 use crate::run::{dispatch, frame, instance, load};
@@ -171,6 +171,23 @@ op! {
                 s.base = base;
                 poll!(s);
                 go!(s)
+            }
+        }
+        if let Some(f) = slots(*w).direct {
+            let r = {
+                let th = s.save();
+                call::class_direct(th, f, w, n)
+            };
+            let mut s = s.reload();
+            match r {
+                Ok(Some(v)) => {
+                    *w = v;
+                    s.pc = s.pc.add(1);
+                    poll!(s);
+                    go!(s)
+                }
+                Ok(None) => sibling!(call_slow::<{ C }, { L }>, s),
+                Err(_) => raise!(s),
             }
         }
         sibling!(call_slow::<{ C }, { L }>, s)
