@@ -64,6 +64,8 @@ pub mod flag {
     /// May read its own locals by name (`locals()`, `eval`, ...): every named register is live throughout and
     /// unbound at first.
     pub const SEES_LOCALS: u32 = 4096;
+    /// The generators that it makes can be awaited (`types.coroutine`).
+    pub const AWAITABLE: u32 = 8192;
 }
 
 /// Where the instruction at `word` stands in the source. Lines from 1; columns in UTF-8 bytes from 0.

@@ -34,6 +34,7 @@ fn one(code: &Code, lines: &[&str], out: &mut String) {
         (flag::GENERATOR, "generator"),
         (flag::COROUTINE, "coroutine"),
         (flag::ASYNC_GENERATOR, "async generator"),
+        (flag::AWAITABLE, "awaitable"),
         (flag::CLASS_BODY, "class body"),
         (flag::NAMESPACE, "namespace"),
         (flag::SEES_LOCALS, "sees its locals"),

@@ -283,7 +283,7 @@ ops! {
     // ---- generators
     Yield          [W R No]         [Cache]     "Yield R[b]; R[a] = what is sent. The cache holds the live registers.";
     GetYieldIter   [W R No]         []          "R[a] = the iterator that `yield from R[b]` drives.";
-    GetAwaitable   [W R No]         []          "R[a] = the iterator that `await R[b]` drives.";
+    GetAwaitable   [W R Uint]       []          "R[a] = the iterator that `await R[b]` drives (c: 0 await, or what __aenter__ 1, __aexit__ 2, __anext__ 3 gave).";
     Send           [RW R Jump]      []          "Send R[a] to R[b]: R[a] = what it yields; when it returns, R[a] = the value and go to c.";
     YieldFrom      [RW R Jump]      [Cache]          "Yield R[a] on behalf of R[b]; R[a] = what is sent; where a throw ended R[b], R[a] = its value and go to c.";
     AsyncWrap      [W R No]         []          "R[a] = R[b] wrapped as a value of an async generator.";

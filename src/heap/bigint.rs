@@ -447,6 +447,23 @@ pub fn isqrt(m: &mut Mutator, a: Value) -> Int {
 pub fn to_radix(m: &mut Mutator, v: Value, radix: u32) -> String {
     match small(v) {
         Some(i) if radix == 10 => i.to_string(),
+        Some(i) if i64::try_from(i).is_ok() => {
+            let mut out = [0u8; 72];
+            let (mut at, mut n) = (out.len(), i.unsigned_abs() as u64);
+            loop {
+                at -= 1;
+                out[at] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(n % radix as u64) as usize];
+                n /= radix as u64;
+                if n == 0 {
+                    break;
+                }
+            }
+            if i < 0 {
+                at -= 1;
+                out[at] = b'-';
+            }
+            String::from_utf8_lossy(&out[at..]).into_owned()
+        }
         _ => {
             let x = big(v);
             work(m, bit_length(v), move || x.in_radix(radix).to_string())

@@ -130,7 +130,7 @@ classes! {
     BytesWarning "BytesWarning" ResourceWarning "ResourceWarning" EncodingWarning "EncodingWarning"
     // awaitables and proxies
     coroutine_wrapper "coroutine_wrapper" async_generator_asend "async_generator_asend"
-    async_generator_athrow "async_generator_athrow" proxy "ProxyType" callable_proxy "CallableProxyType"
+    async_generator_athrow "async_generator_athrow" anext_awaitable "anext_awaitable" proxy "ProxyType" callable_proxy "CallableProxyType"
 }
 
 static CLASS_VALUES: [AtomicU64; CLASS_TEXTS.len()] =

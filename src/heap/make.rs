@@ -102,6 +102,17 @@ impl Mutator {
         Ok(v)
     }
 
+    /// A backing array of `cap` values, for the caller to fill whole before it allocates again or publishes it.
+    #[inline]
+    pub fn array_to_fill(&mut self, cap: usize) -> Make {
+        if cap > MAX_LEN {
+            return Err(Full);
+        }
+        let (v, a) = self.new::<Array>(C::internal.shape(), COUNTED, cap * 8)?;
+        a.count.set(cap);
+        Ok(v)
+    }
+
     /// A list with room for `cap` items. The items are pushed by `types::list`.
     pub fn list_with(&mut self, cap: usize) -> Make {
         let items = if cap == 0 { S::empty_array.v() } else { self.array(cap)? };
@@ -162,6 +173,17 @@ impl Mutator {
         // SAFETY: the cell has room for these bytes and no one else has seen it.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), s.bytes_ptr(), bytes.len()) };
         seal(s);
+        Ok(v)
+    }
+
+    /// A string of ASCII bytes; the caller vouches for that.
+    #[inline]
+    pub fn ascii(&mut self, bytes: &[u8]) -> Make {
+        debug_assert!(bytes.is_ascii());
+        let (v, s) = self.str_with(bytes.len())?;
+        // SAFETY: the cell has room for these bytes and no one else has seen it.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), s.bytes_ptr(), bytes.len()) };
+        s.h.set(flag::ASCII);
         Ok(v)
     }
 

@@ -463,7 +463,7 @@ pub struct Generator {
     pub state: Slot,
     /// Address of the suspended Yield instruction (8-aligned), or of the entry.
     pub pc: Raw,
-    /// Async generators and coroutines: hooks state; else None.
+    /// Coroutines: the address of the instruction that made it (int). Async generators in use: their record. Else None.
     pub extra: Slot,
     regs: [Slot; 0],
 }
@@ -566,6 +566,11 @@ tail! {
     SetTable.entries: SetEntry => entry;
     Big.limbs: Raw => limb;
     Stream.words: Raw => word;
+}
+
+impl Generator {
+    /// `state` of one that has ended.
+    pub const ENDED: i64 = 3;
 }
 
 impl Tuple {

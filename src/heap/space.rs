@@ -18,7 +18,7 @@ const SEGMENT: usize = 8192;
 /// Blocks are made accessible this many at a time.
 const COMMIT: usize = 64;
 /// Least number of bytes allocated between two collections.
-pub(super) const MIN_BUDGET: usize = 32 << 20;
+pub(super) const MIN_BUDGET: usize = 16 << 20;
 /// No block.
 pub(super) const NONE: u32 = u32::MAX;
 

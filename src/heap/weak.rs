@@ -4,7 +4,7 @@
 
 use super::block::View;
 use super::cell::{Header, Kind};
-use super::object::{Boxed, Weak};
+use super::object::{Boxed, Generator, Weak};
 use super::space::{Mutator, State, state};
 use super::stop::FINALIZE;
 use super::value::Value;
@@ -89,7 +89,7 @@ impl Mutator {
     pub fn finalize_all(&mut self) {
         let mut s = state();
         let all = std::mem::take(&mut s.finalizable);
-        s.ready.extend(all);
+        s.ready.extend(all.into_iter().filter(|&v| has_end(v)));
         if !s.ready.is_empty() {
             self.pending().fetch_or(FINALIZE, SeqCst);
         }
@@ -122,7 +122,7 @@ pub(super) fn queue_dead(s: &mut State, view: &View, mut mark: impl FnMut(Value)
     let (finalizable, ready) = (&mut s.finalizable, &mut s.ready);
     finalizable.retain(|&v| {
         let live = view.marked(v);
-        if !live {
+        if !live && has_end(v) {
             ready.push_back(v);
         }
         live
@@ -130,6 +130,11 @@ pub(super) fn queue_dead(s: &mut State, view: &View, mut mark: impl FnMut(Value)
     for &v in ready.iter() {
         mark(v);
     }
+}
+
+/// A generator that has ended has nothing to finalise.
+fn has_end(v: Value) -> bool {
+    v.cast::<Generator>().is_none_or(|g| g.state.get() != Value::int(Generator::ENDED))
 }
 
 /// Last: drops dead weak references from the list and lets dead owners go.

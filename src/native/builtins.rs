@@ -10,6 +10,12 @@ static FUNCTIONS: &[Def] = &[
     def("abs", "(number, /)", num::abs, "Return the absolute value of the argument."),
     def("aiter", "(async_iterable, /)", obj::aiter, "Return an AsyncIterator for an AsyncIterable object."),
     def("all", "(iterable, /)", num::all, "Return True if bool(x) is True for all values x in the iterable."),
+    def(
+        "anext",
+        "(async_iterator, default=<default>, /)",
+        obj::anext,
+        "Return the next item from the async iterator, or the default if it has ended.",
+    ),
     def("any", "(iterable, /)", num::any, "Return True if bool(x) is True for any x in the iterable."),
     def("ascii", "(obj, /)", obj::ascii, "Return an ASCII-only representation of an object."),
     def("bin", "(number, /)", num::bin, "Return the binary representation of an integer."),

@@ -8,14 +8,26 @@ use crate::types::build;
 
 /// `aiter(x)`.
 pub fn aiter(th: &mut Thread, a: Args) -> R {
-    let name = th.intern("__aiter__")?;
-    match class::lookup(th.class_of(a[0]), name) {
-        Some(f) => th.call(f, &[a[0]]),
-        None => {
-            let text = format!("'{}' object is not an async iterable", th.type_name(a[0]));
-            Err(th.type_error(text))
-        }
+    let Some(f) = th.special(a[0], N::__aiter__)? else {
+        let text = format!("'{}' object is not an async iterable", th.type_name(a[0]));
+        return Err(th.type_error(text));
+    };
+    let it = th.call(f, &[])?;
+    if class::lookup(th.class_of(it), N::__anext__.v()).is_none() {
+        let text = format!("aiter() returned not an async iterator of type '{}'", th.type_name(it));
+        return Err(th.type_error(text));
     }
+    Ok(it)
+}
+
+/// `anext(iterator)`, `anext(iterator, default)`.
+pub fn anext(th: &mut Thread, a: Args) -> R {
+    let Some(f) = th.special(a[0], N::__anext__)? else {
+        let text = format!("'{}' object is not an async iterator", th.type_name(a[0]));
+        return Err(th.type_error(text));
+    };
+    let step = th.call(f, &[])?;
+    if a[1].is_unbound() { Ok(step) } else { crate::run::awaitables::anext_or(th, step, a[1]) }
 }
 
 /// `ascii(x)`.
@@ -31,8 +43,13 @@ pub fn ascii(th: &mut Thread, a: Args) -> R {
 
 /// `callable(x)`.
 pub fn callable(th: &mut Thread, a: Args) -> R {
-    let t = th.class_of(a[0]);
-    Ok(Value::bool(class::slots(t).call.is_some() || class::lookup(t, N::__call__.v()).is_some()))
+    Ok(Value::bool(is_callable(th, a[0])))
+}
+
+/// Whether `v` can be called.
+pub fn is_callable(th: &Thread, v: Value) -> bool {
+    let t = th.class_of(v);
+    class::slots(t).call.is_some() || class::lookup(t, N::__call__.v()).is_some()
 }
 
 /// `delattr(o, name)`.

@@ -1,5 +1,5 @@
-//! Built-ins whose body is a library module, loaded when they are first called: `spawn`, `lock` and `queue`, and what
-//! the compiler calls for type parameters. Programs which do not use them start as quickly as before.
+//! Built-ins whose body is a library module, loaded when they are first called: `spawn`, `lock`, `queue` and `pool`,
+//! and what the compiler calls for type parameters. Programs which do not use them start as quickly as before.
 
 use crate::run::{Args, Def, R, Thread, def, import};
 
@@ -8,6 +8,7 @@ pub static FUNCTIONS: &[Def] = &[
     def("spawn", "(*args, **kwargs)", spawn, "Run f(*args, **kwargs) in a new thread and return its handle."),
     def("lock", "(*args, **kwargs)", lock, "A new lock: use it in `with`, or acquire() and release() it."),
     def("queue", "(*args, **kwargs)", queue, "A new first-in first-out queue for threads: put() and get()."),
+    def("pool", "(*args, **kwargs)", pool, "A new pool of workers: map(), imap() and submit()."),
     def("__type_param__", "(*args, **kwargs)", type_param, ""),
     def("__type_generic__", "(*args, **kwargs)", type_generic, ""),
     def("__type_alias__", "(*args, **kwargs)", type_alias, ""),
@@ -31,6 +32,10 @@ fn lock(th: &mut Thread, a: Args) -> R {
 
 fn queue(th: &mut Thread, a: Args) -> R {
     forward(th, "_concurrency", "queue", a)
+}
+
+fn pool(th: &mut Thread, a: Args) -> R {
+    forward(th, "_concurrency", "pool", a)
 }
 
 fn type_param(th: &mut Thread, a: Args) -> R {

@@ -9,7 +9,7 @@ use super::io_file::{self, File, as_file};
 use super::util::{buffer, integer, integer_or, missing, shape_of, store_into};
 use crate::heap::known::N;
 use crate::heap::object::{Boxed, Class};
-use crate::heap::{Kind, Value};
+use crate::heap::{Full, Kind, Value};
 use crate::run::wait::{Lock, Patience};
 use crate::run::{Args, ClassDef, Def, GetSet, PLAIN, R, Raised, Thread, class, def, get};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -475,6 +475,12 @@ fn readable(th: &mut Thread, v: Value) -> R<()> {
     if buf(v).state().reads { Ok(()) } else { Err(unsupported(th, "not readable")) }
 }
 
+fn push(out: &mut Vec<u8>, more: &[u8]) -> R<()> {
+    out.try_reserve(more.len()).map_err(|_| Full)?;
+    out.extend_from_slice(more);
+    Ok(())
+}
+
 /// Reads `n` bytes, or until the end.
 pub fn read_bytes(th: &mut Thread, v: Value, n: Option<usize>) -> R<Vec<u8>> {
     readable(th, v)?;
@@ -488,14 +494,15 @@ pub fn read_bytes(th: &mut Thread, v: Value, n: Option<usize>) -> R<Vec<u8>> {
             if out.is_empty() {
                 return Ok(rest);
             }
-            out.extend_from_slice(&rest);
+            push(&mut out, &rest)?;
             return Ok(out);
         }
         while n.is_none_or(|n| out.len() < n) {
             if fill(th, v)? == 0 {
                 break;
             }
-            out.extend_from_slice(&take(v, n.map_or(usize::MAX, |n| n - out.len())));
+            let more = take(v, n.map_or(usize::MAX, |n| n - out.len()));
+            push(&mut out, &more)?;
         }
         Ok(out)
     })
@@ -684,8 +691,8 @@ fn repr(th: &mut Thread, v: Value) -> R {
         }
     };
     let text = match name {
-        Some(n) => format!("<_io.{class} name={}>", th.repr_text(n)?),
-        None => format!("<_io.{class}>"),
+        Some(n) => format!("<{class} name={}>", th.repr_text(n)?),
+        None => format!("<{class}>"),
     };
     Ok(th.str(&text)?)
 }

@@ -8,7 +8,7 @@ use super::util::{bind, buffer, integer, integer_or, missing, shape_of, store_in
 use crate::heap::known::C;
 use crate::heap::object::{Boxed, Class};
 use crate::heap::text::{self, index};
-use crate::heap::{Kind, Value};
+use crate::heap::{Full, Kind, Value};
 use crate::run::{Args, ClassDef, Def, PLAIN, R, Thread, class, def, get};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -395,6 +395,7 @@ fn string_write(th: &mut Thread, a: Args) -> R {
         let have = if s.at == s.data.len() { s.pos - beyond(&s) } else { s.pos };
         let gap = s.pos - have;
         let filled = s.data.len() + gap;
+        s.data.try_reserve(gap.saturating_add(data.len())).map_err(|_| Full)?;
         s.data.resize(filled, 0);
         s.at += gap;
         let at = s.at;

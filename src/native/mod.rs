@@ -13,6 +13,7 @@ pub mod collections;
 pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
+mod descriptor;
 pub mod errno;
 pub mod gc;
 pub mod hash;
@@ -46,8 +47,15 @@ pub mod re_prog;
 pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
+pub mod select;
 pub mod seq;
 pub mod signal;
+pub mod socket;
+mod socket_addr;
+mod socket_io;
+mod socket_name;
+mod socket_numbers;
+mod socket_opt;
 pub mod string_;
 pub mod sys;
 pub mod thread;
@@ -85,6 +93,8 @@ pub static MODULES: &[&ModuleDef] = &[
     &math::MODULE,
     &posix::MODULE,
     &random::MODULE,
+    &select::MODULE,
+    &socket::MODULE,
     &array::MODULE,
     &codecs::MODULE,
     &hash::MODULE,

@@ -6,8 +6,8 @@ use super::seq;
 use super::util::{
     buffer, errno, integer, integer_or, missing, os_bytes, os_text, path, put, put_int, truth_or,
 };
-use crate::heap::Value;
 use crate::heap::known::C;
+use crate::heap::{Full, Value};
 use crate::run::{Args, Def, ModuleDef, R, Raised, Thread, class, def};
 use crate::struct_seq;
 use std::ffi::{CStr, CString};
@@ -649,7 +649,9 @@ fn urandom(th: &mut Thread, a: Args) -> R {
     if n < 0 {
         return Err(th.value_error("negative argument not allowed"));
     }
-    let mut room = vec![0u8; n as usize];
+    let mut room = Vec::new();
+    room.try_reserve_exact(n as usize).map_err(|_| Full)?;
+    room.resize(n as usize, 0u8);
     let mut at = 0;
     while at < room.len() {
         // SAFETY: the rest of the buffer is as long as is said.

@@ -1,7 +1,7 @@
 //! Native module `signal`: handlers, numbers, alarms. Invariant: handlers are set in the main thread only and run
 //! there (`run::signal`).
 
-use crate::heap::Value;
+use crate::heap::{Kind as Cells, Value};
 use crate::run::door::{self, Kind, What, Woken};
 use crate::run::{Args, Def, ModuleDef, R, Thread, def, signal, threads};
 
@@ -84,7 +84,11 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
         let name = th.intern(name)?;
         th.dict_insert(dict, name, Value::int(*n as i64))?;
     }
-    let f = th.native(&signal::DEFAULT_INT, Value::UNBOUND, Value::NONE)?;
+    // The one that is in force, so that scripts can compare it.
+    let f = match signal::handler(libc::SIGINT as u32) {
+        h if h.is_kind(Cells::Native) => h,
+        _ => th.native(&signal::DEFAULT_INT, Value::UNBOUND, Value::NONE)?,
+    };
     let name = th.intern("default_int_handler")?;
     th.dict_insert(dict, name, f)
 }

@@ -77,6 +77,13 @@ static FUNCTIONS: &[Def] = &[
         getrefcount,
         "Objects are not counted here: always the same small number.",
     ),
+    def(
+        "set_asyncgen_hooks",
+        "(firstiter=<default>, finalizer=<default>)",
+        set_asyncgen_hooks,
+        "Set what this thread calls with async generators: at their first use, and when they are dropped.",
+    ),
+    def("get_asyncgen_hooks", "()", get_asyncgen_hooks, "The hooks of this thread's async generators."),
     def("is_finalizing", "()", no, "Whether the interpreter is shutting down."),
     def("call_tracing", "(func, args, /)", call_tracing, "func(*args)."),
     def("_clear_type_cache", "()", nothing, "There is no such cache to clear."),
@@ -99,6 +106,9 @@ struct_seq!(HASH_INFO, HASH_FIELDS, "sys.hash_info", "Parameters of the numeric 
 
 struct_seq!(THREAD_INFO, THREAD_FIELDS, "sys.thread_info", "Information about the thread implementation.", 3, new = None,
     ["name" 0, "lock" 1, "version" 2]);
+
+struct_seq!(ASYNCGEN, ASYNCGEN_FIELDS, "sys.asyncgen_hooks", "The hooks of async generators.", 2, new = None,
+    ["firstiter" 0, "finalizer" 1]);
 
 struct_seq!(FLAGS, FLAGS_FIELDS, "sys.flags", "Flags of the command line.", 18, new = None,
     ["debug" 0, "inspect" 1, "interactive" 2, "optimize" 3, "dont_write_bytecode" 4, "no_user_site" 5, "no_site" 6,
@@ -173,6 +183,9 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
     let class = class::define(th, None, &UNRAISABLE)?;
     seq::finish(th, class, 5, UNRAISABLE_FIELDS)?;
     put(th, dict, "UnraisableHookArgs", class)?;
+    let class = class::define(th, None, &ASYNCGEN)?;
+    seq::finish(th, class, 2, ASYNCGEN_FIELDS)?;
+    put(th, dict, "_asyncgen_hooks", class)?;
     error::set_unraisable(unraisable);
     super::io::standard_streams(th, dict)
 }
@@ -524,4 +537,22 @@ fn call_tracing(th: &mut Thread, a: Args) -> R {
         return Err(th.type_error("call_tracing() argument 2 must be tuple"));
     }
     th.call_ex(a[0], a[1].base(), Value::UNBOUND)
+}
+
+fn set_asyncgen_hooks(th: &mut Thread, a: Args) -> R {
+    for (i, name) in ASYNCGEN_FIELDS.iter().enumerate() {
+        let v = a[i];
+        if !v.is_unbound() && !v.is_none() && !super::builtins_obj::is_callable(th, v) {
+            return Err(th.type_error(format!("callable {name} expected, got {}", th.type_name(v))));
+        }
+    }
+    th.asyncgen_first = a[0].or(th.asyncgen_first);
+    th.asyncgen_last = a[1].or(th.asyncgen_last);
+    Ok(Value::NONE)
+}
+
+fn get_asyncgen_hooks(th: &mut Thread, _: Args) -> R {
+    let class = sys_attr(th, "_asyncgen_hooks")?.unwrap_or(Value::NONE);
+    let hooks = [th.asyncgen_first, th.asyncgen_last];
+    seq::make(th, class, 2, &hooks)
 }

@@ -6,10 +6,13 @@ use super::slots::{Bin, Cmp, Side, Un};
 use super::thread::{R, Raised, Thread};
 use crate::heap::known::C;
 use crate::heap::object::*;
-use crate::heap::{Kind, Value};
+use crate::heap::{Kind, Value, text};
 
 /// `a op b`.
 pub fn binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
+    if op == Bin::Add && text::is_text(a) && text::is_text(b) {
+        return Ok(text::concat(&mut th.heap, a, b)?);
+    }
     let v = try_binary(th, op, a, b)?;
     if v == Value::NOT_IMPLEMENTED { Err(unsupported(th, op.symbol(), op, a, b)) } else { Ok(v) }
 }
@@ -54,6 +57,9 @@ fn overrides(op: Bin, ta: Value, tb: Value, slots_differ: bool) -> bool {
 
 /// `a op= b`.
 pub fn inplace(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
+    if op == Bin::Add && text::is_text(a) && text::is_text(b) {
+        return Ok(text::concat(&mut th.heap, a, b)?);
+    }
     if let Some(f) = slots(class_of(a)).inplace {
         let v = f(th, op, a, b)?;
         if v != Value::NOT_IMPLEMENTED {
@@ -129,8 +135,31 @@ pub fn unary(th: &mut Thread, op: Un, o: Value) -> R {
     Err(th.type_error(text))
 }
 
+/// What needs no look at classes: ints, doubles and flat texts.
+#[inline(always)]
+fn quick(op: Cmp, a: Value, b: Value) -> Option<bool> {
+    if Value::both_int(a, b) {
+        return Some(op.of(a.as_int().cmp(&b.as_int())));
+    }
+    if Value::both_float(a, b) {
+        return match a.as_float().partial_cmp(&b.as_float()) {
+            Some(o) => Some(op.of(o)),
+            None => Some(op == Cmp::Ne),
+        };
+    }
+    let (x, y) = (a.cast::<Str>()?, b.cast::<Str>()?);
+    Some(match op {
+        Cmp::Eq => x.bytes() == y.bytes(),
+        Cmp::Ne => x.bytes() != y.bytes(),
+        op => op.of(x.bytes().cmp(y.bytes())),
+    })
+}
+
 /// `a op b` as an object.
 pub fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
+    if let Some(t) = quick(op, a, b) {
+        return Ok(Value::bool(t));
+    }
     let (ta, tb) = (class_of(a), class_of(b));
     let mut tried = false;
     if ta != tb
@@ -209,8 +238,8 @@ impl Thread {
     /// Truth of `a op b`.
     #[inline]
     pub fn holds(&mut self, op: Cmp, a: Value, b: Value) -> R<bool> {
-        if Value::both_int(a, b) {
-            return Ok(op.of(a.as_int().cmp(&b.as_int())));
+        if let Some(t) = quick(op, a, b) {
+            return Ok(t);
         }
         let v = compare(self, op, a, b)?;
         self.truth(v)
@@ -227,6 +256,9 @@ impl Thread {
         }
         if let (Some(x), Some(y)) = (a.cast::<Str>(), b.cast::<Str>()) {
             return Ok(x.bytes() == y.bytes());
+        }
+        if Value::both_float(a, b) {
+            return Ok(a == b || a.as_float() == b.as_float());
         }
         let v = compare(self, Cmp::Eq, a, b)?;
         // An identical float (a nan) is equal to itself in containers.

@@ -337,7 +337,7 @@ impl Thread {
 pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
     let class = class_of(o);
     let getattr = slots(class).getattr;
-    if o.is_kind(Kind::Module) && getattr == Some(crate_module_get()) {
+    if o.is_kind(Kind::Module) && getattr == slots(C::module.v()).getattr {
         let d = o.get::<Module>().dict.get().get::<Dict>();
         if lookup(class, name).is_none_or(|v| descriptor_kind(v) != Desc::Data)
             && let (id, Some(entry)) = crate::heap::dict::cache_entry(&mut th.heap, d, name)
@@ -414,10 +414,6 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
         }
         _ => Err(no_attribute(th, o, name)),
     }
-}
-
-fn crate_module_get() -> fn(&mut Thread, Value, Value) -> R {
-    super::import::module_get
 }
 
 /// What `LoadMethod` puts into its window.

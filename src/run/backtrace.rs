@@ -124,8 +124,15 @@ fn one(th: &mut Thread, exc: Value, out: &mut Out) {
 
 /// The exceptions of a group, numbered.
 fn members(th: &mut Thread, exc: Value, out: &mut Out) {
-    let Ok(Some(list)) = th.getattr_opt(exc, N::exceptions.v()) else { return };
-    let Ok(all) = th.to_tuple(list) else { return };
+    let all = match th.getattr_opt(exc, N::exceptions.v()) {
+        Ok(Some(list)) => th.to_tuple(list),
+        Ok(None) => return,
+        Err(e) => Err(e),
+    };
+    let Ok(all) = all else {
+        th.take_raised();
+        return;
+    };
     let mark = th.keep(all);
     let total = all.get::<Tuple>().len();
     let n = total.min(GROUP_WIDTH + 1);

@@ -187,6 +187,49 @@ pub unsafe fn native_call(
     }
 }
 
+/// Calls the native at `w`, which was found to take its `n` arguments as they stand.
+///
+/// # Safety
+/// As `enter`; the native's signature is plain, `n` is within its bounds, and there is room for the maximum.
+#[inline(always)]
+pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Value, n: usize) -> R {
+    // SAFETY: the addresses were stored from a `&'static Def` and a leaked Sig; the window's words are ours.
+    unsafe {
+        let def = native.def.get() as *const super::native::Def;
+        let max = (*(native.sig.get() as *const super::native::Sig)).max;
+        for i in n..max {
+            *w.add(3 + i) = Value::UNBOUND;
+        }
+        th.top = frame::window_end(th.base).max(w.add(3 + max));
+        let outer = th.native.load(Relaxed);
+        th.native.store(def.cast_mut(), Relaxed);
+        let r = ((*def).func)(th, super::native::Args { at: w.add(3), n });
+        th.native.store(outer, Relaxed);
+        th.top = std::ptr::null_mut();
+        r
+    }
+}
+
+/// Lets a builtin class make an object of the `n` arguments at `w` as they stand; `None`: it asks for the general way.
+///
+/// # Safety
+/// As `enter`.
+#[inline(always)]
+pub unsafe fn class_direct(
+    th: &mut Thread,
+    make: super::slots::Direct,
+    w: *mut Value,
+    n: usize,
+) -> R<Option<Value>> {
+    // SAFETY: the arguments stand in the window.
+    unsafe {
+        th.top = frame::window_end(th.base).max(w.add(3 + n));
+        let r = make(th, super::native::Args { at: w.add(3), n });
+        th.top = std::ptr::null_mut();
+        r
+    }
+}
+
 /// A method descriptor wants an instance of its class first.
 #[inline]
 fn check_this(th: &mut Thread, native: &Native, def: &super::native::Def, this: Value) -> R<()> {
@@ -304,7 +347,7 @@ unsafe fn bind(
         if npos > argc && !varargs {
             let kwonly_given = kw.map_or(0, |k| {
                 k.iter()
-                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| text(*name) == &**v))
+                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| is_name(*name, v)))
                     .count()
             });
             return Err(too_many(th, f, code, npos, kwonly_given));
@@ -325,7 +368,7 @@ unsafe fn bind(
         if let Some(names) = kw {
             for (k, name) in names.iter().enumerate() {
                 let value = *high.add(extra + k);
-                let at = code.varnames[..argc + nkwonly].iter().position(|v| text(name) == &**v);
+                let at = code.varnames[..argc + nkwonly].iter().position(|v| is_name(name, v));
                 match at {
                     Some(i) if i >= code.posonly as usize => {
                         if !(*arg(i)).is_unbound() {
@@ -377,6 +420,12 @@ unsafe fn bind(
         }
         Ok(())
     }
+}
+
+/// Whether the interned name is spelt so.
+#[inline]
+fn is_name(name: Value, spelling: &str) -> bool {
+    name.get::<Str>().bytes() == spelling.as_bytes()
 }
 
 fn text(name: Value) -> &'static str {
@@ -525,6 +574,10 @@ impl Thread {
         n: usize,
         kw: Option<&'static Tuple>,
     ) -> R {
+        // Natives that call each other (`__call__` being an instance, partials of partials) make no frame to count.
+        if self.native_full() {
+            return Err(self.recursion_error("maximum recursion depth exceeded"));
+        }
         let (pc, base, top) = (self.pc, self.base, self.top);
         // SAFETY: there is room (asked for by the callers); the words are ours.
         unsafe {

@@ -115,7 +115,16 @@ pub fn is_instance(v: Value, class: C) -> bool {
 }
 
 /// The class cell of `name` (interned) along the linearisation.
+#[inline]
 pub fn lookup_cell(class: Value, name: Value) -> Option<Value> {
+    match super::memo::cell(class, name, || search(class, name)) {
+        Some(cell) if cell.get::<Cell>().value.get().is_unbound() => search(class, name),
+        found => found,
+    }
+}
+
+#[inline(never)]
+fn search(class: Value, name: Value) -> Option<Value> {
     let mro = class.get::<Class>().mro.get().cast::<Tuple>()?;
     for c in mro.iter() {
         let c = c.get::<Class>();
@@ -155,7 +164,9 @@ pub fn rely_on(class: Value) {
     if let Some(m) = class.get::<Class>().mro.get().cast::<Tuple>() {
         // Classes are shared by all threads: they are written only when that changes something.
         for c in m.iter().filter(|c| !c.header().has(flag::FROZEN)) {
-            c.header().set(flag::FROZEN);
+            if !c.header().has(flag::FROZEN) {
+                c.header().set(flag::FROZEN);
+            }
         }
     }
 }
@@ -170,26 +181,36 @@ pub fn forget_code(code: Value) {
     CODES.lock().unwrap().retain(|c| *c != code.0);
 }
 
-/// Clears every inline cache with the world stopped.
-pub fn clear_caches(th: &mut Thread) {
-    th.heap.stop_world(|| {
-        for word in CODES.lock().unwrap().iter() {
-            let s = Value(*word).get::<Code>().stream.get().get::<Stream>();
-            let (mut at, n) = (0, s.len.get());
-            while at < n {
-                // SAFETY: at and the instruction's words are below the stream's length; the world is stopped.
-                unsafe {
-                    let op = Op::of(s.word(at).get() as u64);
-                    for (k, kind) in op.row().words.iter().enumerate() {
-                        if *kind == Word::Cache {
-                            s.word(at + 1 + k).set(0);
-                        }
+/// The code object whose instructions lie at address `pc`, and the word there.
+pub fn code_at(pc: usize) -> Option<(&'static Code, u32)> {
+    CODES.lock().unwrap().iter().find_map(|word| {
+        let code = Value(*word).get::<Code>();
+        let s = code.stream.get().get::<Stream>();
+        // SAFETY: a stream has at least one word.
+        let first = unsafe { s.word(0) } as *const _ as usize;
+        let offset = pc.wrapping_sub(first) / 8;
+        (offset < s.len.get()).then_some((code, offset as u32))
+    })
+}
+
+/// Clears every inline cache. Only in a stopped world.
+fn clear_caches() {
+    for word in CODES.lock().unwrap().iter() {
+        let s = Value(*word).get::<Code>().stream.get().get::<Stream>();
+        let (mut at, n) = (0, s.len.get());
+        while at < n {
+            // SAFETY: at and the instruction's words are below the stream's length; the world is stopped.
+            unsafe {
+                let op = Op::of(s.word(at).get() as u64);
+                for (k, kind) in op.row().words.iter().enumerate() {
+                    if *kind == Word::Cache {
+                        s.word(at + 1 + k).set(0);
                     }
-                    at += op.len();
                 }
+                at += op.len();
             }
         }
-    });
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------------- making
@@ -247,6 +268,7 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
         (None, _) => C::object.v(),
     };
     let mut slots = if base.is_unbound() { TypeSlots::default() } else { *self::slots(base) };
+    (slots.direct, slots.format) = (None, None);
     // `hash` and `compare` are one contract: who changes the second states the first.
     (d.slots)(&mut slots);
     let short = d.name.rsplit('.').next().unwrap_or(d.name);
@@ -348,7 +370,9 @@ fn put_str(th: &mut Thread, class: Value, name: &str, v: Value) -> R<()> {
 /// Stores into a class that no cache relies on yet.
 fn put(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
     let cell = th.new_cell(v)?;
-    th.dict_insert(class.get::<Class>().dict.get(), name, cell)
+    th.dict_insert(class.get::<Class>().dict.get(), name, cell)?;
+    super::memo::forget();
+    Ok(())
 }
 
 /// Adds the script-visible method of every slot that the class has and its base does not share.
@@ -379,6 +403,7 @@ fn set_mro(th: &mut Thread, class: Value) -> R<()> {
     let bases = c.bases.get().get::<Tuple>();
     let mro = linearise(th, class, bases)?;
     c.mro.set(mro);
+    super::memo::forget();
     for b in bases.iter() {
         let subs = b.get::<Class>().subclasses.get();
         let weak = th.weak(class)?;
@@ -672,6 +697,7 @@ pub fn wrap(th: &mut Thread, class: C, f: Value) -> R {
 
 /// Computes a script class's slots and its `init` anew, and those of all classes below it.
 pub fn recompute(class: Value) {
+    super::memo::forget();
     let c = class.get::<Class>();
     if c.bits.get().as_int() & HEAP != 0 {
         let table = super::attr::inherit(class);
@@ -711,15 +737,18 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
         Some(cell) if !v.is_unbound() => {
             let cell = cell.get::<Cell>();
             let same_kind = super::attr::descriptor_kind(cell.value.get()) == super::attr::descriptor_kind(v);
-            cell.value.set(v);
-            if !same_kind || dunder {
-                changed(th, class);
+            if same_kind && !dunder {
+                cell.value.set(v);
+            } else {
+                changed(th, class, dunder, || cell.value.set(v));
             }
         }
         Some(cell) => {
             cell.get::<Cell>().value.set(Value::UNBOUND);
             th.dict_remove_name(dict, name)?;
-            changed(th, class);
+            changed(th, class, dunder, || ());
+            // Until here inline caches knew the cell, and only this local kept it from a collection.
+            std::hint::black_box(cell);
         }
         None if v.is_unbound() => {
             let text =
@@ -728,8 +757,8 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
         }
         None => {
             put(th, class, name, v)?;
-            if dunder || class.header().has(flag::FROZEN) {
-                changed(th, class);
+            if dunder || th.heap.shared || class.header().has(flag::FROZEN) {
+                changed(th, class, dunder, || ());
             }
         }
     }
@@ -741,11 +770,18 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
     Ok(())
 }
 
-/// The names or kinds in `class` changed: recomputes slots and clears the caches that rely on it.
-pub fn changed(th: &mut Thread, class: Value) {
-    let relied_on = class.header().has(flag::FROZEN);
-    th.heap.stop_world(|| recompute(class));
-    if relied_on {
-        clear_caches(th);
-    }
+/// A name in `class` came, went, or changes its kind by `change`: recomputes slots if it fills one, and clears the
+/// caches if any relies on the class. A thread that has looked a name up says so, and fills its cache, before it can
+/// stop; so what is seen in the stopped world is settled.
+pub fn changed(th: &mut Thread, class: Value, fills_slot: bool, change: impl FnOnce()) {
+    th.heap.stop_world(|| {
+        change();
+        super::memo::forget();
+        if fills_slot {
+            recompute(class);
+        }
+        if class.header().has(flag::FROZEN) {
+            clear_caches();
+        }
+    });
 }

@@ -175,7 +175,7 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
     let queued = still.is_some();
     seat.clear(wake::READY | wake::LOOK);
     seat.object.store(object, SeqCst);
-    let timed = deadline.is_some() || !queued;
+    let timed = deadline.is_some() || !queued || kind.descriptor().is_some();
     seat.timed.store(timed, SeqCst);
     seat.kind.store(kind.code(), SeqCst);
     if !timed {
@@ -264,6 +264,11 @@ pub fn ready(th: &mut Thread, kind: Kind, deadline: Option<Instant>) -> R<bool> 
             Woken::Signal => signal::run_pending(th)?,
         }
     }
+}
+
+/// Wakes all who wait in the queue of `object`, as `still` lets a native do it that waits for a descriptor.
+pub fn wake(object: u64) {
+    wait::wake_all(object, || {});
 }
 
 /// `time.sleep`: 0 lets another thread run.

@@ -218,11 +218,20 @@ impl Thread {
 /// Makes `context` the context of `exc`, cutting a cycle as CPython does.
 fn link_context(exc: Value, context: Value) {
     let mut at = context;
+    // A script may have made a cycle that `exc` is not in: it is met again at one of the doubling distances.
+    let (mut met, mut steps, mut turn) = (at, 0usize, 1usize);
     while let Some(e) = at.cast::<Exception>() {
         let next = e.context.get();
         if next == exc {
             e.context.set(Value::NONE);
             break;
+        }
+        if next == met {
+            break;
+        }
+        steps += 1;
+        if steps == turn {
+            (met, steps, turn) = (next, 0, turn * 2);
         }
         at = next;
     }

@@ -18,8 +18,14 @@ use crate::heap::object::{Code, Function};
 /// The code of a script function.
 #[inline]
 pub fn code_of(f: &Function) -> &'static data::Code {
-    let p = f.code.get().get::<Code>().data.get() as *const data::Code;
-    // SAFETY: the code object owns the Arc that this address came from, and the function keeps it alive.
+    data_of(f.code.get().get::<Code>())
+}
+
+/// Plain code of a code object that somebody keeps alive.
+#[inline]
+pub fn data_of(code: &Code) -> &'static data::Code {
+    let p = code.data.get() as *const data::Code;
+    // SAFETY: the code object owns the Arc that this address came from.
     unsafe { &*p }
 }
 

@@ -8,7 +8,7 @@
 #![allow(clippy::not_unsafe_ptr_arg_deref)]
 
 use super::thread::{R, Raised, Thread};
-use super::{call, dispatch, frame};
+use super::{awaitables, call, dispatch, frame};
 use crate::code::data::{self, flag};
 use crate::code::op::{Op, operands};
 use crate::heap::cell::COUNTED;
@@ -25,7 +25,7 @@ pub mod state {
     /// Claimed by a thread.
     pub const RUNNING: i64 = 2;
     /// Ended.
-    pub const ENDED: i64 = 3;
+    pub const ENDED: i64 = crate::heap::object::Generator::ENDED;
 }
 
 /// Value words of a Generator before its registers.
@@ -67,7 +67,25 @@ pub fn make(th: &mut Thread, f: Value, code: &'static data::Code, base: *mut Val
         unsafe { g.reg(i).set(if i < code.nparams() { *base.add(i) } else { Value::NONE }) };
     }
     g.count.set(FIXED + n);
+    if code.flags & flag::COROUTINE != 0 {
+        awaitables::made(th, v);
+    }
     Ok(v)
+}
+
+/// The word for what code with these flags makes, in messages.
+fn word(flags: u32) -> &'static str {
+    match flags {
+        f if f & flag::COROUTINE != 0 => "coroutine",
+        f if f & flag::ASYNC_GENERATOR != 0 => "async generator",
+        _ => "generator",
+    }
+}
+
+/// A coroutine is awaited once.
+#[cold]
+fn reused(th: &mut Thread) -> Raised {
+    th.runtime_error("cannot reuse already awaited coroutine")
 }
 
 /// Claims `gen` and lays its window out above `end`; the frame returns to `ret` in window `up`. `false`: it had ended; else the frame stands in
@@ -89,6 +107,7 @@ pub unsafe fn prepare(
     let was = loop {
         let s = g.state.get();
         match s.as_int() {
+            state::ENDED if code.flags & flag::COROUTINE != 0 => return Err(reused(th)),
             state::ENDED => return Ok(false),
             state::RUNNING => {
                 let what = match code.flags {
@@ -99,7 +118,12 @@ pub unsafe fn prepare(
                 return Err(th.value_error(format!("{what} already executing")));
             }
             _ => {
-                if g.state.cas(s, Value::int(state::RUNNING)) {
+                // Where only one thread runs at a time, nobody comes between the look and the claim.
+                let alone = !th.heap.shared;
+                if alone {
+                    g.state.set(Value::int(state::RUNNING));
+                }
+                if alone || g.state.cas(s, Value::int(state::RUNNING)) {
                     break s.as_int();
                 }
             }
@@ -107,7 +131,7 @@ pub unsafe fn prepare(
     };
     if was == state::CREATED && !sent.is_none() && !sent.is_unbound() {
         g.state.set(Value::int(state::CREATED));
-        let what = if code.flags & flag::COROUTINE != 0 { "coroutine" } else { "generator" };
+        let what = word(code.flags);
         return Err(th.type_error(format!("can't send non-None value to a just-started {what}")));
     }
     // SAFETY: there is room; the registers are ours by the claim.
@@ -220,11 +244,7 @@ pub fn ended_by_exception(th: &mut Thread, base: *mut Value) {
     // SAFETY: the caller saw that the window belongs to a generator.
     unsafe { finish(th, base) };
     let code = func.map(frame::code_of);
-    let what = match code.map_or(0, |c| c.flags) {
-        f if f & flag::COROUTINE != 0 => "coroutine",
-        f if f & flag::ASYNC_GENERATOR != 0 => "async generator",
-        _ => "generator",
-    };
+    let what = word(code.map_or(0, |c| c.flags));
     for class in [C::StopIteration, C::StopAsyncIteration] {
         if class == C::StopAsyncIteration && what != "async generator" {
             continue;
@@ -315,6 +335,9 @@ pub fn yielding_from(generator: Value) -> Value {
 
 /// `generator.throw(exc)` with an exception object.
 pub fn throw(th: &mut Thread, generator: Value, exc: Value) -> R<Resumed> {
+    if th.native_full() {
+        return Err(th.recursion_error("maximum recursion depth exceeded"));
+    }
     let g = generator.get::<Generator>();
     if let Some((inner, reg, jump)) = delegate(g) {
         let exit = super::class::is_subclass(th.class_of(exc), C::GeneratorExit.v());
@@ -340,6 +363,7 @@ pub fn throw(th: &mut Thread, generator: Value, exc: Value) -> R<Resumed> {
         };
     }
     match g.state.get().as_int() {
+        state::ENDED if generator.header().shape() == C::coroutine.shape() => Err(reused(th)),
         state::ENDED => Err(th.raise_value(exc)),
         state::CREATED => {
             g.state.set(Value::int(state::ENDED));
@@ -356,9 +380,12 @@ unsafe fn resume_at(th: &mut Thread, generator: Value, pc: *const u64) -> R<Resu
 }
 
 /// Throws into what a `yield from` drives; `None` only for plain iterators without `throw` (raise in the outer one).
-fn throw_into(th: &mut Thread, inner: Value, exc: Value) -> R<Option<Resumed>> {
+pub fn throw_into(th: &mut Thread, inner: Value, exc: Value) -> R<Option<Resumed>> {
     if inner.is_kind(Kind::Generator) {
         return throw(th, inner, exc).map(Some);
+    }
+    if awaitables::is(inner) {
+        return awaitables::step(th, inner, Value::NONE, Some(exc)).map(Some);
     }
     match th.getattr_opt(inner, crate::heap::known::N::throw.v())? {
         None => Err(th.raise_value(exc)),
@@ -382,9 +409,13 @@ pub fn stop_value(th: &mut Thread, r: R) -> R<Resumed> {
     }
 }
 
-fn close_delegate(th: &mut Thread, inner: Value) -> R<()> {
+/// Closes what a `yield from` or `await` drives.
+pub fn close_delegate(th: &mut Thread, inner: Value) -> R<()> {
     if inner.is_kind(Kind::Generator) {
         return close(th, inner).map(drop);
+    }
+    if awaitables::is(inner) {
+        return awaitables::close(th, inner);
     }
     match th.getattr_opt(inner, crate::heap::known::N::close.v())? {
         Some(f) => th.call(f, &[]).map(drop),
@@ -405,7 +436,10 @@ pub fn close(th: &mut Thread, generator: Value) -> R {
     }
     let exit = th.exception(C::GeneratorExit, &[])?;
     match throw(th, generator, exit) {
-        Ok(Resumed::Yielded(_)) => Err(th.runtime_error("generator ignored GeneratorExit")),
+        Ok(Resumed::Yielded(_)) => {
+            let what = word(frame::code_of(g.func.get().get::<Function>()).flags);
+            Err(th.runtime_error(format!("{what} ignored GeneratorExit")))
+        }
         Ok(Resumed::Returned(v)) => Ok(v),
         Err(_) if th.raised_is(C::GeneratorExit) || th.raised_is(C::StopIteration) => {
             th.take_raised();
@@ -419,6 +453,9 @@ pub fn close(th: &mut Thread, generator: Value) -> R {
 pub fn send(th: &mut Thread, to: Value, v: Value) -> R<Resumed> {
     if to.is_kind(Kind::Generator) {
         return resume(th, to, v);
+    }
+    if awaitables::is(to) {
+        return awaitables::step(th, to, v, None);
     }
     if v.is_none() {
         // An iterator in script says its result by StopIteration, which the slot would drop.

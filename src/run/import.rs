@@ -341,14 +341,47 @@ pub fn import_full(th: &mut Thread, full: &str) -> R {
 fn import_one(th: &mut Thread, name: &str, parent: Value) -> R {
     let key = th.intern(name)?;
     let modules = S::modules.v();
-    wait_for(th, name)?;
-    if let Some(m) = th.dict_get_name(modules, key) {
-        if m.is_none() {
-            let text = format!("import of {name} halted; None in sys.modules");
-            return Err(import_error(th, C::ModuleNotFoundError, &text, name));
+    loop {
+        // The module is looked up before the question who loads it: the answer "nobody" then means that it is whole.
+        if let Some(m) = th.dict_get_name(modules, key) {
+            if wait_for(th, name)? {
+                continue;
+            }
+            if m.is_none() {
+                let text = format!("import of {name} halted; None in sys.modules");
+                return Err(import_error(th, C::ModuleNotFoundError, &text, name));
+            }
+            return Ok(m);
         }
-        return Ok(m);
+        let me = th.shared.number;
+        let owner = *LOADING.lock().unwrap().get_or_insert_default().entry(name.to_string()).or_insert(me);
+        if owner != me && wait_for(th, name)? {
+            continue;
+        }
+        // Another thread may have loaded it since the look.
+        if owner == me && th.dict_get_name(modules, key).is_some() {
+            loaded(me, name);
+            continue;
+        }
+        let r = load_one(th, name, key, parent);
+        loaded(me, name);
+        return r;
     }
+}
+
+/// The module's body has run, or failed: those that wait for it look again.
+fn loaded(me: u32, name: &str) {
+    let mut loading = LOADING.lock().unwrap();
+    let all = loading.get_or_insert_default();
+    if all.get(name) == Some(&me) {
+        all.remove(name);
+    }
+    drop(loading);
+    super::wait::wake_all(LOCK_KEY, || ());
+}
+
+/// Finds the module and runs it.
+fn load_one(th: &mut Thread, name: &str, key: Value, parent: Value) -> R {
     let path = if parent.is_none() {
         Value::NONE
     } else {
@@ -365,11 +398,7 @@ fn import_one(th: &mut Thread, name: &str, parent: Value) -> R {
         let text = format!("No module named '{name}'");
         return Err(import_error(th, C::ModuleNotFoundError, &text, name));
     };
-    LOADING.lock().unwrap().get_or_insert_default().insert(name.to_string(), th.shared.number);
-    let r = run_module(th, name, key, found);
-    LOADING.lock().unwrap().get_or_insert_default().remove(name);
-    super::wait::wake_all(LOCK_KEY, || ());
-    let module = r?;
+    let module = run_module(th, name, key, found)?;
     if let Some((_, last)) = name.rsplit_once('.') {
         let last = th.intern(last)?;
         th.setattr(parent, last, module)?;
@@ -377,38 +406,35 @@ fn import_one(th: &mut Thread, name: &str, parent: Value) -> R {
     Ok(module)
 }
 
-/// Waits while another thread runs the module's body, unless that thread (transitively) waits for us.
-fn wait_for(th: &mut Thread, name: &str) -> R<()> {
-    loop {
-        let me = th.shared.number;
-        let owner = LOADING.lock().unwrap().as_ref().and_then(|l| l.get(name).copied());
-        let Some(owner) = owner.filter(|o| *o != me) else { return Ok(()) };
+/// Waits while another thread runs the module's body, unless that thread (transitively) waits for us; whether it did.
+fn wait_for(th: &mut Thread, name: &str) -> R<bool> {
+    let me = th.shared.number;
+    let owner = LOADING.lock().unwrap().as_ref().and_then(|l| l.get(name).copied());
+    let Some(owner) = owner.filter(|o| *o != me) else { return Ok(false) };
+    {
+        // Under one lock, so that of two threads that wait for each other the second sees the first.
+        let mut waiting = WAITING.lock().unwrap();
+        let all = waiting.get_or_insert_default();
         let mut at = owner;
-        let circular = loop {
-            let next = WAITING.lock().unwrap().as_ref().and_then(|w| w.get(&at).cloned());
-            match next.and_then(|m| LOADING.lock().unwrap().as_ref().and_then(|l| l.get(&m).copied())) {
-                Some(o) if o == me => break true,
-                Some(o) if o != at => at = o,
-                _ => break false,
+        for _ in 0..=all.len() {
+            let Some(wanted) = all.get(&at) else { break };
+            match LOADING.lock().unwrap().as_ref().and_then(|l| l.get(wanted).copied()) {
+                Some(o) if o == me => return Ok(false),
+                Some(o) => at = o,
+                None => break,
             }
-        };
-        if circular {
-            return Ok(());
         }
-        WAITING.lock().unwrap().get_or_insert_default().insert(me, name.to_string());
-        let mut still = || LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(name));
-        let what = door::What {
-            kind: door::Kind::Import,
-            object: LOCK_KEY,
-            deadline: None,
-            still: Some(&mut still),
-        };
-        let woken = door::wait(th, what);
-        WAITING.lock().unwrap().get_or_insert_default().remove(&me);
-        if woken == door::Woken::Signal {
-            super::signal::run_pending(th)?;
-        }
+        all.insert(me, name.to_string());
     }
+    let mut still = || LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(name));
+    let what =
+        door::What { kind: door::Kind::Import, object: LOCK_KEY, deadline: None, still: Some(&mut still) };
+    let woken = door::wait(th, what);
+    WAITING.lock().unwrap().get_or_insert_default().remove(&me);
+    if woken == door::Woken::Signal {
+        super::signal::run_pending(th)?;
+    }
+    Ok(true)
 }
 
 fn find(th: &mut Thread, name: &str, path: Value) -> R<Option<Found>> {

@@ -10,6 +10,15 @@ use crate::heap::cell::{ALL, flag};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
+
+/// Whether calling the class makes an instance by [`new_instance`] and then runs its `__init__`.
+#[inline]
+pub fn is_plain(class: Value) -> bool {
+    slots(class).new == Some(object_new)
+        && slots(class_of(class)).call == Some(type_call)
+        && class.get::<Class>().bits.get().as_int() & (ABSTRACT | BASED | META) == 0
+}
+
 /// A fresh instance of a script class whose layout is plain.
 #[inline]
 pub fn new_instance(th: &mut Thread, class: Value) -> R {

@@ -197,22 +197,85 @@ pub fn match_class(th: &mut Thread, subject: Value, class: Value, names: Value, 
     Ok(out)
 }
 
-/// The iterator that `await v` drives.
-pub fn awaitable(th: &mut Thread, v: Value) -> R {
-    if v.is_kind(Kind::Generator) && v.header().shape() == C::coroutine.shape() {
+/// Origin of an awaited value, as in `GetAwaitable`: `await`, ...
+pub const AWAIT: usize = 0;
+/// ... an asynchronous iterator's `__anext__`.
+const ANEXT: usize = 3;
+
+/// The iterator that `await v` drives; `origin` says what gave `v`.
+pub fn awaitable(th: &mut Thread, v: Value, origin: usize) -> R {
+    let driven = driven(th, v, origin);
+    if driven.is_ok() || origin != ANEXT {
+        return driven;
+    }
+    let cause = th.take_raised();
+    let text = format!("'async for' received an invalid object from __anext__: {}", th.type_name(v));
+    let raised = th.type_error(text);
+    if let Some(e) = th.raised.cast::<Exception>() {
+        e.cause.set(cause);
+        e.context.set(cause);
+        e.suppress.set(Value::TRUE);
+    }
+    Err(raised)
+}
+
+fn is_coroutine(v: Value) -> bool {
+    v.is_kind(Kind::Generator) && v.header().shape() == C::coroutine.shape()
+}
+
+fn is_awaitable_generator(v: Value) -> bool {
+    v.cast::<Generator>().is_some_and(|g| {
+        super::frame::code_of(g.func.get().get::<Function>()).flags & crate::code::data::flag::AWAITABLE != 0
+    })
+}
+
+/// The iterator that `yield from v` drives, for a generator or coroutine `v`.
+pub fn yielded_from(th: &mut Thread, v: Value) -> R {
+    if v.header().shape() == C::generator.shape() {
         return Ok(v);
     }
-    match th.special(v, N::__await__)? {
-        Some(f) => {
-            let it = th.call(f, &[])?;
-            if slots(class_of(it)).next.is_none() {
-                let text = format!("__await__() returned non-iterator of type '{}'", th.type_name(it));
-                return Err(th.type_error(text));
-            }
-            Ok(it)
-        }
-        None => Err(th.type_error(format!("'{}' object can't be awaited", th.type_name(v)))),
+    if !is_coroutine(v) {
+        return th.iter(v);
     }
+    let may = super::frame::function(th.base).is_some_and(|f| {
+        use crate::code::data::flag;
+        super::frame::code_of(f).flags & (flag::COROUTINE | flag::AWAITABLE) != 0
+    });
+    match may {
+        true => Ok(v),
+        false => Err(th.type_error("cannot 'yield from' a coroutine object in a non-coroutine generator")),
+    }
+}
+
+fn driven(th: &mut Thread, v: Value, origin: usize) -> R {
+    if is_coroutine(v) {
+        if !super::generator::yielding_from(v).is_none() {
+            return Err(th.runtime_error("coroutine is being awaited already"));
+        }
+        return Ok(v);
+    }
+    if is_awaitable_generator(v) {
+        return Ok(v);
+    }
+    let Some(f) = th.special(v, N::__await__)? else {
+        let t = th.type_name(v);
+        return Err(th.type_error(match origin {
+            1 | 2 => {
+                let from = ["__aenter__", "__aexit__"][origin - 1];
+                format!("'async with' received an object from {from} that does not implement __await__: {t}")
+            }
+            _ => format!("'{t}' object can't be awaited"),
+        }));
+    };
+    let it = th.call(f, &[])?;
+    if is_coroutine(it) || is_awaitable_generator(it) {
+        return Err(th.type_error("__await__() returned a coroutine"));
+    }
+    if slots(class_of(it)).next.is_none() {
+        let text = format!("__await__() returned non-iterator of type '{}'", th.type_name(it));
+        return Err(th.type_error(text));
+    }
+    Ok(it)
 }
 
 /// A value of an async generator, marked as such for its driver.

@@ -3,6 +3,7 @@
 
 pub mod arith;
 pub mod attr;
+pub mod awaitables;
 pub mod backtrace;
 pub mod bases;
 pub mod call;
@@ -21,6 +22,7 @@ pub mod inherit;
 pub mod instance;
 pub mod iterate;
 pub mod load;
+pub mod memo;
 pub mod mode;
 pub mod native;
 pub mod ops;

@@ -225,10 +225,9 @@ impl Thread {
         }
         let total = sig.params.len();
         // The passed values move above the place where the bound ones go.
-        let given: Vec<usize> = (0..n).collect();
         let high = total.max(n);
-        for i in given.iter().rev() {
-            *arg(high + i) = *arg(*i);
+        for i in (0..n).rev() {
+            *arg(high + i) = *arg(i);
         }
         self.top = arg(high + n);
         let extra = match star {

@@ -7,20 +7,28 @@ use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, dict};
 
+/// Nesting of `repr`. Each level copies the text of those inside it, so that without a bound the native stack of
+/// the main thread lets a deep structure take hours.
+const DEEPEST_REPR: u32 = 10_000;
+
+/// More items than the address space of a machine of today holds.
+const MOST_ITEMS: i64 = 1 << 40;
+
 impl Thread {
     // ------------------------------------------------------------------------------------------------------------ text
 
     /// `repr(v)` as a string value.
     pub fn repr(&mut self, v: Value) -> R {
-        if self.native_full() {
+        let Some(f) = slots(class_of(v)).repr else { return Ok(self.str("<object>")?) };
+        if self.native_full() || self.depth >= DEEPEST_REPR {
             return Err(
                 self.recursion_error("maximum recursion depth exceeded while getting the repr of an object")
             );
         }
-        match slots(class_of(v)).repr {
-            Some(f) => f(self, v),
-            None => Ok(self.str("<object>")?),
-        }
+        self.depth += 1;
+        let r = f(self, v);
+        self.depth -= 1;
+        r
     }
 
     /// `str(v)` as a string value.
@@ -78,9 +86,16 @@ impl Thread {
 
     /// `format(v, spec)` with a str spec.
     pub fn format(&mut self, v: Value, spec: Value) -> R {
+        if let Some(f) = slots(class_of(v)).format {
+            return f(self, v, spec);
+        }
         let Some(f) = lookup(class_of(v), N::__format__.v()) else { return self.str_of(v) };
-        let f = super::attr::bind(self, f, v)?;
-        let r = self.call(f, &[spec])?;
+        let r = if super::attr::descriptor_kind(f) == super::attr::Desc::Function {
+            self.call(f, &[v, spec])?
+        } else {
+            let f = super::attr::bind(self, f, v)?;
+            self.call(f, &[spec])?
+        };
         if r.like::<Str>().is_some() || r.is_kind(Kind::Rope) {
             return Ok(r);
         }
@@ -144,6 +159,9 @@ impl Thread {
 
     /// `k in o`.
     pub fn contains(&mut self, o: Value, k: Value) -> R<bool> {
+        if o.is_ptr() && o.header().shape() == C::dict.shape() {
+            return Ok(self.dict_get(o, k)?.is_some());
+        }
         if let Some(f) = slots(class_of(o)).contains {
             return f(self, o, k);
         }
@@ -205,10 +223,75 @@ impl Thread {
             }
             None => {
                 let out = self.list_with(0)?;
-                self.each(v, |th, x| Ok(crate::heap::list::push(&mut th.heap, out.get::<List>(), x)?))?;
+                self.append_all(out.get::<List>(), v)?;
                 Ok(out)
             }
         }
+    }
+
+    /// Appends the items of any iterable; those of a dict, of its views and of a set as they stand at one moment.
+    pub fn append_all(&mut self, l: &List, v: Value) -> R<()> {
+        if self.heap.shared && self.append_moment(l, v)? {
+            return Ok(());
+        }
+        let it = self.iter(v)?;
+        let mut n = 0usize;
+        while let Some(x) = self.next(it)? {
+            crate::heap::list::push(&mut self.heap, l, x)?;
+            n += 1;
+            if n.is_multiple_of(8192) {
+                self.refuse_endless(it)?;
+                super::poll::native_poll(self)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends what a shared dict, a view of it or a set holds at this moment; `false` if `v` is none of them.
+    fn append_moment(&mut self, l: &List, v: Value) -> R<bool> {
+        use crate::heap::{list, set};
+        let class = class_of(v);
+        let is_set = class == C::set.v() || class == C::frozenset.v();
+        if let Some(s) = v.cast::<Set>().filter(|_| is_set) {
+            let (table, _) = set::snapshot(&mut self.heap, s)?;
+            let mut at = 0;
+            while let Some((i, k, _)) = set::next_entry(table.get::<SetTable>(), at) {
+                list::push(&mut self.heap, l, k)?;
+                at = i + 1;
+            }
+            return Ok(true);
+        }
+        let view = [C::dict_values, C::dict_items, C::dict_keys].into_iter().find(|c| class == c.v());
+        let d = match view {
+            Some(_) => v.get::<Iter>().over.get(),
+            None if class == C::dict.v() => v,
+            None => return Ok(false),
+        };
+        let Some(d) = d.cast::<Dict>() else { return Ok(false) };
+        let (table, _) = dict::snapshot(&mut self.heap, d)?;
+        let mut at = 0;
+        while let Some((i, k, x)) = dict::next_entry(table.get::<DictTable>(), at) {
+            let item = match view {
+                Some(C::dict_values) => x,
+                Some(C::dict_items) => self.tuple(&[k, x])?,
+                _ => k,
+            };
+            list::push(&mut self.heap, l, item)?;
+            at = i + 1;
+        }
+        Ok(true)
+    }
+
+    /// MemoryError if a builtin iterator says that more is to come than any memory holds.
+    #[cold]
+    fn refuse_endless(&mut self, it: Value) -> R<()> {
+        let hint = lookup(class_of(it), N::__length_hint__.v()).filter(|f| f.is_kind(Kind::Native));
+        let Some(hint) = hint else { return Ok(()) };
+        let n = self.call(hint, &[it])?;
+        if n.is_kind(Kind::Big) || n.is_int() && n.as_int() > MOST_ITEMS {
+            return Err(crate::heap::Full.into());
+        }
+        Ok(())
     }
 
     /// `tuple(v)`: the same tuple if it is one.

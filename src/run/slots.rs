@@ -74,6 +74,9 @@ pub type Inplace = fn(&mut Thread, Bin, Value, Value) -> R;
 /// A slot for one of several comparisons.
 pub type Compare = fn(&mut Thread, Cmp, Value, Value) -> R;
 
+/// A builtin class's constructor on the arguments as they stand in the call window.
+pub type Direct = fn(&mut Thread, super::native::Args) -> R<Option<Value>>;
+
 /// The slots of a class. Any may be absent; a present one works for every instance of the class.
 #[derive(Clone, Copy, Default)]
 pub struct TypeSlots {
@@ -127,6 +130,11 @@ pub struct TypeSlots {
     pub init: Option<Three<()>>,
     /// `__del__`.
     pub del: Option<One<()>>,
+    /// `cls(a, ...)` with positional arguments as they stand in the call window; `None`: the general way decides.
+    /// Of this very class: neither this nor the next is inherited.
+    pub direct: Option<Direct>,
+    /// `format(o, spec)`.
+    pub format: Option<Two>,
 }
 
 /// A class in Rust: `types` and `native` state it, `run::class` makes it.

@@ -155,6 +155,8 @@ fn drop_code(cell: &crate::heap::cell::Header) {
     let v = Value::ptr(cell);
     let c = v.get::<Code>();
     class::forget_code(v);
+    // Its names may be gone, and others may come to stand in their cells.
+    super::memo::forget();
     super::frame::drop_liveness(c);
     let data = c.data.get() as *const crate::code::data::Code;
     if !data.is_null() {

@@ -148,11 +148,15 @@ pub struct Thread {
     pub locals: Value,
     /// Asynchronous exception to raise, or unbound.
     pub async_exc: Value,
+    /// What `sys.set_asyncgen_hooks` set: called with an async generator at its first use, or None.
+    pub asyncgen_first: Value,
+    /// Called with an async generator that nothing refers to, or None.
+    pub asyncgen_last: Value,
     /// Values that a native keeps while it runs (see [`Thread::keep`]).
     pub kept: Vec<Value>,
     /// Objects whose `repr` is in progress.
     pub repr_guard: Vec<Value>,
-    /// Nesting of generated recursion guards (comparison, repr, ...).
+    /// Nesting of `repr`.
     pub depth: u32,
     /// Why the thread gives up the GIL next (a `event::Reason`), noted for reports.
     pub reason: u8,

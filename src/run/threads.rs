@@ -124,7 +124,9 @@ pub fn set_stack_size(n: usize) -> bool {
 /// Everything that thread records hold: a listed root.
 fn list(f: &mut dyn FnMut(Value)) {
     each(|th| {
-        for v in [th.raised, th.handled, th.handle, th.locals, th.async_exc] {
+        for v in
+            [th.raised, th.handled, th.handle, th.locals, th.async_exc, th.asyncgen_first, th.asyncgen_last]
+        {
             f(v);
         }
         th.kept.iter().chain(&th.repr_guard).for_each(|v| f(*v));
@@ -225,6 +227,8 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         handle: Value::NONE,
         locals: Value::UNBOUND,
         async_exc: Value::UNBOUND,
+        asyncgen_first: Value::NONE,
+        asyncgen_last: Value::NONE,
         kept: Vec::new(),
         repr_guard: Vec::new(),
         depth: 0,
@@ -247,6 +251,8 @@ fn enlist(record: *mut Thread) {
 /// Makes the calling OS thread the main script thread, with the GIL. The mode has been set (`gil::begin`).
 pub fn main() -> &'static mut Thread {
     roots::add(list);
+    // A collection may drop names and cells that look-ups remember.
+    roots::add(|_| super::memo::forget());
     roots::set_frames(registers);
     let stack = reserve(MAIN_STACK).expect("no room for the value stack");
     let th = Box::leak(record(stack));
@@ -503,6 +509,8 @@ fn live(job: Job, here: Native) {
     th.handled = Value::NONE;
     th.locals = Value::UNBOUND;
     th.async_exc = Value::UNBOUND;
+    th.asyncgen_first = Value::NONE;
+    th.asyncgen_last = Value::NONE;
     let handle = std::mem::replace(&mut th.handle, Value::NONE);
     ALIVE.fetch_sub(1, SeqCst);
     if gil::mode() == Mode::Off && alive() == 1 {

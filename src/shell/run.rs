@@ -18,6 +18,11 @@ const STACK: usize = 512 << 20;
 
 /// Runs a program to the end of the process.
 pub fn program(job: Run) -> ! {
+    program_on(job, STACK)
+}
+
+/// As `program`, with that native stack for the main script thread.
+pub fn program_on(job: Run, stack: usize) -> ! {
     let script = match script::read(&job.program) {
         Ok(s) => s,
         Err((why, code)) => {
@@ -29,7 +34,7 @@ pub fn program(job: Run) -> ! {
         // SAFETY: no second thread exists yet.
         unsafe { std::env::set_var("PYTHONUNBUFFERED", "1") };
     }
-    let started = std::thread::Builder::new().stack_size(STACK).spawn(move || life(&job, script));
+    let started = std::thread::Builder::new().stack_size(stack).spawn(move || life(&job, script));
     match started.map(|t| t.join()) {
         Ok(_) => std::process::exit(1),
         Err(e) => {

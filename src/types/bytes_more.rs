@@ -7,7 +7,7 @@ use super::slice::ssize;
 use crate::heap::list::push;
 use crate::heap::object::{List, Tuple};
 use crate::heap::text::{self, search};
-use crate::heap::{Kind, Value};
+use crate::heap::{Full, Kind, Value};
 use crate::run::{Args, Def, R, Thread, def};
 use std::borrow::Cow;
 
@@ -496,6 +496,15 @@ fn replace(th: &mut Thread, a: Args) -> R {
     let hay = content(a[0]);
     let mut out = text::StrBuilder::new();
     let mut at = 0;
+    if new.len() > old.len() {
+        // Refused before anything is written where the result is beyond all memory.
+        let hits = match old.is_empty() {
+            true => hay.len() + 1,
+            false => search::count_bytes(hay, &old),
+        };
+        let more = (new.len() - old.len()).checked_mul(hits.min(left)).ok_or(Full)?;
+        out.reserve(more.saturating_add(hay.len()))?;
+    }
     if old.is_empty() {
         while left > 0 && at <= hay.len() {
             left -= 1;

@@ -31,6 +31,12 @@ static METHODS: &[Def] = &[
         positions,
         "(line, end line, column, end column) of each place in the code.",
     ),
+    def(
+        "_as_coroutine",
+        "($self, /)",
+        as_coroutine,
+        "The code of a generator function, made anew so that its generators can be awaited.",
+    ),
     def("co_lines", "($self, /)", lines, "(start, end, line) of each run of places on one line."),
 ];
 
@@ -127,6 +133,12 @@ fn consts(th: &mut Thread, o: Value) -> R {
     Ok(list::snapshot(&mut th.heap, out.get::<List>())?)
 }
 
+fn as_coroutine(th: &mut Thread, a: Args) -> R {
+    let mut d = plain(a[0]).clone();
+    d.flags |= flag::AWAITABLE;
+    crate::run::load::load(th, &std::sync::Arc::new(d))
+}
+
 /// The flags with CPython's numbers.
 fn flags(_: &mut Thread, o: Value) -> R {
     let d = plain(o);
@@ -138,6 +150,7 @@ fn flags(_: &mut Thread, o: Value) -> R {
         (flag::GENERATOR, 0x20),
         (flag::COROUTINE, 0x80),
         (flag::ASYNC_GENERATOR, 0x200),
+        (flag::AWAITABLE, 0x100),
         (flag::DOCSTRING, 0x400_0000),
         (flag::METHOD, 0x800_0000),
     ] {

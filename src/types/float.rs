@@ -8,7 +8,7 @@ use crate::heap::object::Float;
 use crate::heap::{Kind, Value};
 use crate::run::class::{class_of, slots as slots_of};
 use crate::run::instance::wrap_base;
-use crate::run::{Bin, ClassDef, Cmp, PLAIN, R, Side, Thread, TypeSlots, Un};
+use crate::run::{Args, Bin, ClassDef, Cmp, PLAIN, R, Side, Thread, TypeSlots, Un};
 use std::cmp::Ordering;
 
 /// `float`.
@@ -37,6 +37,8 @@ fn slots(s: &mut TypeSlots) {
     s.int = Some(|th, o| truncated(th, of(o)));
     s.float = Some(|th, o| Ok(th.float(of(o))?));
     s.new = Some(new);
+    s.direct = Some(direct);
+    s.format = Some(super::format::float);
 }
 
 /// The double of a float (base already taken), if it is one.
@@ -165,6 +167,15 @@ pub fn truncated(th: &mut Thread, x: f64) -> R {
         return Err(th.overflow_error("cannot convert float infinity to integer"));
     }
     Ok(bigint::from_f64(&mut th.heap, x)?)
+}
+
+/// Of one object.
+fn direct(th: &mut Thread, a: Args) -> R<Option<Value>> {
+    if a.n != 1 {
+        return Ok(None);
+    }
+    let r = convert(th, a[0])?;
+    Ok(Some(th.float(r)?))
 }
 
 fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {

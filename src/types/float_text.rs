@@ -56,7 +56,10 @@ pub fn formatted(x: f64, kind: u8, precision: usize, alt: bool, dot: bool) -> St
                 exponent(&mut out, &d, exp, alt);
             }
             b'f' => {
-                out.push_str(&format!("{:.*}", precision.min(1100), x.abs()));
+                match plain_fixed(x.abs(), precision) {
+                    Some(text) => out.push_str(&text),
+                    None => out.push_str(&format!("{:.*}", precision.min(1100), x.abs())),
+                }
                 out.extend(std::iter::repeat_n('0', precision.saturating_sub(1100)));
                 if alt && precision == 0 {
                     out.push('.');
@@ -83,6 +86,28 @@ pub fn formatted(x: f64, kind: u8, precision: usize, alt: bool, dot: bool) -> St
         }
     }
     if upper { out.to_ascii_uppercase() } else { out }
+}
+
+/// `x` to a few places where that needs no exact arithmetic: the scaled value is so small that its rounding error
+/// cannot move it across a half.
+fn plain_fixed(x: f64, places: usize) -> Option<String> {
+    const TENS: [f64; 7] = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
+    let scale = *TENS.get(places)?;
+    let y = x * scale;
+    if y >= 1e12 {
+        return None;
+    }
+    let whole = y.trunc();
+    let fraction = y - whole;
+    if (fraction - 0.5).abs() < 1e-3 {
+        return None;
+    }
+    let n = whole as u64 + (fraction > 0.5) as u64;
+    if places == 0 {
+        return Some(n.to_string());
+    }
+    let s = scale as u64;
+    Some(format!("{}.{:0places$}", n / s, n % s))
 }
 
 fn exponent(out: &mut String, digits: &str, exp: i32, alt: bool) {

@@ -66,7 +66,7 @@ fn separator(bytes: &[u8], at: &mut usize) -> Result<u8, String> {
 }
 
 /// Parses a spec for an object of type `name`, whose type character and alignment are given.
-fn parse(bytes: &[u8], name: &str, kind: u8, align: u8) -> Result<Spec, String> {
+fn parse(bytes: &[u8], name: impl Fn() -> String, kind: u8, align: u8) -> Result<Spec, String> {
     let mut s = Spec {
         fill: b' ' as u32,
         align,
@@ -122,7 +122,7 @@ fn parse(bytes: &[u8], name: &str, kind: u8, align: u8) -> Result<Spec, String> 
         0 => {}
         1 => s.kind = decode(rest, 0).0,
         _ => {
-            let spec = String::from_utf8_lossy(bytes);
+            let (spec, name) = (String::from_utf8_lossy(bytes), name());
             return Err(format!("Invalid format specifier '{spec}' for object of type '{name}'"));
         }
     }
@@ -149,6 +149,11 @@ fn unknown(kind: u32, name: &str) -> String {
         33..128 => format!("Unknown format code '{}' for object of type '{name}'", kind as u8 as char),
         _ => format!("Unknown format code '\\x{kind:x}' for object of type '{name}'"),
     }
+}
+
+fn unknown_kind(th: &mut Thread, kind: u32, v: Value) -> Raised {
+    let text = unknown(kind, &th.type_name(v));
+    th.value_error(text)
 }
 
 /// The bytes of a spec argument.
@@ -243,15 +248,15 @@ pub fn int(th: &mut Thread, v: Value, spec: Value) -> R {
     if bytes.is_empty() {
         return if v.is_int() { int_text::decimal(th, v) } else { th.str_of(v) };
     }
-    let name = th.type_name(v);
-    let s = raise(th, parse(bytes, &name, b'd', b'>'))?;
+    let parsed = parse(bytes, || th.type_name(v), b'd', b'>');
+    let s = raise(th, parsed)?;
     match u8::try_from(s.kind).unwrap_or(0xff) {
         b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'%' => {
             let x = int::to_float(th, v)?;
-            return float_by(th, x, s, &name);
+            return float_by(th, x, s, v);
         }
         b'd' | b'n' | b'b' | b'o' | b'x' | b'X' | b'c' => {}
-        _ => return Err(th.value_error(unknown(s.kind, &name))),
+        _ => return Err(unknown_kind(th, s.kind, v)),
     }
     if s.precision.is_some() {
         return Err(th.value_error("Precision not allowed in integer format specifier"));
@@ -355,12 +360,12 @@ fn precision_of(th: &mut Thread, s: &Spec, default: usize) -> R<usize> {
     }
 }
 
-fn float_by(th: &mut Thread, x: f64, s: Spec, name: &str) -> R {
+fn float_by(th: &mut Thread, x: f64, s: Spec, v: Value) -> R {
     let (kind, default, dot) = match u8::try_from(s.kind).unwrap_or(0xff) {
         0 if s.precision.is_some() => (b'g', 6, true),
         0 => (b'r', 0, true),
         k @ (b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'n' | b'%') => (k, 6, false),
-        _ => return Err(th.value_error(unknown(s.kind, name))),
+        _ => return Err(unknown_kind(th, s.kind, v)),
     };
     let precision = precision_of(th, &s, default)?;
     let (negative, digits, rest) = split(x, &s, kind, precision, dot);
@@ -375,9 +380,9 @@ pub fn float(th: &mut Thread, v: Value, spec: Value) -> R {
     if bytes.is_empty() {
         return th.str_of(v);
     }
-    let name = th.type_name(v);
-    let s = raise(th, parse(bytes, &name, 0, b'>'))?;
-    float_by(th, float::of(v), s, &name)
+    let parsed = parse(bytes, || th.type_name(v), 0, b'>');
+    let s = raise(th, parsed)?;
+    float_by(th, float::of(v), s, v)
 }
 
 /// `complex.__format__`.
@@ -386,14 +391,14 @@ pub fn complex(th: &mut Thread, v: Value, spec: Value) -> R {
     if bytes.is_empty() {
         return th.str_of(v);
     }
-    let name = th.type_name(v);
-    let s = raise(th, parse(bytes, &name, 0, b'>'))?;
+    let parsed = parse(bytes, || th.type_name(v), 0, b'>');
+    let s = raise(th, parsed)?;
     let (re, im) = complex::of(v);
     let (kind, default) = match u8::try_from(s.kind).unwrap_or(0xff) {
         0 if s.precision.is_some() => (b'g', 6),
         0 => (b'r', 0),
         k @ (b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'n') => (k, 6),
-        _ => return Err(th.value_error(unknown(s.kind, &name))),
+        _ => return Err(unknown_kind(th, s.kind, v)),
     };
     if s.fill == b'0' as u32 {
         return Err(th.value_error("Zero padding is not allowed in complex format specifier"));
@@ -432,10 +437,10 @@ pub fn str(th: &mut Thread, v: Value, spec: Value) -> R {
     if bytes.is_empty() {
         return th.str_of(v);
     }
-    let name = th.type_name(v);
-    let s = raise(th, parse(bytes, &name, b's', b'<'))?;
+    let parsed = parse(bytes, || th.type_name(v), b's', b'<');
+    let s = raise(th, parsed)?;
     let fault = match s.sign {
-        _ if s.kind != b's' as u32 => unknown(s.kind, &name),
+        _ if s.kind != b's' as u32 => unknown(s.kind, &th.type_name(v)),
         b' ' => "Space not allowed in string format specifier".to_string(),
         1.. => "Sign not allowed in string format specifier".to_string(),
         _ if s.z => "Negative zero coercion (z) not allowed in string format specifier".to_string(),

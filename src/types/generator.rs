@@ -5,6 +5,7 @@ use super::{address, is_str, text};
 use crate::heap::known::C;
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
+use crate::run::awaitables;
 use crate::run::class::{class_of, is_subclass};
 use crate::run::generator::{self as run, Resumed, state};
 use crate::run::slots::{GetSet, TypeSlots};
@@ -13,6 +14,12 @@ use crate::run::{Args, ClassDef, Def, PLAIN, R, Thread, def, error, get, getset}
 fn common(s: &mut TypeSlots) {
     s.repr = Some(repr);
     s.new = None;
+}
+
+/// Those that are looked at when nothing refers to them any more.
+fn dies(s: &mut TypeSlots) {
+    common(s);
+    s.del = Some(awaitables::dropped);
 }
 
 /// `generator`.
@@ -33,7 +40,7 @@ pub static GENERATOR: ClassDef = ClassDef {
 /// `coroutine`.
 pub static COROUTINE: ClassDef = ClassDef {
     name: "coroutine",
-    slots: common,
+    slots: dies,
     methods: COROUTINE_METHODS,
     class_methods: super::alias::CLASS_GETITEM,
     getset: COROUTINE_GETSET,
@@ -44,7 +51,7 @@ pub static COROUTINE: ClassDef = ClassDef {
 /// `async_generator`.
 pub static ASYNC_GENERATOR: ClassDef = ClassDef {
     name: "async_generator",
-    slots: common,
+    slots: dies,
     methods: ASYNC_METHODS,
     class_methods: super::alias::CLASS_GETITEM,
     getset: ASYNC_GETSET,
@@ -55,12 +62,8 @@ pub static ASYNC_GENERATOR: ClassDef = ClassDef {
 /// `coroutine_wrapper`: what `coroutine.__await__()` gives.
 pub static WRAPPER: ClassDef = ClassDef {
     name: "coroutine_wrapper",
-    slots: |s| {
-        s.iter = Some(|_, o| Ok(o));
-        s.next = Some(|th, o| next(th, it(o).over.get()));
-        s.new = None;
-    },
-    methods: WRAPPER_METHODS,
+    slots: awaitable,
+    methods: AWAITABLE_METHODS,
     kind: Kind::Iter,
     ..PLAIN
 };
@@ -106,19 +109,7 @@ static COROUTINE_METHODS: &[Def] = &[
         |th, a| run::close(th, a[0]),
         "close() -> raise GeneratorExit inside coroutine.",
     ),
-    def("__await__", "($self, /)", |th, a| Ok(th.heap.iter(C::coroutine_wrapper, a[0], 0, 0, 0)?), ""),
-];
-
-static WRAPPER_METHODS: &[Def] = &[
-    def("send", "($self, value, /)", |th, a| send(th, it(a[0]).over.get(), a[1]), ""),
-    def("throw", "($self, typ, val=None, tb=None, /)", |th, a| throw(th, it(a[0]).over.get(), a), ""),
-    def("close", "($self, /)", |th, a| run::close(th, it(a[0]).over.get()), ""),
-    def(
-        "__next__",
-        "($self, /)",
-        |th, a| send(th, it(a[0]).over.get(), Value::NONE),
-        "Implement next(self).",
-    ),
+    def("__await__", "($self, /)", |th, a| awaitables::wrapper(th, a[0]), ""),
 ];
 
 static GENERATOR_GETSET: &[GetSet] = &[
@@ -176,7 +167,7 @@ static ASYNC_GETSET: &[GetSet] = &[
         "qualified name of the async generator",
     ),
     get("ag_frame", frame, ""),
-    get("ag_running", running, ""),
+    get("ag_running", |_, o| Ok(Value::bool(awaitables::is_stepping(o))), ""),
     get("ag_suspended", suspended, ""),
     get("ag_code", code, ""),
     get("ag_await", |_, o| Ok(run::yielding_from(o)), "object being awaited on, or None"),
@@ -184,10 +175,6 @@ static ASYNC_GETSET: &[GetSet] = &[
 
 fn cell(o: Value) -> &'static Generator {
     o.get::<Generator>()
-}
-
-fn it(o: Value) -> &'static Iter {
-    o.get::<Iter>()
 }
 
 fn func(o: Value) -> &'static Function {
@@ -248,17 +235,7 @@ fn ended(th: &mut Thread, r: Resumed) -> R {
     }
 }
 
-/// A coroutine is awaited once.
-fn check_reuse(th: &mut Thread, o: Value) -> R<()> {
-    let over = cell(o).state.get().as_int() == state::ENDED;
-    if over && class_of(o) == C::coroutine.v() {
-        return Err(th.runtime_error("cannot reuse already awaited coroutine"));
-    }
-    Ok(())
-}
-
 fn send(th: &mut Thread, o: Value, v: Value) -> R {
-    check_reuse(th, o)?;
     let r = run::resume(th, o, v)?;
     ended(th, r)
 }
@@ -294,7 +271,6 @@ fn to_throw(th: &mut Thread, a: Args) -> R {
 
 fn throw(th: &mut Thread, o: Value, a: Args) -> R {
     let exc = to_throw(th, a)?;
-    check_reuse(th, o)?;
     let r = run::throw(th, o, exc)?;
     ended(th, r)
 }
@@ -311,35 +287,35 @@ static ASYNC_METHODS: &[Def] = &[
     def(
         "__anext__",
         "($self, /)",
-        |th, a| asend(th, a[0], Value::NONE),
+        |th, a| awaitables::asend(th, a[0], Value::NONE),
         "Return a value or raise StopAsyncIteration.",
     ),
-    def("asend", "($self, value, /)", |th, a| asend(th, a[0], a[1]), "asend(v) -> send 'v' in generator."),
+    def(
+        "asend",
+        "($self, value, /)",
+        |th, a| awaitables::asend(th, a[0], a[1]),
+        "asend(v) -> send 'v' in generator.",
+    ),
     def(
         "athrow",
         "($self, typ, val=None, tb=None, /)",
         |th, a| {
             let exc = to_throw(th, a)?;
-            athrow(th, a[0], exc)
+            awaitables::athrow(th, a[0], exc)
         },
         "athrow(value) -> raise exception in generator.",
     ),
     def(
         "aclose",
         "($self, /)",
-        |th, a| athrow(th, a[0], Value::UNBOUND),
+        |th, a| awaitables::athrow(th, a[0], Value::UNBOUND),
         "aclose() -> raise GeneratorExit inside generator.",
     ),
 ];
 
-/// States of an awaitable, in `Iter::at`.
-const FRESH: usize = 0;
-const STARTED: usize = 1;
-const USED: usize = 2;
-
 fn awaitable(s: &mut TypeSlots) {
     s.iter = Some(|_, o| Ok(o));
-    s.next = Some(|th, o| drive(th, o, Value::NONE, None).map(Some));
+    s.next = Some(|th, o| step(th, o, Value::NONE, None).map(Some));
     s.new = None;
 }
 
@@ -361,103 +337,32 @@ pub static ATHROW: ClassDef = ClassDef {
     ..PLAIN
 };
 
+/// `anext_awaitable`: what `anext` with a default gives.
+pub static ANEXT: ClassDef = ClassDef {
+    name: "anext_awaitable",
+    slots: awaitable,
+    methods: AWAITABLE_METHODS,
+    kind: Kind::Iter,
+    ..PLAIN
+};
+
 static AWAITABLE_METHODS: &[Def] = &[
     def("__await__", "($self, /)", |_, a| Ok(a[0]), ""),
-    def("send", "($self, value, /)", |th, a| drive(th, a[0], a[1], None), ""),
+    def("send", "($self, value, /)", |th, a| step(th, a[0], a[1], None), ""),
     def(
         "throw",
         "($self, typ, val=None, tb=None, /)",
         |th, a| {
             let exc = to_throw(th, a)?;
-            drive(th, a[0], Value::NONE, Some(exc))
+            step(th, a[0], Value::NONE, Some(exc))
         },
         "",
     ),
-    def(
-        "close",
-        "($self, /)",
-        |_, a| {
-            it(a[0]).at.set(USED);
-            Ok(Value::NONE)
-        },
-        "",
-    ),
+    def("close", "($self, /)", |th, a| awaitables::close(th, a[0]).map(|()| Value::NONE), ""),
 ];
 
-fn asend(th: &mut Thread, o: Value, v: Value) -> R {
-    let a = th.heap.iter(C::async_generator_asend, o, FRESH, 0, 0)?;
-    it(a).x.set(v);
-    Ok(a)
-}
-
-/// `exc` unbound: `aclose`.
-fn athrow(th: &mut Thread, o: Value, exc: Value) -> R {
-    let a = th.heap.iter(C::async_generator_athrow, o, FRESH, 0, 0)?;
-    it(a).x.set(exc);
-    Ok(a)
-}
-
-/// One step of an awaitable of an async generator: what it awaits is yielded on, its own values end the step.
-fn drive(th: &mut Thread, o: Value, sent: Value, thrown: Option<Value>) -> R {
-    let i = it(o);
-    let generator = i.over.get();
-    let sends = class_of(o) == C::async_generator_asend.v();
-    let closes = !sends && i.x.get().is_unbound();
-    let name = if sends { "__anext__()/asend()" } else { "aclose()/athrow()" };
-    let was = i.at.get();
-    if was == USED {
-        return Err(th.runtime_error(format!("cannot reuse already awaited {name}")));
-    }
-    let over = cell(generator).state.get().as_int() == state::ENDED;
-    if was == FRESH && over && !sends {
-        i.at.set(USED);
-        return match closes {
-            true => Err(th.stop_iteration(Value::NONE)),
-            false => Err(stop_async(th)),
-        };
-    }
-    i.at.set(STARTED);
-    let r = match (thrown, was) {
-        (Some(exc), _) => run::throw(th, generator, exc),
-        (None, FRESH) if sends => run::resume(th, generator, if sent.is_none() { i.x.get() } else { sent }),
-        (None, FRESH) => match i.x.get().bound() {
-            Some(exc) => run::throw(th, generator, exc),
-            None => match th.exception(C::GeneratorExit, &[]) {
-                Ok(exc) => run::throw(th, generator, exc),
-                Err(e) => Err(e),
-            },
-        },
-        (None, _) => run::resume(th, generator, sent),
-    };
-    match r {
-        Ok(Resumed::Yielded(v)) => match v.cast::<Cell>() {
-            Some(c) => {
-                i.at.set(USED);
-                if closes {
-                    return Err(th.runtime_error("async generator ignored GeneratorExit"));
-                }
-                Err(th.stop_iteration(c.value.get()))
-            }
-            None => Ok(v),
-        },
-        Ok(Resumed::Returned(_)) => {
-            i.at.set(USED);
-            if closes { Err(th.stop_iteration(Value::NONE)) } else { Err(stop_async(th)) }
-        }
-        Err(e) => {
-            i.at.set(USED);
-            if closes && (th.raised_is(C::StopAsyncIteration) || th.raised_is(C::GeneratorExit)) {
-                th.take_raised();
-                return Err(th.stop_iteration(Value::NONE));
-            }
-            Err(e)
-        }
-    }
-}
-
-fn stop_async(th: &mut Thread) -> crate::run::Raised {
-    match th.exception(C::StopAsyncIteration, &[]) {
-        Ok(e) => th.raise_value(e),
-        Err(r) => r,
-    }
+/// One step of an awaitable, as its methods say it: the end is a StopIteration.
+fn step(th: &mut Thread, o: Value, sent: Value, thrown: Option<Value>) -> R {
+    let r = awaitables::step(th, o, sent, thrown)?;
+    ended(th, r)
 }

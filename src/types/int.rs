@@ -8,7 +8,7 @@ use crate::heap::object::Tuple;
 use crate::heap::{Kind, Value};
 use crate::run::class::{class_of, slots as slots_of};
 use crate::run::instance::wrap_base;
-use crate::run::{Bin, ClassDef, Cmp, PLAIN, R, Raised, Side, Thread, TypeSlots, Un};
+use crate::run::{Args, Bin, ClassDef, Cmp, PLAIN, R, Raised, Side, Thread, TypeSlots, Un};
 
 /// `int`.
 pub static DEF: ClassDef = ClassDef {
@@ -38,6 +38,8 @@ fn slots(s: &mut TypeSlots) {
         Ok(th.float(x)?)
     });
     s.new = Some(new);
+    s.direct = Some(direct);
+    s.format = Some(super::format::int);
 }
 
 /// The plain int under an int, bool or instance of a subclass.
@@ -187,6 +189,11 @@ fn arguments(th: &mut Thread, args: Value, kwargs: Value) -> R<(Value, Value)> {
         return Err(th.type_error(format!("int() takes at most 2 arguments ({count} given)")));
     }
     Ok((if t.is_empty() { Value::UNBOUND } else { t.at(0) }, base))
+}
+
+/// Of one object.
+fn direct(th: &mut Thread, a: Args) -> R<Option<Value>> {
+    if a.n == 1 { convert(th, a[0]).map(Some) } else { Ok(None) }
 }
 
 fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {

@@ -50,6 +50,9 @@ pub fn decimal(th: &mut Thread, v: Value) -> R {
 
 /// As [`decimal`], as Rust text.
 pub fn decimal_text(th: &mut Thread, v: Value) -> R<String> {
+    if v.is_int() {
+        return Ok(v.as_int().to_string());
+    }
     let limit = limit();
     if bigint::decimal_digits(v) > limit.saturating_add(1) {
         return Err(too_long(th, limit));

@@ -28,6 +28,7 @@ pub static DEF: ClassDef = ClassDef {
         s.binary = Some(binary);
         s.inplace = Some(inplace);
         s.new = Some(new);
+        s.direct = Some(direct);
         s.init = Some(init);
     },
     methods: METHODS,
@@ -140,10 +141,16 @@ fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
     let mut i = 0;
     while let (Some(p), Some(q)) = (list::get(&mut th.heap, x, i), list::get(&mut th.heap, y, i)) {
         if !th.eq(p, q)? {
-            return match op {
-                Cmp::Eq => Ok(Value::FALSE),
-                Cmp::Ne => Ok(Value::TRUE),
-                _ => th.compare(op, p, q),
+            if op == Cmp::Eq {
+                return Ok(Value::FALSE);
+            }
+            if op == Cmp::Ne {
+                return Ok(Value::TRUE);
+            }
+            // The comparison may have shortened the lists: then their lengths decide.
+            return match (list::get(&mut th.heap, x, i), list::get(&mut th.heap, y, i)) {
+                (Some(p), Some(q)) => th.compare(op, p, q),
+                _ => Ok(Value::bool(op.of(x.len().cmp(&y.len())))),
             };
         }
         i += 1;
@@ -308,19 +315,22 @@ pub fn extend(th: &mut Thread, l: &List, v: Value) -> R<()> {
     if let Some(t) = v.cast::<Tuple>() {
         return Ok(list::extend(&mut th.heap, l, Source::Tuple(t))?);
     }
-    let it = th.iter(v)?;
-    let mut n = 0usize;
-    while let Some(x) = th.next(it)? {
-        list::push(&mut th.heap, l, x)?;
-        n += 1;
-        if n.is_multiple_of(8192) {
-            crate::run::poll::native_poll(th)?;
-        }
-    }
-    Ok(())
+    th.append_all(l, v)
 }
 
 // -------------------------------------------------------------------------------------------------------------- making
+
+/// Of nothing or of an iterable.
+fn direct(th: &mut Thread, a: Args) -> R<Option<Value>> {
+    if a.n > 1 {
+        return Ok(None);
+    }
+    let v = th.list_with(0)?;
+    if a.n == 1 {
+        extend(th, of(v), a[0])?;
+    }
+    Ok(Some(v))
+}
 
 fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let v = th.list_with(0)?;

@@ -112,6 +112,7 @@ pub static CLASSES: &[(C, &ClassDef)] = &[
     (C::coroutine_wrapper, &generator::WRAPPER),
     (C::async_generator_asend, &generator::ASEND),
     (C::async_generator_athrow, &generator::ATHROW),
+    (C::anext_awaitable, &generator::ANEXT),
     (C::proxy, &weakref::PROXY),
     (C::callable_proxy, &weakref::CALLABLE_PROXY),
     (C::list, &list::DEF),

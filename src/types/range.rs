@@ -28,6 +28,7 @@ pub static DEF: ClassDef = ClassDef {
         s.contains = Some(contains);
         s.iter = Some(iter);
         s.new = Some(new);
+        s.direct = Some(direct);
     },
     methods: METHODS,
     getset: GETSET,
@@ -133,6 +134,20 @@ pub fn make(th: &mut Thread, start: Value, stop: Value, step: Value) -> R {
     r.step.set(step);
     r.len.set(len);
     Ok(v)
+}
+
+/// Of small ints, as nearly always.
+fn direct(th: &mut Thread, a: Args) -> R<Option<Value>> {
+    let (start, stop, step) = match a.n {
+        1 => (Value::int(0), a[0], Value::int(1)),
+        2 => (a[0], a[1], Value::int(1)),
+        3 => (a[0], a[1], a[2]),
+        _ => return Ok(None),
+    };
+    if Value::both_int(start, stop) && step.is_int() && step != Value::int(0) {
+        return make(th, start, stop, step).map(Some);
+    }
+    Ok(None)
 }
 
 fn new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {

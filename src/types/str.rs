@@ -88,6 +88,8 @@ fn slots(s: &mut TypeSlots) {
     s.iter = Some(iter);
     s.binary = Some(binary);
     s.new = Some(new);
+    s.direct = Some(direct);
+    s.format = Some(super::format::str);
 }
 
 fn repr(th: &mut Thread, o: Value) -> R {
@@ -182,6 +184,11 @@ fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, _: Side) -> R {
         Bin::Mod if text::is_text(x) => super::percent::str(th, x, b),
         _ => Ok(Value::NOT_IMPLEMENTED),
     }
+}
+
+/// Of one object.
+fn direct(th: &mut Thread, a: Args) -> R<Option<Value>> {
+    if a.n == 1 { th.str_of(a[0]).map(Some) } else { Ok(None) }
 }
 
 fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {

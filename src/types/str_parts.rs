@@ -67,6 +67,13 @@ pub fn strip(th: &mut Thread, a: Args, name: &str, left: bool, right: bool) -> R
     } else {
         return Err(th.type_error(format!("{name} arg must be None or str")));
     };
+    if text::is_ascii(v) && set.is_none_or(|s| s.is_ascii()) {
+        let drop = |b: &u8| set.map_or_else(|| is_blank(*b), |s| s.contains(b));
+        let from = if left { bytes.iter().position(|b| !drop(b)).unwrap_or(bytes.len()) } else { 0 };
+        let rest = &bytes[from..];
+        let end = if right { rest.iter().rposition(|b| !drop(b)).map_or(0, |n| n + 1) } else { rest.len() };
+        return if end == bytes.len() { Ok(v) } else { Ok(text::of_ascii(&mut th.heap, &rest[..end])?) };
+    }
     let drop = |c: u32| match set {
         None => chars::is_space(c),
         Some(set) => codes(set).any(|s| s == c),
@@ -101,7 +108,11 @@ pub fn split(th: &mut Thread, a: Args, right: bool) -> R {
     let bytes = text::bytes_of(&mut th.heap, v)?;
     let out = th.list_with(0)?;
     if a[1].is_unbound() || a[1].is_none() {
-        if right { words_back(th, bytes, limit, out)? } else { words(th, bytes, limit, out)? }
+        match right {
+            true => words_back(th, bytes, limit, out)?,
+            false if text::is_ascii(v) => ascii_words(th, bytes, limit, out)?,
+            false => words(th, bytes, limit, out)?,
+        }
     } else {
         let sep = a[1].base();
         if !text::is_text(sep) {
@@ -154,6 +165,32 @@ fn pieces_back(th: &mut Thread, bytes: &[u8], sep: &[u8], mut limit: usize, out:
         end = hit;
     }
     add(th, out, &bytes[..end])
+}
+
+/// White space among ASCII bytes.
+#[inline(always)]
+fn is_blank(b: u8) -> bool {
+    matches!(b, b' ' | 9..=13 | 0x1c..=0x1f)
+}
+
+fn ascii_words(th: &mut Thread, bytes: &[u8], mut limit: usize, out: Value) -> R<()> {
+    let mut at = 0;
+    loop {
+        while at < bytes.len() && is_blank(bytes[at]) {
+            at += 1;
+        }
+        if at == bytes.len() {
+            return Ok(());
+        }
+        let start = at;
+        at = bytes.len();
+        if limit > 0 {
+            limit -= 1;
+            at = bytes[start..].iter().position(|b| is_blank(*b)).map_or(at, |n| start + n);
+        }
+        let v = text::of_ascii(&mut th.heap, &bytes[start..at])?;
+        push(&mut th.heap, out.get::<List>(), v)?;
+    }
 }
 
 fn words(th: &mut Thread, bytes: &[u8], mut limit: usize, out: Value) -> R<()> {

@@ -134,16 +134,43 @@ fn own_frames(text: &str) -> String {
     out
 }
 
+/// What a program runs with beside its mode.
+#[derive(Debug, Default)]
+pub struct Around {
+    pub env: Vec<(&'static str, String)>,
+    pub options: Vec<String>,
+    pub limit: Duration,
+}
+
 /// What is wrong with a run of the program in that mode, if anything.
 pub fn check(path: &Path, mode: &str, limit: Duration) -> Result<(), String> {
+    check_around(path, mode, &Around { limit, ..Around::default() })
+}
+
+/// As `check`, with variables and options.
+pub fn check_around(path: &Path, mode: &str, around: &Around) -> Result<(), String> {
     let want = expected(path);
     let path = path.canonicalize().unwrap();
     let mut command = Command::new(MINIPY);
-    command.arg(format!("--gil={mode}")).arg(path.file_name().unwrap()).args(&want.args);
+    command
+        .arg(format!("--gil={mode}"))
+        .args(&around.options)
+        .arg(path.file_name().unwrap())
+        .args(&want.args);
     command.current_dir(path.parent().unwrap());
-    let got = run(&mut command, &want.stdin, limit);
-    let Some(code) = got.code else { return Err(format!("not ended after {limit:?}")) };
+    command.envs(around.env.iter().map(|(k, v)| (k, v)));
+    let got = run(&mut command, &want.stdin, around.limit);
     let stderr = got.stderr.replace(path.to_str().unwrap(), "FILE");
+    let tail = || {
+        let lines: Vec<&str> = stderr.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n    ")
+    };
+    let Some(code) = got.code else {
+        return Err(format!("not ended after {:?}\n    {}", around.limit, tail()));
+    };
+    if code >= 124 {
+        return Err(format!("the exit code is {code}\n    {}", tail()));
+    }
     let last = stderr.lines().last().unwrap_or("").to_string();
     let failed = want.raises.is_some() || want.error.is_some();
     if want.says || want.error.is_some() {

@@ -160,7 +160,7 @@ impl<'t> Compiler<'t> {
                 let built = self.scratch(to);
                 let value = self.operand_in(value, Some(built))?;
                 self.at(e.span);
-                self.await_value(value, built);
+                self.await_value(value, built, 0);
                 self.copy(to, built);
                 Ok(())
             }
@@ -203,11 +203,12 @@ impl<'t> Compiler<'t> {
         self.emit(Op::Yield, to, from, 0);
     }
 
-    /// Awaits the value in `value`, at the current position; the result lands in the temporary `to`.
-    pub fn await_value(&mut self, value: Reg, to: Reg) {
+    /// Awaits the value in `value`, at the current position; the result lands in the temporary `to`. `origin` is what
+    /// gave the value, as in `GetAwaitable`.
+    pub fn await_value(&mut self, value: Reg, to: Reg, origin: u16) {
         let mark = self.mark();
         let iter = self.alloc();
-        self.emit(Op::GetAwaitable, iter, value, 0);
+        self.emit(Op::GetAwaitable, iter, value, origin);
         self.drive(iter, to);
         self.reset(mark);
     }

@@ -97,7 +97,7 @@ impl<'t> Compiler<'t> {
         let region = self.u.asm.open_region(fault);
         let window = self.special(iter, 5);
         self.emit(Op::CallMethod, window, 0, 0);
-        self.await_value(window, item);
+        self.await_value(window, item, 3);
         self.u.asm.region = self.u.asm.regions[region as usize].parent;
         self.jump(next);
         self.u.asm.bind_handler(region);

@@ -21,7 +21,7 @@ impl<'t> Compiler<'t> {
         self.emit(Op::LoadSpecial, window, context, exit);
         self.emit(Op::CallMethod, entering, 0, 0);
         if is_async {
-            self.await_value(entering, entering);
+            self.await_value(entering, entering, 1);
         }
         let outer = self.u.asm.region;
         self.push_block(Block::With { window, is_async, place, outer }, span)?;
@@ -47,7 +47,7 @@ impl<'t> Compiler<'t> {
         self.emit(Op::ExcInfo, info, fault, 0);
         self.emit(Op::CallMethod, window, 3, 0);
         if is_async {
-            self.await_value(window, window);
+            self.await_value(window, window, 2);
         }
         let suppressed = self.label();
         self.jump_if(Op::JTrue, window, 0, suppressed);
@@ -83,7 +83,7 @@ impl<'t> Compiler<'t> {
         }
         self.emit(Op::CallMethod, call, 3, 0);
         if is_async {
-            self.await_value(call, call);
+            self.await_value(call, call, 2);
         }
         self.reset(mark);
     }

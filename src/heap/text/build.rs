@@ -19,7 +19,13 @@ impl StrBuilder {
     }
 
     /// Room for `n` more bytes.
+    #[inline]
     pub fn reserve(&mut self, n: usize) -> Make<()> {
+        if self.bytes.capacity() - self.bytes.len() >= n {
+            return Ok(());
+        }
+        // The first growth covers most texts, so that they grow once.
+        let n = if self.bytes.capacity() == 0 { n.max(64) } else { n };
         self.bytes.try_reserve(n).map_err(|_| Full)
     }
 
@@ -66,10 +72,18 @@ impl StrBuilder {
     }
 
     /// Adds the code point `times` times.
+    #[inline]
     pub fn push_repeated(&mut self, code: u32, times: usize) -> Make<()> {
+        if times == 0 {
+            return Ok(());
+        }
         let mut bytes = [0; 4];
         let n = index::encode(code, &mut bytes);
         self.reserve(n.checked_mul(times).ok_or(Full)?)?;
+        if n == 1 {
+            self.bytes.resize(self.bytes.len() + times, bytes[0]);
+            return Ok(());
+        }
         for _ in 0..times {
             self.bytes.extend_from_slice(&bytes[..n]);
         }

@@ -3,7 +3,7 @@
 
 use super::index::{codes, decode};
 use super::unicode::*;
-use super::{StrBuilder, bytes_of, is_ascii};
+use super::{StrBuilder, ascii_by, bytes_of, is_ascii};
 use crate::heap::Make;
 use crate::heap::space::Mutator;
 use crate::heap::value::Value;
@@ -154,12 +154,11 @@ pub enum Case {
 /// The text in another case.
 pub fn to_case(m: &mut Mutator, v: Value, case: Case) -> Make {
     let bytes = bytes_of(m, v)?;
+    if is_ascii(v) {
+        return ascii_case(m, bytes, case);
+    }
     let mut out = StrBuilder::new();
     out.reserve(bytes.len())?;
-    if is_ascii(v) {
-        ascii_case(bytes, case, &mut out)?;
-        return out.finish(m);
-    }
     let mut inside = false;
     let mut at = 0;
     while at < bytes.len() {
@@ -180,21 +179,24 @@ pub fn to_case(m: &mut Mutator, v: Value, case: Case) -> Make {
     out.finish(m)
 }
 
-fn ascii_case(bytes: &[u8], case: Case, out: &mut StrBuilder) -> Make<()> {
-    let mut inside = false;
-    for &b in bytes {
-        let b = match case {
-            Case::Lower | Case::Fold => b.to_ascii_lowercase(),
-            Case::Upper => b.to_ascii_uppercase(),
-            Case::Swap if b.is_ascii_uppercase() => b.to_ascii_lowercase(),
-            Case::Swap => b.to_ascii_uppercase(),
-            _ if inside => b.to_ascii_lowercase(),
-            _ => b.to_ascii_uppercase(),
-        };
-        inside = case == Case::Capital || b.is_ascii_alphabetic();
-        out.push_bytes(&[b])?;
+fn ascii_case(m: &mut Mutator, bytes: &[u8], case: Case) -> Make {
+    let n = bytes.len();
+    match case {
+        Case::Lower | Case::Fold => ascii_by(m, n, |i| bytes[i].to_ascii_lowercase()),
+        Case::Upper => ascii_by(m, n, |i| bytes[i].to_ascii_uppercase()),
+        Case::Swap => ascii_by(m, n, |i| match bytes[i] {
+            b if b.is_ascii_uppercase() => b.to_ascii_lowercase(),
+            b => b.to_ascii_uppercase(),
+        }),
+        Case::Title | Case::Capital => {
+            let mut inside = false;
+            ascii_by(m, n, |i| {
+                let b = if inside { bytes[i].to_ascii_lowercase() } else { bytes[i].to_ascii_uppercase() };
+                inside = case == Case::Capital || b.is_ascii_alphabetic();
+                b
+            })
+        }
     }
-    Ok(())
 }
 
 fn push_all(out: &mut StrBuilder, chars: impl Iterator<Item = char>) -> Make<()> {

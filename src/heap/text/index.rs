@@ -246,6 +246,10 @@ pub fn substring(m: &mut Mutator, v: Value, start: usize, stop: usize) -> Make {
     if start == 0 && stop == len(v) {
         return Ok(v);
     }
+    if is_ascii(v) {
+        let bytes = bytes_of(m, v)?;
+        return super::of_ascii(m, &bytes[start..stop]);
+    }
     let (from, to) = (offset(m, v, start)?, offset(m, v, stop)?);
     let bytes = bytes_of(m, v)?;
     of_bytes(m, &bytes[from..to])
@@ -264,14 +268,11 @@ pub fn slice(m: &mut Mutator, v: Value, start: usize, step: isize, n: usize) -> 
     }
     let at = offset(m, v, start)?;
     let bytes = bytes_of(m, v)?;
+    if is_ascii(v) {
+        return super::ascii_by(m, n, |k| bytes[start.wrapping_add_signed(step * k as isize)]);
+    }
     let mut out = super::StrBuilder::new();
     out.reserve(n)?;
-    if is_ascii(v) {
-        for k in 0..n {
-            out.push_bytes(&bytes[start.wrapping_add_signed(step * k as isize)..][..1])?;
-        }
-        return out.finish(m);
-    }
     let mut at = at;
     for k in 0..n {
         out.push_bytes(&bytes[at..at + width(bytes[at])])?;

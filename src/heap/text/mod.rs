@@ -315,6 +315,34 @@ pub fn of_bytes(m: &mut Mutator, bytes: &[u8]) -> Make {
     }
 }
 
+/// As [`of_bytes`] for a piece of a text that is all ASCII.
+#[inline]
+pub fn of_ascii(m: &mut Mutator, bytes: &[u8]) -> Make {
+    match bytes {
+        [] => Ok(S::empty_str.v()),
+        [c] => char_string(m, *c as u32),
+        _ => m.ascii(bytes),
+    }
+}
+
+/// An ASCII text of `n` bytes, each as `byte` gives it for its index.
+#[inline]
+pub fn ascii_by(m: &mut Mutator, n: usize, mut byte: impl FnMut(usize) -> u8) -> Make {
+    match n {
+        0 => Ok(S::empty_str.v()),
+        1 => char_string(m, byte(0) as u32),
+        _ => {
+            let (v, s) = m.str_with(n)?;
+            for i in 0..n {
+                // SAFETY: the fresh Str has n bytes that no one else has seen.
+                unsafe { *s.bytes_ptr().add(i) = byte(i) };
+            }
+            s.h.set(flag::ASCII);
+            Ok(v)
+        }
+    }
+}
+
 /// `text * times`.
 pub fn repeat(m: &mut Mutator, v: Value, times: usize) -> Make {
     let bytes = bytes_of(m, v)?;

@@ -3,10 +3,16 @@
 
 use super::index::{count, index_of, offset, width};
 use super::{StrBuilder, bytes_of, is_ascii, len};
-use crate::heap::Make;
 use crate::heap::space::Mutator;
 use crate::heap::value::Value;
+use crate::heap::{Full, Make};
 use memchr::memmem;
+
+/// Below so many bytes a search is not prepared.
+const SHORT: usize = 128;
+
+/// Bytes: results that may be longer are counted before they are written.
+const BIG: usize = 1 << 28;
 
 /// First match in bytes.
 #[inline]
@@ -14,6 +20,10 @@ pub fn find_bytes(hay: &[u8], needle: &[u8]) -> Option<usize> {
     match needle {
         [] => Some(0),
         [b] => memchr::memchr(*b, hay),
+        // Preparing a searcher costs more than looking through so little.
+        [b, ..] if hay.len() < SHORT => {
+            memchr::memchr_iter(*b, hay).find(|at| hay[*at..].starts_with(needle))
+        }
         _ => memmem::find(hay, needle),
     }
 }
@@ -88,6 +98,8 @@ pub fn replace(m: &mut Mutator, v: Value, old: Value, new: Value, limit: usize) 
     }
     let mut out = StrBuilder::new();
     if old.is_empty() {
+        let hits = limit.min(count(hay) + 1);
+        out.reserve(new.len().checked_mul(hits).ok_or(Full)?.saturating_add(hay.len()))?;
         let mut at = 0;
         let mut left = limit;
         while left > 0 {
@@ -102,9 +114,18 @@ pub fn replace(m: &mut Mutator, v: Value, old: Value, new: Value, limit: usize) 
     }
     let mut at = 0;
     let mut left = limit;
-    let finder = memmem::Finder::new(old);
+    let finder = (hay.len() >= SHORT).then(|| memmem::Finder::new(old));
+    let next = |rest: &[u8]| match &finder {
+        Some(f) => f.find(rest),
+        None => find_bytes(rest, old),
+    };
+    if new.len() > old.len() && (hay.len() / old.len()).saturating_mul(new.len()) > BIG {
+        // Refused before anything is written where the result is beyond all memory.
+        let hits = memmem::find_iter(hay, old).take(limit).count();
+        out.reserve((new.len() - old.len()).checked_mul(hits).ok_or(Full)?.saturating_add(hay.len()))?;
+    }
     while left > 0
-        && let Some(hit) = finder.find(&hay[at..])
+        && let Some(hit) = next(&hay[at..])
     {
         left -= 1;
         out.push_bytes(&hay[at..at + hit])?;

@@ -5,6 +5,8 @@ use crate::heap::object::*;
 use crate::heap::{Kind, Slot, Value, shape, space};
 use crate::run::attr::{self, kind};
 use crate::run::class;
+use crate::run::dispatch::M;
+use crate::run::memo::{self, Site};
 use crate::run::thread::{R, Thread};
 use crate::{effect, helper, next, op, sibling};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,51 +41,71 @@ op! { LoadAttr(s) {
     sibling!(load_attr::<{ C }, { L }>, s)
 } }
 
+/// What the cache word vouches for on `o` (a pointer), unbound if it says nothing of it. Not for PROPERTY and ADD.
+#[inline(always)]
+unsafe fn vouched(o: Value, ic: u64) -> Value {
+    let (hi, lo) = ((ic >> 32) as u32, ic as u32);
+    let key = hi & 0x3ff_ffff;
+    // SAFETY: each payload was recorded for the key that is checked here (LAW 5, 6).
+    unsafe {
+        match hi >> 26 {
+            kind::SLOT if key == o.header().shape() => at(o, lo).get(),
+            kind::CLASS if key == o.header().shape() => space::from_index(lo).get::<Cell>().value.get(),
+            kind::FAR if key == o.header().shape() => far(o, lo).map_or(Value::UNBOUND, Slot::get),
+            kind::OF_CLASS if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == key => {
+                space::from_index(lo).get::<Cell>().value.get()
+            }
+            kind::MODULE if o.is_kind(Kind::Module) => {
+                let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
+                if t.id.get().as_int() as u32 == key {
+                    crate::heap::dict::value_at(t, lo as usize)
+                } else {
+                    Value::UNBOUND
+                }
+            }
+            _ => Value::UNBOUND,
+        }
+    }
+}
+
+/// The getter that the cache word vouches for on `o` (a pointer), or unbound.
+#[inline(always)]
+fn getter(o: Value, ic: u64) -> Value {
+    if (ic >> 32) as u32 == o.header().shape() | kind::PROPERTY << 26 {
+        let p = space::from_index(ic as u32).get::<Cell>().value.get();
+        if p.is_kind(Kind::Property) { p } else { Value::UNBOUND }
+    } else {
+        Value::UNBOUND
+    }
+}
+
+/// The word remembered for a site that has seen other shapes; now and then the site takes it over.
+#[inline(always)]
+fn remembered(o: Value, name: Value, site: Site, cache: &AtomicU64) -> u64 {
+    let (ic, take) = memo::word(o, name, site);
+    if ic != 0 && (take || cache.load(Ordering::Relaxed) == 0) {
+        cache.store(ic, Ordering::Relaxed);
+    }
+    ic
+}
+
 op! {
     #[inline(never)]
     load_attr_kinds(s) {
         let o = s.r(s.b());
-        let ic = s.cache(2).load(Ordering::Relaxed);
-        let (hi, lo) = ((ic >> 32) as u32, ic as u32);
-        let k = hi >> 26;
-        match k {
-            kind::OF_CLASS
-                if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == hi & 0x3ff_ffff => {
-                    let v = space::from_index(lo).get::<Cell>().value.get();
-                    if !v.is_unbound() {
-                        s.set(s.a(), v);
-                        next!(s, 3)
-                    }
-                }
-            kind::MODULE
-                if o.is_kind(Kind::Module) => {
-                    let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
-                    if t.id.get().as_int() as u32 == hi & 0x3ff_ffff {
-                        let v = crate::heap::dict::value_at(t, lo as usize);
-                        if !v.is_unbound() {
-                            s.set(s.a(), v);
-                            next!(s, 3)
-                        }
-                    }
-                }
-            kind::FAR | kind::CLASS if hi & 0x3ff_ffff == o.header().shape() => {
-                let v = if k == kind::FAR {
-                    far(o, lo).map_or(Value::UNBOUND, Slot::get)
-                } else {
-                    space::from_index(lo).get::<Cell>().value.get()
-                };
-                if !v.is_unbound() {
-                    s.set(s.a(), v);
-                    next!(s, 3)
-                }
-            }
-            kind::PROPERTY if hi & 0x3ff_ffff == o.header().shape() => {
-                let p = space::from_index(lo).get::<Cell>().value.get();
-                if p.is_kind(Kind::Property) {
-                    helper!(s, 3, |th| call_getter(th, p, o, s.lit(1)));
-                }
-            }
-            _ => {}
+        let mut ic = s.cache(2).load(Ordering::Relaxed);
+        let mut v = vouched(o, ic);
+        if v.is_unbound() && getter(o, ic).is_unbound() {
+            ic = remembered(o, s.lit(1), Site::Load, s.cache(2));
+            v = vouched(o, ic);
+        }
+        if !v.is_unbound() {
+            s.set(s.a(), v);
+            next!(s, 3)
+        }
+        let p = getter(o, ic);
+        if !p.is_unbound() {
+            helper!(s, 3, |th| call_getter(th, p, o, s.lit(1)));
         }
         sibling!(load_attr::<{ C }, { L }>, s)
     }
@@ -106,11 +128,26 @@ op! {
 /// Results that do not fit registers stay out of the handlers: an address-taken local would cost the sibling call.
 #[inline(never)]
 fn load_and_remember(th: &mut Thread, o: Value, name: Value, cache: &AtomicU64) -> R {
+    let (key, moment) = (memo::key(o, name, Site::Load), memo::moment());
     let (v, word) = attr::load(th, o, name)?;
     if word != 0 {
-        cache.store(word, Ordering::Relaxed);
+        remember(key, word, moment, cache);
     }
     Ok(v)
+}
+
+/// Keeps a cache word: at the site if it has none yet, and where sites of many shapes look; nowhere if a class was
+/// changed while a getter or a stop of the world came between the look-up and this.
+fn remember(key: u64, word: u64, moment: u32, cache: &AtomicU64) {
+    if memo::moment() != moment {
+        return;
+    }
+    if key != 0 {
+        memo::keep(key, word, moment);
+    }
+    if key == 0 || cache.load(Ordering::Relaxed) == 0 {
+        cache.store(word, Ordering::Relaxed);
+    }
 }
 
 /// Fills a method window.
@@ -123,49 +160,60 @@ unsafe fn fill(w: *mut Value, callee: Value, this: Value) {
     }
 }
 
+/// Stores through a cache word if it is about objects of this shape; whether it did.
+#[inline(always)]
+unsafe fn store_by<const C: bool, const L: bool>(s: M<C, L>, o: Value, ic: u64) -> bool {
+    // SAFETY: the payload was recorded for the shape that is checked here (LAW 5, 6), with locks under the object's.
+    unsafe {
+        let (h, key) = (o.header(), (ic >> 32) as u32);
+        let id = h.shape();
+        if key != id && key != id | kind::ADD << 26 {
+            return false;
+        }
+        if L && h.lock.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        // What was seen before the lock may have changed: the cache speaks of the shape under it.
+        let hit = !L || h.shape() == id;
+        if hit && key == id {
+            at(o, ic as u32).set(s.r(s.a()));
+        } else if hit {
+            let to = shape::shape(ic as u32);
+            at(o, (to.first as u32 + to.count as u32 - 1) * 8).set(s.r(s.a()));
+            h.shape.store(ic as u32, Ordering::Release);
+        }
+        if L && h.lock.compare_exchange(1, 0, Ordering::Release, Ordering::Relaxed).is_err() {
+            s.save().heap.unlock(h);
+        }
+        hit
+    }
+}
+
 op! { StoreAttr(s) {
     let o = s.r(s.b());
     if o.is_ptr() {
-        let ic = s.cache(2).load(Ordering::Relaxed);
-        if !L {
-            let id = o.header().shape();
-            if (ic >> 32) as u32 == id {
-                at(o, ic as u32).set(s.r(s.a()));
-                next!(s, 3)
-            }
-            if (ic >> 32) as u32 == id | kind::ADD << 26 {
-                let to = shape::shape(ic as u32);
-                at(o, (to.first as u32 + to.count as u32 - 1) * 8).set(s.r(s.a()));
-                o.header().shape.store(ic as u32, Ordering::Release);
-                next!(s, 3)
-            }
-        } else {
-            let h = o.header();
-            let want = (ic >> 32) as u32;
-            let add = want & !(kind::ADD << 26) == h.shape() && want >> 26 == kind::ADD;
-            if (add || want == h.shape()) && h.lock.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                // What was seen before the lock may have changed: the cache speaks of the shape under it.
-                let hit = want & !(kind::ADD << 26) == h.shape();
-                if hit && add {
-                    let to = shape::shape(ic as u32);
-                    at(o, (to.first as u32 + to.count as u32 - 1) * 8).set(s.r(s.a()));
-                    h.shape.store(ic as u32, Ordering::Release);
-                } else if hit {
-                    at(o, ic as u32).set(s.r(s.a()));
-                }
-                if h.lock.compare_exchange(1, 0, Ordering::Release, Ordering::Relaxed).is_err() {
-                    s.save().heap.unlock(h);
-                }
-                if hit {
-                    next!(s, 3)
-                }
-            }
+        if store_by(s, o, s.cache(2).load(Ordering::Relaxed)) {
+            next!(s, 3)
         }
+        sibling!(store_attr_kinds::<{ C }, { L }>, s);
     }
     sibling!(store_attr::<{ C }, { L }>, s)
 } }
 
 op! {
+    #[inline(never)]
+    store_attr_kinds(s) {
+        let o = s.r(s.b());
+        let ic = remembered(o, s.lit(1), Site::Store, s.cache(2));
+        if ic != 0 && store_by(s, o, ic) {
+            next!(s, 3)
+        }
+        sibling!(store_attr::<{ C }, { L }>, s)
+    }
+}
+
+op! {
+    #[cold]
     #[inline(never)]
     store_attr(s) {
         effect!(s, 3, |th| store_and_remember(th, s.r(s.b()), s.lit(1), s.r(s.a()), s.cache(2)))
@@ -174,9 +222,10 @@ op! {
 
 #[inline(never)]
 fn store_and_remember(th: &mut Thread, o: Value, name: Value, v: Value, cache: &AtomicU64) -> R<()> {
+    let (key, moment) = (memo::key(o, name, Site::Store), memo::moment());
     let word = attr::store(th, o, name, v)?;
     if word != 0 {
-        cache.store(word, Ordering::Relaxed);
+        remember(key, word, moment, cache);
     }
     Ok(())
 }
@@ -188,45 +237,44 @@ op! { DeleteAttr(s) {
 op! { LoadMethod(s) {
     let o = s.r(s.b());
     if o.is_ptr() {
-        let ic = s.cache(2).load(Ordering::Relaxed);
-        if (ic >> 32) as u32 == o.header().shape() | kind::METHOD << 26 {
-            let f = space::from_index(ic as u32).get::<Cell>().value.get();
-            if !f.is_unbound() {
-                let a = s.a();
-                s.set(a, f);
-                s.set(a + 3, o);
-                next!(s, 3)
-            }
+        let f = method(o, s.cache(2).load(Ordering::Relaxed));
+        if !f.is_unbound() {
+            let a = s.a();
+            s.set(a, f);
+            s.set(a + 3, o);
+            next!(s, 3)
         }
         sibling!(load_method_kinds::<{ C }, { L }>, s);
     }
     sibling!(load_method::<{ C }, { L }>, s)
 } }
 
+/// The function to be called with self that the cache word vouches for on `o` (a pointer), or unbound.
+#[inline(always)]
+fn method(o: Value, ic: u64) -> Value {
+    if (ic >> 32) as u32 == o.header().shape() | kind::METHOD << 26 {
+        space::from_index(ic as u32).get::<Cell>().value.get()
+    } else {
+        Value::UNBOUND
+    }
+}
+
 op! {
     #[inline(never)]
     load_method_kinds(s) {
         let o = s.r(s.b());
-        let ic = s.cache(2).load(Ordering::Relaxed);
-        let (hi, lo) = ((ic >> 32) as u32, ic as u32);
-        let key = hi & 0x3ff_ffff;
-        let v = match hi >> 26 {
-            kind::SLOT if key == o.header().shape() => at(o, lo).get(),
-            kind::FAR if key == o.header().shape() => far(o, lo).map_or(Value::UNBOUND, Slot::get),
-            kind::CLASS if key == o.header().shape() => space::from_index(lo).get::<Cell>().value.get(),
-            kind::OF_CLASS if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == key => {
-                space::from_index(lo).get::<Cell>().value.get()
+        let mut v = vouched(o, s.cache(2).load(Ordering::Relaxed));
+        if v.is_unbound() {
+            let ic = remembered(o, s.lit(1), Site::Method, s.cache(2));
+            let f = method(o, ic);
+            if !f.is_unbound() {
+                let a = s.a();
+                s.set(a, f);
+                s.set(a + 3, o);
+                next!(s, 3)
             }
-            kind::MODULE if o.is_kind(Kind::Module) => {
-                let t = o.get::<Module>().dict.get().get::<Dict>().table.get().get::<DictTable>();
-                if t.id.get().as_int() as u32 == key {
-                    crate::heap::dict::value_at(t, lo as usize)
-                } else {
-                    Value::UNBOUND
-                }
-            }
-            _ => Value::UNBOUND,
-        };
+            v = vouched(o, ic);
+        }
         if !v.is_unbound() {
             let a = s.a();
             s.set(a, v);
@@ -247,9 +295,10 @@ op! {
 
 #[inline(never)]
 unsafe fn method_into(th: &mut Thread, o: Value, name: Value, cache: &AtomicU64, w: *mut Value) -> R<()> {
+    let (key, moment) = (memo::key(o, name, Site::Method), memo::moment());
     let m = attr::load_method(th, o, name)?;
     if m.cache != 0 {
-        cache.store(m.cache, Ordering::Relaxed);
+        remember(key, m.cache, moment, cache);
     }
     // SAFETY: the caller's window.
     unsafe { fill(w, m.callee, m.this) };
@@ -271,16 +320,30 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
     let name = [N::__enter__, N::__exit__, N::__aenter__, N::__aexit__, N::__aiter__, N::__anext__][which];
     let Some(f) = class::lookup(class::class_of(o), name.v()) else {
         if which >= 4 {
-            let what = ["an async iterable: __aiter__", "an async iterator: __anext__"][which - 4];
-            let text = format!("'{}' object is not {what} is missing", th.type_name(o));
+            let what = [
+                "requires an object with __aiter__ method, got",
+                "received an object from __aiter__ that does not implement __anext__:",
+            ][which - 4];
+            let text = format!("'async for' {what} {}", th.type_name(o));
             return Err(th.type_error(text));
         }
-        let kind = if which < 2 { "context manager" } else { "asynchronous context manager" };
+        let kinds = ["context manager", "asynchronous context manager"];
+        let kind = kinds[which / 2];
         // Which is missed: the exit is looked for first.
         let exit = [N::__exit__, N::__aexit__][which / 2];
         let name = if class::lookup(class::class_of(o), exit.v()).is_none() { exit } else { name };
         let part = format!(" (missed {} method)", name.spelling());
-        let text = format!("'{}' object does not support the {kind} protocol{part}", th.type_name(o));
+        // The other kind of `with` may be what is meant.
+        let has = |name: N| class::lookup(class::class_of(o), name.v()).is_some();
+        let (other, meant, word) = match which {
+            0 | 1 => (kinds[1], has(N::__aenter__) && has(N::__aexit__), "async with"),
+            _ => (kinds[0], has(N::__enter__) && has(N::__exit__), "with"),
+        };
+        let hint = match meant {
+            true => format!(" but it supports the {other} protocol. Did you mean to use '{word}'?"),
+            false => String::new(),
+        };
+        let text = format!("'{}' object does not support the {kind} protocol{part}{hint}", th.type_name(o));
         return Err(th.type_error(text));
     };
     if attr::descriptor_kind(f) == attr::Desc::Function {

@@ -86,7 +86,7 @@ fn extend(th: &mut Thread, out: Value, v: Value) -> R<()> {
     if s.iter.is_none() && s.getitem.is_none() {
         return Err(th.type_error(format!("Value after * must be an iterable, not {}", th.type_name(v))));
     }
-    th.each(v, |th, x| Ok(list::push(&mut th.heap, out.get::<List>(), x)?))
+    th.append_all(out.get::<List>(), v)
 }
 
 op! { SetUpdate(s) { effect!(s, 1, |th| set_update(th, s.r(s.a()), s.r(s.b()))) } }

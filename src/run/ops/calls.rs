@@ -3,8 +3,10 @@
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use crate::run::call::{self, Entered};
+use crate::run::class::{class_of, slots};
+use crate::run::native::Sig;
 use crate::run::thread::{R, Raised, Thread};
-use crate::run::{frame, load};
+use crate::run::{dispatch, frame, instance, load};
 use crate::{go, helper, op, poll, raise, sibling};
 
 /// Enters the callee of window `a` with `n` arguments and goes on behind `len` words when it gave a value.
@@ -51,8 +53,146 @@ op! { Call(s) {
             go!(s)
         }
     }
+    if f.is_kind(Kind::Native) {
+        sibling!(call_native::<{ C }, { L }>, s);
+    }
+    if f.is_kind(Kind::Class) {
+        sibling!(call_class::<{ C }, { L }>, s);
+    }
     sibling!(call_slow::<{ C }, { L }>, s)
 } }
+
+op! {
+    #[inline(never)]
+    call_native(s) {
+        let (w, n) = (s.base.add(s.a()), s.b());
+        let native = (*w).get::<Native>();
+        if !direct(native, w, n, (*s.th).soft_limit) {
+            sibling!(call_slow::<{ C }, { L }>, s);
+        }
+        let r = {
+            let th = s.save();
+            call::native_direct(th, native, w, n)
+        };
+        let mut s = s.reload();
+        match r {
+            Ok(v) => {
+                *w = v;
+                s.pc = s.pc.add(1);
+                poll!(s);
+                go!(s)
+            }
+            Err(_) => raise!(s),
+        }
+    }
+}
+
+op! {
+    #[inline(never)]
+    call_method_native(s) {
+        let w = s.base.add(s.a());
+        let n = s.b() + 1;
+        let native = (*w).get::<Native>();
+        if !direct(native, w, n, (*s.th).soft_limit) {
+            sibling!(call_method_slow::<{ C }, { L }>, s);
+        }
+        let r = {
+            let th = s.save();
+            call::native_direct(th, native, w, n)
+        };
+        let mut s = s.reload();
+        match r {
+            Ok(v) => {
+                *w = v;
+                s.pc = s.pc.add(1);
+                poll!(s);
+                go!(s)
+            }
+            Err(_) => raise!(s),
+        }
+    }
+}
+
+/// Whether `n` positional arguments at `w` suit the native as they stand: no names to bind, no self to insert or to
+/// refuse, and room for what is absent.
+#[inline(always)]
+unsafe fn direct(native: &Native, w: *mut Value, n: usize, limit: *mut Value) -> bool {
+    let sig = native.sig.get() as *const Sig;
+    // SAFETY: the word is null or the address of a leaked Sig; the arguments stand in the window.
+    unsafe {
+        !sig.is_null()
+            && (*sig).plain
+            && n >= (*sig).min
+            && n <= (*sig).max
+            && w.add(16 + (*sig).max) < limit
+            && native.this.get().is_unbound()
+            && (!(*sig).method
+                || !native.owner.get().is_kind(Kind::Class)
+                || class_of(*w.add(3)) == native.owner.get())
+    }
+}
+
+op! {
+    #[inline(never)]
+    call_class(s) {
+        let (w, n) = (s.base.add(s.a()), s.b());
+        let c = (*w).get::<Class>();
+        let init = c.init.get();
+        if init.is_kind(Kind::Function) && n <= 8 {
+            let f = init.get::<Function>();
+            let shape = f.shape.get();
+            let base = w.add(6);
+            if (shape as u32 >> 3) as usize == n + 1
+                && base.add((shape >> 32) + 16) < (*s.th).soft_limit
+                && instance::is_plain(*w)
+            {
+                let r = {
+                    let th = s.save();
+                    instance::new_instance(th, *w)
+                };
+                let s = s.reload();
+                let this = match r {
+                    Ok(this) => this,
+                    Err(_) => raise!(s),
+                };
+                for i in (0..n).rev() {
+                    *w.add(7 + i) = *w.add(3 + i);
+                }
+                // The stub's window: its result is the instance; then that of `__init__`.
+                *w = this;
+                *w.add(1) = Value(s.pc.add(1) as u64);
+                *w.add(2) = Value(s.base as u64);
+                *w.add(3) = init;
+                *w.add(4) = Value(dispatch::init_done() as u64);
+                *w.add(5) = Value(w.add(3) as u64);
+                *w.add(6) = this;
+                let mut s = s;
+                s.pc = f.entry.get() as *const u64;
+                s.base = base;
+                poll!(s);
+                go!(s)
+            }
+        }
+        if let Some(f) = slots(*w).direct {
+            let r = {
+                let th = s.save();
+                call::class_direct(th, f, w, n)
+            };
+            let mut s = s.reload();
+            match r {
+                Ok(Some(v)) => {
+                    *w = v;
+                    s.pc = s.pc.add(1);
+                    poll!(s);
+                    go!(s)
+                }
+                Ok(None) => sibling!(call_slow::<{ C }, { L }>, s),
+                Err(_) => raise!(s),
+            }
+        }
+        sibling!(call_slow::<{ C }, { L }>, s)
+    }
+}
 
 op! {
     #[inline(never)]
@@ -77,6 +217,9 @@ op! { CallMethod(s) {
             poll!(s);
             go!(s)
         }
+    }
+    if f.is_kind(Kind::Native) && !(*w.add(3)).is_unbound() {
+        sibling!(call_method_native::<{ C }, { L }>, s);
     }
     sibling!(call_method_slow::<{ C }, { L }>, s)
 } }

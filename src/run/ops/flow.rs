@@ -220,10 +220,10 @@ op! { ReturnGenNone(s) {
 
 op! { GetYieldIter(s) { helper!(s, 1, |th| {
     let v = s.r(s.b());
-    if v.is_kind(Kind::Generator) && v.header().shape() == Known::generator.shape() { Ok(v) } else { th.iter(v) }
+    if v.is_kind(Kind::Generator) { crate::run::iterate::yielded_from(th, v) } else { th.iter(v) }
 }) } }
 
-op! { GetAwaitable(s) { helper!(s, 1, |th| crate::run::iterate::awaitable(th, s.r(s.b()))) } }
+op! { GetAwaitable(s) { helper!(s, 1, |th| crate::run::iterate::awaitable(th, s.r(s.b()), s.c())) } }
 
 op! { AsyncWrap(s) { helper!(s, 1, |th| crate::run::iterate::async_wrap(th, s.r(s.b()))) } }
 

@@ -149,13 +149,49 @@ op! {
 
 op! { DelItem(s) { effect!(s, 1, |th| th.setitem(s.r(s.b()), s.r(s.c()), Value::UNBOUND)) } }
 
-op! { GetSlice(s) { helper!(s, 1, |th| {
-    let c = s.c();
-    match th.slice(s.r(c), s.r(c + 1), s.r(c + 2)) {
-        Ok(k) => th.getitem(s.r(s.b()), k),
-        Err(e) => Err(Raised::from(e)),
+op! { GetSlice(s) { helper!(s, 1, |th| get_slice(th, s.r(s.b()), s.base.add(s.c()))) } }
+
+/// First index, step and number of items of a slice whose parts are small ints or None and whose step is 1 or -1.
+#[inline(always)]
+fn span(start: Value, stop: Value, step: Value, len: usize) -> Option<(usize, isize, usize)> {
+    let forward = step.is_none() || step == Value::int(1);
+    if !forward && step != Value::int(-1) {
+        return None;
     }
-}) } }
+    let n = len as i64;
+    let (low, high) = if forward { (0, n) } else { (-1, n - 1) };
+    let place = |v: Value, default: i64| match v {
+        v if v.is_int() => Some((v.as_int() + if v.as_int() < 0 { n } else { 0 }).clamp(low, high)),
+        v if v.is_none() => Some(default),
+        _ => None,
+    };
+    let (first, last) = if forward { (low, high) } else { (high, low) };
+    let (from, to) = (place(start, first)?, place(stop, last)?);
+    let count = if forward { to - from } else { from - to };
+    Some((from.max(0) as usize, if forward { 1 } else { -1 }, count.max(0) as usize))
+}
+
+#[inline(never)]
+unsafe fn get_slice(th: &mut Thread, o: Value, parts: *const Value) -> R {
+    // SAFETY: the three parts stand in the window (verified).
+    let (start, stop, step) = unsafe { (*parts, *parts.add(1), *parts.add(2)) };
+    match o.kind() {
+        Kind::List => {
+            let l = o.get::<List>();
+            if let Some((from, step, n)) = span(start, stop, step, l.len()) {
+                return Ok(list::slice(&mut th.heap, l, from, step, n)?);
+            }
+        }
+        Kind::Str => {
+            if let Some((from, step, n)) = span(start, stop, step, crate::heap::text::len(o)) {
+                return Ok(crate::heap::text::index::slice(&mut th.heap, o, from, step, n)?);
+            }
+        }
+        _ => {}
+    }
+    let k = th.slice(start, stop, step)?;
+    th.getitem(o, k)
+}
 
 op! { BuildSlice(s) { helper!(s, 1, |th| {
     let b = s.b();
