@@ -50,7 +50,9 @@ fn masked<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
             let figure =
                 word.chars().any(|c| c.is_ascii_digit()) && !word.contains(':') && !word.starts_with("py");
             let word = if figure || word == "-" { "#" } else { word };
-            if lucky && word == "differs" || word == "#" && words.last().is_some_and(|w| w == "#") {
+            if lucky && ["same", "differs"].contains(&word)
+                || word == "#" && words.last().is_some_and(|w| w == "#")
+            {
                 continue;
             }
             words.push(word.to_string());
