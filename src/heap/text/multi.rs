@@ -158,9 +158,10 @@ fn selected() -> &'static HashMap<char, [u8; 2]> {
     TABLE.get_or_init(|| {
         let mut table = HashMap::new();
         for (a, b) in [0xed, 0xee].into_iter().flat_map(|a| (0x40..=0xfc).map(move |b| (a, b))) {
-            let text = SHIFT_JIS.decode_without_bom_handling_and_without_replacement(&[a, b]);
+            let bytes = [a, b];
+            let text = SHIFT_JIS.decode_without_bom_handling_and_without_replacement(&bytes);
             if let Some(c) = text.and_then(|t| t.chars().next()) {
-                table.entry(c).or_insert([a, b]);
+                table.entry(c).or_insert(bytes);
             }
         }
         table
