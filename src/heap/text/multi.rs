@@ -249,9 +249,9 @@ impl Multi {
                     && !matches!(row, 0xa989..=0xa995 | 0xfe50..)
             }
             (Multi::Big5, [a, b]) => match a {
-                0xa1..=0xa2 | 0xa4..=0xc6 | 0xc9..=0xf8 => true,
+                0xa1..=0xa2 | 0xa4..=0xc5 | 0xc9..=0xf8 => true,
                 0xa3 => *b <= 0xbf,
-                0xc7 => *b <= 0xfc,
+                0xc6 => *b <= 0x7e,
                 0xf9 => *b <= 0xd5,
                 _ => false,
             },
@@ -362,6 +362,8 @@ impl Multi {
                 '\u{a2}' => c = '\u{ffe0}',
                 '\u{a3}' => c = '\u{ffe1}',
                 '\u{ac}' => c = '\u{ffe2}',
+                '\u{2016}' => c = '\u{2225}',
+                '\u{301c}' => c = '\u{ff5e}',
                 '\u{e000}'..='\u{e757}' => {
                     let (row, i) = ((code - 0xe000) / 188, (code - 0xe000) % 188);
                     out.extend([0xf0 + row as u8, (0x40 + i + (i >= 63) as u32) as u8]);
@@ -370,6 +372,18 @@ impl Multi {
                 _ => {}
             },
             Multi::Big5 => {
+                // Lines that the tables find a second time further on.
+                let line = match c {
+                    '\u{2550}' => 0xa4,
+                    '\u{255e}' => 0xa5,
+                    '\u{256a}' => 0xa6,
+                    '\u{2561}' => 0xa7,
+                    _ => 0,
+                };
+                if line != 0 {
+                    out.extend([0xa2, line]);
+                    return true;
+                }
                 let place = MORE.chars().position(|x| x == c);
                 let all = (0xc6..=0xc7).flat_map(|a| (0x40..=0xfe).map(move |b| (a, b)));
                 if let Some(i) = place
@@ -377,7 +391,7 @@ impl Multi {
                 {
                     // A character that has a place in the main rows too stays there.
                     let mut room = Vec::new();
-                    match self.by_tables(c, &mut room) && room[0] < 0xc6 {
+                    match self.by_tables(c, &mut room) {
                         true => out.append(&mut room),
                         false => out.extend([a, b]),
                     }
