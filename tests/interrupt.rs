@@ -106,6 +106,20 @@ fn ends_sleeps_and_reads() {
 }
 
 #[test]
+fn ends_waits_for_sockets() {
+    let pair = "import select, selectors, socket\na, b = socket.socketpair()\n";
+    interrupted("recv", &format!("{pair}{READY}a.recv(1)\n"));
+    interrupted("recv with a timeout", &format!("{pair}a.settimeout(1000)\n{READY}a.recv(1)\n"));
+    interrupted("sendall", &format!("{pair}{READY}a.sendall(bytes(10 ** 7))\n"));
+    interrupted("accept", &format!("{pair}s = socket.create_server(('127.0.0.1', 0))\n{READY}s.accept()\n"));
+    interrupted("select", &format!("{pair}{READY}select.select([a, b], [], [])\n"));
+    interrupted("select of nothing", &format!("{pair}{READY}select.select([], [], [])\n"));
+    interrupted("epoll", &format!("{pair}e = select.epoll()\ne.register(a, 1)\n{READY}e.poll()\n"));
+    let server = "import socketserver\ns = socketserver.TCPServer(('127.0.0.1', 0), None)\n";
+    interrupted("serve_forever", &format!("{server}{READY}s.serve_forever()\n"));
+}
+
+#[test]
 fn ends_computations() {
     interrupted("loop", &format!("{READY}while True: pass\n"));
     interrupted("calls", &format!("def f(n): return f(n - 1) + f(n - 1) if n else 0\n{READY}f(200)\n"));

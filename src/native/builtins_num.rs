@@ -253,8 +253,12 @@ pub fn sum(th: &mut Thread, a: Args) -> R {
             continue;
         }
         if v.is_float() && (total.is_float() || total.is_int()) {
-            let start = if total.is_float() { total.as_float() } else { total.as_int() as f64 };
-            match float_sum(th, it, start, v.as_float())? {
+            // An int total is added without compensation, as CPython does.
+            let (start, first) = match total.is_float() {
+                true => (total.as_float(), v.as_float()),
+                false => (total.as_int() as f64 + v.as_float(), 0.0),
+            };
+            match float_sum(th, it, start, first)? {
                 (t, None) => return Ok(t),
                 (t, Some(next)) => {
                     total = arith::binary(th, Bin::Add, t, next)?;

@@ -76,7 +76,7 @@ fn read(text: &'static str) -> Db {
     let mut runs = Vec::new();
     for (step, i) in part().split_whitespace().filter_map(|w| w.split_once(':')) {
         at += hex(step);
-        runs.push((at, i.parse().unwrap_or(0)));
+        runs.push((at, hex(i) as u8));
     }
     at = 0;
     let mut numbers = HashMap::new();

@@ -120,11 +120,11 @@ static DECOMPRESS: ClassDef = ClassDef {
                 };
                 let most = if most == 0 { usize::MAX } else { most };
                 let r = inflater(th, a[0], |i| {
-                    if i.ended() {
-                        // What follows the end is collected; more cannot come out.
-                        return if data.is_empty() { Ok(Vec::new()) } else { i.run(&data, most) };
+                    if i.ended() && !data.is_empty() {
+                        Err((-2, "inconsistent stream state"))
+                    } else {
+                        i.run(&data, most)
                     }
-                    i.run(&data, most)
                 })?;
                 inflated(th, r)
             },

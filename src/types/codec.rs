@@ -144,7 +144,8 @@ fn handler(th: &mut Thread, errors: &str) -> R {
 /// What a handler made of an error: the replacement and where to go on, within `len`.
 fn handled(th: &mut Thread, h: Value, exc: Value, len: usize, what: &str) -> R<(Value, usize)> {
     let got = th.call(h, &[exc])?;
-    let wrong = format!("{what} error handler must return (str, int) tuple");
+    let kinds = if what == "encoding" { "str/bytes" } else { "str" };
+    let wrong = format!("{what} error handler must return ({kinds}, int) tuple");
     let Some(t) = got.like::<Tuple>().filter(|t| t.len() == 2) else { return Err(th.type_error(wrong)) };
     if !super::seq::is_index(t.at(1)) {
         return Err(th.type_error(wrong));

@@ -100,6 +100,7 @@ impl Builder {
             frees: Vec::new(),
             private: parent.and_then(|p| self.scopes.all[p].private.clone()),
             is_async: false,
+            place: Span::new(0, 0),
             inside: "",
             yields: false,
             returns_value: None,

@@ -149,11 +149,12 @@ impl Builder {
             if kind == Kind::Generator {
                 b.mark(b.here, &Name::from(".0"), bit::BOUND | bit::PARAM, span);
             } else {
+                b.scope().place = span;
                 b.scope().is_async = b.scopes.all[outer].is_async;
             }
             for (i, clause) in comp.clauses.iter().enumerate() {
                 if clause.is_async {
-                    b.need_async(clause.span, "comprehension")?;
+                    b.need_async(span, "comprehension")?;
                 }
                 if i > 0 {
                     b.iterable(&clause.iter)?;
@@ -251,7 +252,10 @@ impl Builder {
     /// A fault unless `await` and its relatives may stand here.
     pub fn need_async(&mut self, span: Span, word: &str) -> Done {
         let mut id = self.here;
+        let (mut span, mut word) = (span, word);
         while self.scopes.all[id].kind == Kind::Comp {
+            // What is inside makes the comprehension asynchronous, and so those around it.
+            (span, word) = (self.scopes.all[id].place, "comprehension");
             let Some(parent) = self.scopes.all[id].parent else { break };
             id = parent;
         }

@@ -116,6 +116,8 @@ pub struct Scope {
     /// The class whose private names are mangled here.
     pub private: Option<Name>,
     pub is_async: bool,
+    /// Of a comprehension: where it stands.
+    pub place: Span,
     /// Of a comprehension: the fault of a `yield` in it.
     pub inside: &'static str,
     pub yields: bool,
