@@ -86,6 +86,10 @@ impl Mutator {
                     parker.park();
                 }
             });
+            // The last other thread may have ended meanwhile: locks are neither taken nor given back any more.
+            if !self.shared {
+                return;
+            }
         }
     }
 }
