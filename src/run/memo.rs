@@ -70,7 +70,7 @@ fn line(table: &mut [Line; LINES], key: u64) -> &mut Line {
 #[inline(always)]
 fn with<R>(f: impl FnOnce(&mut Tables) -> R) -> R {
     // SAFETY: the table belongs to this OS thread, and no `f` here calls anything that comes back to it.
-    TABLES.with(|t| f(unsafe { &mut *t.get() }))
+    f(unsafe { &mut *TABLES.with(|t| t.get()) })
 }
 
 /// The class cell of a name as `find` finds it, or as it was found lately.
