@@ -36,6 +36,7 @@ pub mod lock;
 pub mod math;
 pub mod math_int;
 pub mod posix;
+mod posix_fork;
 pub mod posix_more;
 pub mod random;
 pub mod re;
