@@ -15,6 +15,7 @@ pub mod collections_ring;
 pub mod concurrency;
 mod descriptor;
 pub mod errno;
+pub mod fcntl;
 pub mod gc;
 pub mod hash;
 mod hash_blake;
@@ -36,8 +37,12 @@ pub mod lock;
 pub mod math;
 pub mod math_int;
 pub mod posix;
+mod posix_fd;
 mod posix_fork;
 pub mod posix_more;
+mod posix_path;
+mod posix_process;
+pub mod pwd;
 pub mod random;
 pub mod re;
 pub mod re_exec;
@@ -48,6 +53,7 @@ pub mod re_prog;
 pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
+pub mod resource;
 pub mod select;
 pub mod seq;
 pub mod signal;
@@ -93,6 +99,10 @@ pub static MODULES: &[&ModuleDef] = &[
     &traceback::MODULE,
     &math::MODULE,
     &posix::MODULE,
+    &fcntl::MODULE,
+    &pwd::PWD,
+    &pwd::GRP,
+    &resource::MODULE,
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,
