@@ -64,6 +64,7 @@ mod socket_name;
 mod socket_numbers;
 mod socket_opt;
 pub mod string_;
+pub mod subprocess;
 pub mod sys;
 pub mod thread;
 pub mod time;
@@ -99,6 +100,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &traceback::MODULE,
     &math::MODULE,
     &posix::MODULE,
+    &subprocess::MODULE,
     &fcntl::MODULE,
     &pwd::PWD,
     &pwd::GRP,
