@@ -35,6 +35,8 @@ pub mod local;
 pub mod lock;
 pub mod math;
 pub mod math_int;
+pub mod mmap;
+mod mmap_io;
 pub mod posix;
 pub mod posix_more;
 pub mod random;
@@ -91,6 +93,8 @@ pub static MODULES: &[&ModuleDef] = &[
     &gc::MODULE,
     &traceback::MODULE,
     &math::MODULE,
+    &mmap::MODULE,
+    &mmap::SHM,
     &posix::MODULE,
     &random::MODULE,
     &select::MODULE,
