@@ -35,6 +35,13 @@ pub mod local;
 pub mod lock;
 pub mod math;
 pub mod math_int;
+pub mod pickle;
+mod pickle_load;
+mod pickle_names;
+mod pickle_op;
+mod pickle_read;
+mod pickle_reduce;
+mod pickle_write;
 pub mod posix;
 pub mod posix_more;
 pub mod random;
@@ -110,5 +117,6 @@ pub static MODULES: &[&ModuleDef] = &[
     &itertools::MODULE,
     &re::MODULE,
     &json::MODULE,
+    &pickle::MODULE,
     &string_::MODULE,
 ];

@@ -161,6 +161,7 @@ sources! {
     "pathlib._path" "pathlib/_path.mp"
     "pathlib._pure" "pathlib/_pure.mp"
     "pathlib._windows" "pathlib/_windows.mp"
+    "pickle" "pickle.mp"
     "platform" "platform.mp"
     "posixpath" "posixpath.mp"
     "pprint" "pprint.mp"
