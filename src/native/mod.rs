@@ -37,6 +37,13 @@ pub mod math;
 pub mod math_int;
 pub mod mmap;
 mod mmap_io;
+pub mod pickle;
+mod pickle_load;
+mod pickle_names;
+mod pickle_op;
+mod pickle_read;
+mod pickle_reduce;
+mod pickle_write;
 pub mod posix;
 pub mod posix_more;
 pub mod random;
@@ -114,5 +121,6 @@ pub static MODULES: &[&ModuleDef] = &[
     &itertools::MODULE,
     &re::MODULE,
     &json::MODULE,
+    &pickle::MODULE,
     &string_::MODULE,
 ];
