@@ -169,7 +169,6 @@ sources! {
     "multiprocessing.heap" "multiprocessing/heap.mp"
     "multiprocessing.managers" "multiprocessing/managers.mp"
     "multiprocessing.pool" "multiprocessing/pool.mp"
-    "multiprocessing.resource_tracker" "multiprocessing/resource_tracker.mp"
     "multiprocessing.shared_memory" "multiprocessing/shared_memory.mp"
     "multiprocessing.sharedctypes" "multiprocessing/sharedctypes.mp"
     "numbers" "numbers.mp"
