@@ -13,6 +13,7 @@ pub mod collections;
 pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
+mod connection;
 mod descriptor;
 pub mod errno;
 pub mod gc;
@@ -35,6 +36,7 @@ pub mod local;
 pub mod lock;
 pub mod math;
 pub mod math_int;
+pub mod multiprocessing;
 pub mod posix;
 pub mod posix_more;
 pub mod random;
@@ -48,7 +50,9 @@ pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
 pub mod select;
+mod semlock;
 pub mod seq;
+mod shared_cells;
 pub mod signal;
 pub mod socket;
 mod socket_addr;
@@ -64,6 +68,7 @@ pub mod traceback;
 mod unicode_db;
 pub mod unicodedata;
 pub mod util;
+mod wait_room;
 pub mod weakref;
 pub mod zlib;
 mod zlib_stream;
@@ -91,6 +96,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &gc::MODULE,
     &traceback::MODULE,
     &math::MODULE,
+    &multiprocessing::MODULE,
     &posix::MODULE,
     &random::MODULE,
     &select::MODULE,
