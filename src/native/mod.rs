@@ -38,6 +38,7 @@ pub mod math;
 pub mod math_int;
 pub mod multiprocessing;
 pub mod posix;
+mod posix_fork;
 pub mod posix_more;
 pub mod random;
 pub mod re;
