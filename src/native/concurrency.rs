@@ -7,7 +7,12 @@ use crate::run::{Args, Def, R, Thread, def, import};
 /// Rows for the builtins module.
 pub static FUNCTIONS: &[Def] = &[
     def("spawn", "(*args, **kwargs)", spawn, "Run f(*args, **kwargs) in a new thread and return its handle."),
-    def("process", "(*args, **kwargs)", process, "Run f(*args, **kwargs) in a new process and return its handle."),
+    def(
+        "process",
+        "(*args, **kwargs)",
+        process,
+        "Run f(*args, **kwargs) in a new process and return its handle.",
+    ),
     def("lock", "(*args, **kwargs)", lock, "A new lock: use it in `with`, or acquire() and release() it."),
     def("queue", "(*args, **kwargs)", queue, "A new first-in first-out queue: put() and get()."),
     def("pool", "(*args, **kwargs)", pool, "A new pool of workers: map(), imap() and submit()."),

@@ -12,14 +12,20 @@ use crate::types::{seq, slice};
 use std::ffi::CString;
 
 /// `mmap`.
-pub static MODULE: ModuleDef = ModuleDef { name: "mmap", doc: "Memory that the system maps.", functions: &[], fill };
+pub static MODULE: ModuleDef =
+    ModuleDef { name: "mmap", doc: "Memory that the system maps.", functions: &[], fill };
 
 /// `_posixshmem`.
 pub static SHM: ModuleDef = ModuleDef {
     name: "_posixshmem",
     doc: "Named memory that processes share.",
     functions: &[
-        def("shm_open", "(path, flags, mode=511)", shm_open, "Open a named shared memory; a file descriptor."),
+        def(
+            "shm_open",
+            "(path, flags, mode=511)",
+            shm_open,
+            "Open a named shared memory; a file descriptor.",
+        ),
         def("shm_unlink", "(path)", shm_unlink, "Remove the name of a shared memory."),
     ],
     fill: |_, _| Ok(()),
@@ -84,10 +90,8 @@ fn slots(s: &mut TypeSlots) {
         }
         let access = ACCESS[m.access as usize & 3];
         let (pos, len) = (m.pos.load(std::sync::atomic::Ordering::Relaxed), m.bytes().len());
-        let text = format!(
-            "<{name} closed=False, access={access}, length={len}, pos={pos}, offset={}>",
-            m.offset
-        );
+        let text =
+            format!("<{name} closed=False, access={access}, length={len}, pos={pos}, offset={}>", m.offset);
         Ok(th.str(&text)?)
     });
     s.len = Some(|th, o| Ok(open(th, o)?.bytes().len()));
@@ -140,7 +144,8 @@ fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     let [fileno, length, flags, prot, access, offset, track] = bind::<7>(th, "mmap", NAMES, 2, args, kwargs)?;
     let fd = super::descriptor::c_int(th, fileno)?;
     let length = slice::ssize(th, length)?;
-    let mut number = |v: Value, default: i64| if v.is_unbound() { Ok(default) } else { th.index(v).map(|i| i as i64) };
+    let mut number =
+        |v: Value, default: i64| if v.is_unbound() { Ok(default) } else { th.index(v).map(|i| i as i64) };
     let both = (libc::PROT_READ | libc::PROT_WRITE) as i64;
     let flags_given = number(flags, libc::MAP_SHARED as i64)?;
     let prot_given = number(prot, both)?;

@@ -42,12 +42,7 @@ pub static METHODS: &[Def] = &[
         "The object itself.",
     ),
     def("__exit__", "($self, /, *args)", close, "Close it."),
-    def(
-        "__sizeof__",
-        "($self, /)",
-        |_, _| Ok(Value::int(88)),
-        "Size of the object in memory, in bytes.",
-    ),
+    def("__sizeof__", "($self, /)", |_, _| Ok(Value::int(88)), "Size of the object in memory, in bytes."),
 ];
 
 fn close(th: &mut Thread, a: Args) -> R {

@@ -13,6 +13,7 @@ pub mod collections;
 pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
+mod connection;
 mod descriptor;
 pub mod errno;
 pub mod gc;
@@ -37,6 +38,7 @@ pub mod math;
 pub mod math_int;
 pub mod mmap;
 mod mmap_io;
+pub mod multiprocessing;
 pub mod pickle;
 mod pickle_load;
 mod pickle_names;
@@ -45,6 +47,7 @@ mod pickle_read;
 mod pickle_reduce;
 mod pickle_write;
 pub mod posix;
+mod posix_fork;
 pub mod posix_more;
 pub mod random;
 pub mod re;
@@ -57,7 +60,9 @@ pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
 pub mod select;
+mod semlock;
 pub mod seq;
+mod shared_cells;
 pub mod signal;
 pub mod socket;
 mod socket_addr;
@@ -73,6 +78,7 @@ pub mod traceback;
 mod unicode_db;
 pub mod unicodedata;
 pub mod util;
+mod wait_room;
 pub mod weakref;
 pub mod zlib;
 mod zlib_stream;
@@ -102,6 +108,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &math::MODULE,
     &mmap::MODULE,
     &mmap::SHM,
+    &multiprocessing::MODULE,
     &posix::MODULE,
     &random::MODULE,
     &select::MODULE,

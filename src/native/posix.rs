@@ -134,7 +134,13 @@ static FUNCTIONS: &[Def] = &[
     def("sched_getaffinity", "(pid, /)", more::sched_getaffinity, "The processors that a process may use."),
     def("sched_yield", "()", more::sched_yield, "Let another thread run."),
     def("getloadavg", "()", more::getloadavg, "How many processes ran in the last 1, 5 and 15 minutes."),
-    def("fork", "()", more::fork, "Make a child process; 0 in the child."),
+    def("fork", "()", super::posix_fork::fork, "Make a child process; 0 in the child."),
+    def(
+        "register_at_fork",
+        "(*, before=None, after_in_child=None, after_in_parent=None)",
+        super::posix_fork::register,
+        "Have functions called around each fork.",
+    ),
     def("waitpid", "(pid, options, /)", more::waitpid, "Wait for a child: its number and status."),
     def("wait", "()", more::wait, "Wait for any child."),
     def(
@@ -244,6 +250,7 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
         th.dict_insert(environ, k, v)?;
     }
     put(th, dict, "environ", environ)?;
+    super::posix_fork::fill(th, dict)?;
     more::fill(th, dict)
 }
 

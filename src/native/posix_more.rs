@@ -7,7 +7,7 @@ use super::util::{errno, integer, os_bytes, os_text, put, shape_of, truth_or, tu
 use crate::heap::known::C;
 use crate::heap::object::{Boxed, Dict, List, Tuple};
 use crate::heap::{Kind, Value};
-use crate::run::{Args, ClassDef, Def, PLAIN, R, Thread, class, def, door, exit, get, gil, signal, threads};
+use crate::run::{Args, ClassDef, Def, PLAIN, R, Thread, class, def, door, exit, get, gil, signal};
 use crate::struct_seq;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -179,11 +179,6 @@ fn inode(th: &mut Thread, a: Args) -> R {
 }
 
 // ----------------------------------------------------------------------------------------------------------- processes
-
-pub(super) fn fork(th: &mut Thread, _: Args) -> R {
-    let pid = threads::fork(th);
-    if pid < 0 { Err(failed(th, Value::UNBOUND)) } else { Ok(Value::int(pid as i64)) }
-}
 
 /// Waits for a child; (number, status), both 0 if none has ended and the options say not to wait.
 fn wait_for(th: &mut Thread, pid: i32, options: i32) -> R<(i32, i32)> {

@@ -163,6 +163,13 @@ pub(super) fn watch() {
     WATCHED.store(started.is_ok(), SeqCst);
 }
 
+/// Has the main thread, which is about to enter a system call with a signal waiting, interrupted there.
+pub(super) fn interrupt_soon() {
+    let one = 1u64;
+    // SAFETY: writes eight bytes from a local.
+    unsafe { libc::write(EVENT.load(SeqCst), (&raw const one).cast(), 8) };
+}
+
 /// Wakes the main thread wherever it blocks.
 fn kick() {
     let Some(main) = threads::main_shared() else { return };

@@ -47,6 +47,7 @@ pub fn program_on(job: Run, stack: usize) -> ! {
 /// The main script thread from its start to the end of the process.
 fn life(job: &Run, script: Option<Script>) -> ! {
     report::prepare(job, script.as_ref());
+    crate::native::multiprocessing::inherit(job.inherited());
     if let Some(bytes) = job.max_heap {
         space::set_limit(bytes);
     }

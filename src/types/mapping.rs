@@ -30,7 +30,14 @@ pub struct Mapping {
 
 impl Mapping {
     /// Owns `len` bytes that were mapped at `at`, and the descriptor.
-    pub fn new(at: usize, len: usize, fd: i32, (flags, prot): (i32, i32), access: i64, offset: i64) -> Mapping {
+    pub fn new(
+        at: usize,
+        len: usize,
+        fd: i32,
+        (flags, prot): (i32, i32),
+        access: i64,
+        offset: i64,
+    ) -> Mapping {
         Mapping {
             at: AtomicUsize::new(at),
             len: AtomicUsize::new(len),
@@ -92,12 +99,10 @@ impl Mapping {
         // are aligned, so that another process never sees half of one.
         unsafe {
             match with.len() {
-                8 if (to as usize).is_multiple_of(8) => {
-                    (*(to as *const std::sync::atomic::AtomicU64)).store(u64::from_ne_bytes(word(with)), Relaxed)
-                }
-                4 if (to as usize).is_multiple_of(4) => {
-                    (*(to as *const std::sync::atomic::AtomicU32)).store(u32::from_ne_bytes(word(with)), Relaxed)
-                }
+                8 if (to as usize).is_multiple_of(8) => (*(to as *const std::sync::atomic::AtomicU64))
+                    .store(u64::from_ne_bytes(word(with)), Relaxed),
+                4 if (to as usize).is_multiple_of(4) => (*(to as *const std::sync::atomic::AtomicU32))
+                    .store(u32::from_ne_bytes(word(with)), Relaxed),
                 n => std::ptr::copy(with.as_ptr(), to, n),
             }
         }
