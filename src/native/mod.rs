@@ -16,6 +16,7 @@ pub mod concurrency;
 mod connection;
 mod descriptor;
 pub mod errno;
+pub mod fcntl;
 pub mod gc;
 pub mod hash;
 mod hash_blake;
@@ -47,8 +48,12 @@ mod pickle_read;
 mod pickle_reduce;
 mod pickle_write;
 pub mod posix;
+mod posix_fd;
 mod posix_fork;
 pub mod posix_more;
+mod posix_path;
+mod posix_process;
+pub mod pwd;
 pub mod random;
 pub mod re;
 pub mod re_exec;
@@ -59,6 +64,7 @@ pub mod re_prog;
 pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
+pub mod resource;
 pub mod select;
 mod semlock;
 pub mod seq;
@@ -110,6 +116,10 @@ pub static MODULES: &[&ModuleDef] = &[
     &mmap::SHM,
     &multiprocessing::MODULE,
     &posix::MODULE,
+    &fcntl::MODULE,
+    &pwd::PWD,
+    &pwd::GRP,
+    &resource::MODULE,
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,

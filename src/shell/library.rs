@@ -200,6 +200,7 @@ sources! {
     "selectors" "selectors.mp"
     "shlex" "shlex.mp"
     "shutil" "shutil.mp"
+    "signal" "signal.mp"
     "socket" "socket.mp"
     "socketserver" "socketserver.mp"
     "stat" "stat.mp"

@@ -35,6 +35,7 @@ pub fn program_on(job: Run, stack: usize) -> ! {
         unsafe { std::env::set_var("PYTHONUNBUFFERED", "1") };
     }
     let started = std::thread::Builder::new().stack_size(stack).spawn(move || life(&job, script));
+    crate::run::signal::block_all();
     match started.map(|t| t.join()) {
         Ok(_) => std::process::exit(1),
         Err(e) => {
