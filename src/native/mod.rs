@@ -13,8 +13,10 @@ pub mod collections;
 pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
+mod connection;
 mod descriptor;
 pub mod errno;
+pub mod fcntl;
 pub mod gc;
 pub mod hash;
 mod hash_blake;
@@ -37,6 +39,7 @@ pub mod math;
 pub mod math_int;
 pub mod mmap;
 mod mmap_io;
+pub mod multiprocessing;
 pub mod pickle;
 mod pickle_load;
 mod pickle_names;
@@ -45,7 +48,12 @@ mod pickle_read;
 mod pickle_reduce;
 mod pickle_write;
 pub mod posix;
+mod posix_fd;
+mod posix_fork;
 pub mod posix_more;
+mod posix_path;
+mod posix_process;
+pub mod pwd;
 pub mod random;
 pub mod re;
 pub mod re_exec;
@@ -56,8 +64,11 @@ pub mod re_prog;
 pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
+pub mod resource;
 pub mod select;
+mod semlock;
 pub mod seq;
+mod shared_cells;
 pub mod signal;
 pub mod socket;
 mod socket_addr;
@@ -73,6 +84,7 @@ pub mod traceback;
 mod unicode_db;
 pub mod unicodedata;
 pub mod util;
+mod wait_room;
 pub mod weakref;
 pub mod zlib;
 mod zlib_stream;
@@ -102,7 +114,12 @@ pub static MODULES: &[&ModuleDef] = &[
     &math::MODULE,
     &mmap::MODULE,
     &mmap::SHM,
+    &multiprocessing::MODULE,
     &posix::MODULE,
+    &fcntl::MODULE,
+    &pwd::PWD,
+    &pwd::GRP,
+    &resource::MODULE,
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,
