@@ -37,6 +37,13 @@ pub mod lock;
 pub mod math;
 pub mod math_int;
 pub mod multiprocessing;
+pub mod pickle;
+mod pickle_load;
+mod pickle_names;
+mod pickle_op;
+mod pickle_read;
+mod pickle_reduce;
+mod pickle_write;
 pub mod posix;
 mod posix_fork;
 pub mod posix_more;
@@ -117,5 +124,6 @@ pub static MODULES: &[&ModuleDef] = &[
     &itertools::MODULE,
     &re::MODULE,
     &json::MODULE,
+    &pickle::MODULE,
     &string_::MODULE,
 ];
