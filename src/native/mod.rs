@@ -37,6 +37,7 @@ pub mod math;
 pub mod math_int;
 pub mod posix;
 pub mod posix_more;
+mod queue_log;
 pub mod random;
 pub mod re;
 pub mod re_exec;

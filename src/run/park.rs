@@ -61,6 +61,8 @@ pub struct Seat {
     pub(super) object: AtomicU64,
     /// Whether the wait ends by itself: a deadline, a descriptor, a child.
     pub(super) timed: AtomicBool,
+    /// An exception waits for it that ends its wait: see `door::doom`.
+    pub(super) doomed: AtomicBool,
     /// When another thread first asked for the GIL in this turn, in nanoseconds since the program began, or 0; kept
     /// while events are recorded.
     pub(super) asked: AtomicU64,
@@ -92,6 +94,7 @@ impl Seat {
             kind: AtomicU8::new(0),
             object: AtomicU64::new(0),
             timed: AtomicBool::new(false),
+            doomed: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             asked_in: AtomicUsize::new(0),
         }
