@@ -51,12 +51,7 @@ pub enum Kind {
 impl Kind {
     /// The state in which a thread waits for this.
     pub fn state(self) -> State {
-        match self {
-            Kind::Join => State::Join,
-            Kind::Sleep => State::Sleep,
-            Kind::Read(_) | Kind::Write(_) | Kind::Process(_) | Kind::ReadLine => State::Io,
-            _ => State::Lock,
-        }
+        state_of(self.code())
     }
 
     /// Number from 1.
@@ -85,6 +80,17 @@ impl Kind {
             Kind::ReadLine => Some((0, libc::POLLIN)),
             _ => None,
         }
+    }
+}
+
+/// The state of a thread that waits for a kind of thing, by its code; 0: it runs.
+pub(super) fn state_of(code: u8) -> State {
+    match code {
+        0 => State::Run,
+        7 => State::Join,
+        8 => State::Sleep,
+        10.. => State::Io,
+        _ => State::Lock,
     }
 }
 
@@ -306,6 +312,9 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
         let woken =
             if queued && woken != Woken::Ready && !wait::leave(object, me) { Woken::Ready } else { woken };
         unstick(me);
+        if woken == Woken::Signal {
+            seat.was.store(kind.code(), SeqCst);
+        }
         seat.kind.store(0, SeqCst);
         woken
     });
@@ -333,6 +342,9 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
         me.door.opaque.store(false, SeqCst);
         result
     });
+    if main && signal::waiting(&me) {
+        me.door.was.store(kind.code(), SeqCst);
+    }
     me.door.kind.store(0, SeqCst);
     me.state.store(State::Run as u8, Release);
     event::emit(th, event::What::Leave);

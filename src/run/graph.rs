@@ -164,7 +164,7 @@ pub fn take(th: &mut Thread) -> Graph {
         let mut wanted = Vec::new();
         threads::each(|t| {
             let object = t.shared.door.object.load(SeqCst);
-            if t.shared.door.kind.load(SeqCst) == Kind::Lock.code() && object != 0 {
+            if kind(t) == Kind::Lock.code() && object != 0 {
                 wanted.push(word(object));
             }
         });
@@ -185,6 +185,14 @@ pub fn take(th: &mut Thread) -> Graph {
     Graph { ended, handlers, at, ..graph }
 }
 
+/// Code of what the thread waits for, or waited for until the signal came that it deals with.
+fn kind(t: &Thread) -> u8 {
+    match t.shared.door.kind.load(SeqCst) {
+        0 => t.shared.door.was.load(SeqCst),
+        kind => kind,
+    }
+}
+
 fn place(at: &At) -> Place {
     let code = frame::code_of(at.func);
     Place { file: code.filename.to_string(), line: at.line(), func: code.qualname.to_string() }
@@ -199,7 +207,10 @@ fn fellow(t: &Thread, names: &Names) -> Fellow {
         name: s.name.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         main: threads::is_main(s),
         daemon: t.handle.is_ptr() && t.handle.get::<Handle>().is_daemon(),
-        state: s.state(),
+        state: match s.state() {
+            State::Run => door::state_of(kind(t)),
+            state => state,
+        },
         stuck: door::stuck(s),
         frames: walk.iter().filter(own).map(place).collect(),
         wait: wait(t, &walk, names),
@@ -210,7 +221,7 @@ fn fellow(t: &Thread, names: &Names) -> Fellow {
 /// What the thread waits for: told by the library functions in which it is, else by what it gave the door.
 fn wait(t: &Thread, walk: &[At], names: &Names) -> Option<Wait> {
     let seat = &t.shared.door;
-    let (kind, object) = (seat.kind.load(SeqCst), seat.object.load(SeqCst));
+    let (kind, object) = (kind(t), seat.object.load(SeqCst));
     if kind == 0 {
         return None;
     }

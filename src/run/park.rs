@@ -57,6 +57,8 @@ pub struct Seat {
     pub(super) opaque: AtomicBool,
     /// Code of the door's `Kind`, 0 while it does not wait.
     pub(super) kind: AtomicU8,
+    /// What `kind` was when a signal came, until that is dealt with.
+    pub(super) was: AtomicU8,
     /// What it waits for.
     pub(super) object: AtomicU64,
     /// Whether the wait ends by itself: a deadline, a descriptor, a child.
@@ -92,6 +94,7 @@ impl Seat {
             starved: AtomicBool::new(false),
             opaque: AtomicBool::new(false),
             kind: AtomicU8::new(0),
+            was: AtomicU8::new(0),
             object: AtomicU64::new(0),
             timed: AtomicBool::new(false),
             doomed: AtomicBool::new(false),

@@ -143,6 +143,7 @@ fn dump(th: &mut Thread) {
     if let Some(f) = DUMPER.get() {
         f(th);
     }
+    th.shared.door.was.store(0, SeqCst);
 }
 
 fn settle(main: &Shared) {
@@ -218,6 +219,9 @@ pub fn run_pending(th: &mut Thread) -> R<()> {
         dump(th);
     }
     let mut bits = TRIPPED.swap(0, SeqCst);
+    if bits & 1 << (libc::SIGQUIT - 1) == 0 {
+        th.shared.door.was.store(0, SeqCst);
+    }
     while bits != 0 {
         let number = bits.trailing_zeros() + 1;
         bits &= bits - 1;

@@ -2,7 +2,7 @@
 //! what happened; every thread of the finding has its lines; names are the script's own.
 
 use super::deadlock::{Cause, Finding, blocker, wanted};
-use super::table::{count, left, letter, time, wrap};
+use super::table::{WIDTH, count, left, letter, time, wrap};
 use crate::run::event::{Fellow, For, Graph, Owned, Place};
 use minipy_grammar::display_width;
 
@@ -49,6 +49,22 @@ fn who(g: &Graph, number: u32) -> String {
     }
 }
 
+/// As `who`, in few words.
+fn holder(g: &Graph, number: u32) -> String {
+    let gone = if g.fellow(number).is_none() { " (ended)" } else { "" };
+    format!("{}{gone}", letter(number as usize))
+}
+
+/// As `who`, in a list.
+fn user(g: &Graph, number: u32) -> String {
+    match g.ended.iter().find(|e| e.0 == number) {
+        Some((_, name, _)) if g.fellow(number).is_none() => {
+            format!("{} {name} [ended]", letter(number as usize))
+        }
+        _ => letter(number as usize),
+    }
+}
+
 /// The first line, without the word DEADLOCK.
 pub fn headline(g: &Graph, f: &Finding) -> String {
     match &f.cause {
@@ -92,7 +108,7 @@ fn waits(g: &Graph, f: &Fellow) -> String {
         }
         For::Join(n) => format!("waits in join({}){at}", letter(*n as usize)),
         For::Lock(o) => {
-            let by = o.by.map_or(String::new(), |by| format!(", held by {}", who(g, by)));
+            let by = o.by.map_or(String::new(), |by| format!(", held by {}", holder(g, by)));
             format!("wants {}{at}{by}", named(&o.name, "a lock"))
         }
         For::Import => format!("waits for a module that another thread imports{at}"),
@@ -127,8 +143,17 @@ pub fn body(g: &Graph, f: &Finding) -> String {
     for f in fellows {
         let mut lead = left(&name(f), width);
         let mut line = |text: String| {
+            let text = text.trim_end();
+            let narrow = display_width(text) + width + 4 <= WIDTH;
+            let (text, rest) = match text.find(", ").filter(|_| !narrow) {
+                Some(at) => text.split_at(at + 2),
+                None => (text, ""),
+            };
             out.push_str(&format!("  {lead}  {}\n", text.trim_end()));
             lead = " ".repeat(width);
+            if !rest.is_empty() {
+                out.push_str(&format!("  {lead}    {rest}\n"));
+            }
         };
         for o in shown(g, f) {
             let since = if o.since.line > 0 { format!("  since {}", spot(&o.since)) } else { String::new() };
@@ -137,7 +162,7 @@ pub fn body(g: &Graph, f: &Finding) -> String {
         match wanted(f) {
             Some(o) => {
                 let place = f.frames.first().map_or(String::new(), |p| format!("  at    {}", spot(p)));
-                let by = o.by.map_or(String::new(), |by| format!(", held by {}", who(g, by)));
+                let by = o.by.map_or(String::new(), |by| format!(", held by {}", holder(g, by)));
                 line(format!("wants {}{place}{by}", left(named(&o.name, "a lock"), column)));
             }
             None => line(waits(g, f)),
@@ -164,7 +189,7 @@ fn queue(g: &Graph, f: &Finding) -> String {
         return String::new();
     };
     let users = |numbers: &[u32]| {
-        let all: Vec<String> = numbers.iter().map(|n| who(g, *n)).collect();
+        let all: Vec<String> = numbers.iter().map(|n| user(g, *n)).collect();
         if all.is_empty() { String::new() } else { format!(" by {}", list(&all)) }
     };
     let inside = if q.depth == 0 { "empty".to_string() } else { format!("{} inside", count(q.depth)) };
@@ -224,7 +249,8 @@ pub fn text(g: &Graph, f: &Finding, bold: (&str, &str)) -> String {
         Some(n) => format!("{} ticks", count(n)),
         None => time(g.at),
     };
-    format!("{}DEADLOCK after {after}: {}{}\n{}", bold.0, headline(g, f), bold.1, body(g, f))
+    let first = wrap(&format!("DEADLOCK after {after}: {}", headline(g, f)), "  ");
+    format!("{}{}{}\n{}", bold.0, first.trim_end(), bold.1, body(g, f))
 }
 
 /// What is left to say when a deadlock that was reported has stopped everything.
