@@ -33,6 +33,19 @@ pub enum Color {
     Never,
 }
 
+/// What a deadlock leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDeadlock {
+    /// It is reported; the process ends when nothing can run.
+    Report,
+    /// It is reported and the process ends.
+    Exit,
+    /// The thread that closes the circle gets an exception.
+    Raise,
+    /// Nothing.
+    Off,
+}
+
 /// A run of a program.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -48,6 +61,16 @@ pub struct Run {
     pub unbuffered: bool,
     /// `--report=gil`.
     pub report: bool,
+    /// `--report=locks`.
+    pub locks: bool,
+    /// `--report=procs`.
+    pub procs: bool,
+    /// `--report=exit`.
+    pub exit: bool,
+    /// `--on-deadlock`.
+    pub on_deadlock: OnDeadlock,
+    /// `--tag`.
+    pub tag: bool,
     /// `--json=FILE`.
     pub json: Option<String>,
     /// `-o FILE`.
@@ -125,22 +148,21 @@ pub struct Around {
 
 const COMMANDS: [&str; 3] = ["compare", "dis", "help"];
 const OTHER_COMMANDS: [&str; 5] = ["atomic", "fix", "explore", "step", "replay"];
-const OPTIONS: [&str; 9] =
-    ["gil", "no-gil", "report", "json", "timeout", "max-heap", "color", "help", "version"];
-const OTHER_OPTIONS: [&str; 14] = [
-    "narrate",
-    "timeline",
-    "trace",
-    "html",
+const OPTIONS: [&str; 11] = [
+    "gil",
+    "no-gil",
+    "report",
+    "json",
     "tag",
-    "py2",
-    "pasted",
     "on-deadlock",
-    "seed",
-    "record",
-    "replay",
-    "race",
-    "expect",
+    "timeout",
+    "max-heap",
+    "color",
+    "help",
+    "version",
+];
+const OTHER_OPTIONS: [&str; 12] = [
+    "narrate", "timeline", "trace", "html", "py2", "pasted", "seed", "record", "replay", "race", "expect",
     "explore",
 ];
 
@@ -210,6 +232,23 @@ fn color(text: &str) -> Result<Color, Wrong> {
     }
 }
 
+fn on_deadlock(text: &str) -> Result<OnDeadlock, Wrong> {
+    match text {
+        "report" => Ok(OnDeadlock::Report),
+        "exit" => Ok(OnDeadlock::Exit),
+        "raise" => Ok(OnDeadlock::Raise),
+        "off" => Ok(OnDeadlock::Off),
+        _ => Err(format!("--on-deadlock: '{text}' is not report, exit, raise or off")),
+    }
+}
+
+impl Run {
+    /// Whether any report is asked for as text.
+    pub fn reports(&self) -> bool {
+        self.report || self.locks || self.procs || self.exit
+    }
+}
+
 fn unknown(name: &str) -> Wrong {
     if OTHER_OPTIONS.contains(&name) {
         return format!("this version has no option --{name}");
@@ -238,6 +277,11 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         inspect: false,
         unbuffered: false,
         report: false,
+        locks: false,
+        procs: false,
+        exit: false,
+        on_deadlock: OnDeadlock::Report,
+        tag: false,
         json: None,
         output: None,
         timeout: None,
@@ -260,13 +304,25 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
             Arg::Short('o') => run.output = Some(value(&mut parser)?),
             Arg::Long("gil") => asked = Some(mode(&value(&mut parser)?, "--gil")?),
             Arg::Long("no-gil") => asked = Some(Mode::Off),
-            Arg::Long("report") => match parser.optional_value().map(text).transpose()?.as_deref() {
-                None | Some("gil") => run.report = true,
-                Some(what @ ("locks" | "procs" | "exit" | "all")) => {
-                    return Err(format!("this version has no --report={what}, only --report=gil"));
+            Arg::Long("report") => {
+                let what = parser.optional_value().map(text).transpose()?;
+                for what in what.as_deref().unwrap_or("gil").split(',') {
+                    match what {
+                        "gil" => run.report = true,
+                        "locks" => run.locks = true,
+                        "procs" => run.procs = true,
+                        "exit" => run.exit = true,
+                        "all" => (run.report, run.locks, run.procs, run.exit) = (true, true, true, true),
+                        _ => {
+                            return Err(format!(
+                                "--report: '{what}' is no report; there are gil, locks, procs, exit and all"
+                            ));
+                        }
+                    }
                 }
-                Some(what) => return Err(format!("--report: '{what}' is no report; there is --report=gil")),
-            },
+            }
+            Arg::Long("tag") => run.tag = true,
+            Arg::Long("on-deadlock") => run.on_deadlock = on_deadlock(&value(&mut parser)?)?,
             Arg::Long("json") => run.json = Some(value(&mut parser)?),
             Arg::Long("timeout") => run.timeout = Some(seconds(&value(&mut parser)?)?),
             Arg::Long("max-heap") => run.max_heap = Some(size(&value(&mut parser)?)?),
@@ -302,7 +358,7 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         Some(m) => m,
         None => default_mode(around)?,
     };
-    if run.output.is_some() && !run.report {
+    if run.output.is_some() && !run.reports() {
         return Err("-o FILE names the file of a report: add --report=gil".to_string());
     }
     Ok(Job::Run(Box::new(run)))
