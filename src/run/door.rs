@@ -110,6 +110,11 @@ const WORDS: [&str; 14] = [
     "terminal",
 ];
 
+/// The word for a kind of thing to wait for, as events number them; empty for nothing.
+pub fn word(kind: u8) -> &'static str {
+    WORDS.get(kind as usize).copied().unwrap_or("")
+}
+
 /// What a thread is about to wait for.
 pub struct What<'a> {
     /// Kind, with the descriptor where it is one.
@@ -190,7 +195,7 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
     }
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
-    event::emit(th, event::What::Enter { state: kind.state(), object });
+    event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object });
     if main {
         signal::watch();
     }
@@ -237,7 +242,7 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
     let me = th.shared.clone();
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
-    event::emit(th, event::What::Enter { state: kind.state(), object: 0 });
+    event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object: 0 });
     if main {
         signal::watch();
     }
