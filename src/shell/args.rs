@@ -3,6 +3,7 @@
 
 use crate::run::gil::Mode;
 use crate::run::show::nearest;
+use crate::trace::timeline;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -50,6 +51,12 @@ pub struct Run {
     pub report: bool,
     /// `--json=FILE`.
     pub json: Option<String>,
+    /// `--timeline[=COLS]`: its width, if given.
+    pub timeline: Option<Option<usize>>,
+    /// `--trace=FILE`.
+    pub trace: Option<String>,
+    /// `--html=FILE`.
+    pub html: Option<String>,
     /// `-o FILE`.
     pub output: Option<String>,
     /// `--timeout`.
@@ -73,6 +80,8 @@ pub struct Compare {
     pub repeat: u32,
     /// `--json=FILE`.
     pub json: Option<String>,
+    /// `--html=FILE`.
+    pub html: Option<String>,
     /// `--expect-same`.
     pub expect_same: bool,
     /// `--timeout`, for each run.
@@ -113,13 +122,12 @@ pub struct Around {
 
 const COMMANDS: [&str; 3] = ["compare", "dis", "help"];
 const OTHER_COMMANDS: [&str; 5] = ["atomic", "fix", "explore", "step", "replay"];
-const OPTIONS: [&str; 9] =
-    ["gil", "no-gil", "report", "json", "timeout", "max-heap", "color", "help", "version"];
-const OTHER_OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 12] = [
+    "gil", "no-gil", "report", "json", "timeline", "trace", "html", "timeout", "max-heap", "color", "help",
+    "version",
+];
+const OTHER_OPTIONS: [&str; 11] = [
     "narrate",
-    "timeline",
-    "trace",
-    "html",
     "tag",
     "py2",
     "pasted",
@@ -189,6 +197,11 @@ fn size(text: &str) -> Result<usize, Wrong> {
         .ok_or_else(|| format!("--max-heap: '{text}' is no size of 1m or more, such as 64m"))
 }
 
+fn columns(text: String) -> Result<usize, Wrong> {
+    let n = text.parse().ok().filter(|n| (timeline::LEAST..=10_000).contains(n));
+    n.ok_or_else(|| format!("--timeline: '{text}' is no width from {} to 10000", timeline::LEAST))
+}
+
 fn color(text: &str) -> Result<Color, Wrong> {
     match text {
         "auto" => Ok(Color::Auto),
@@ -227,6 +240,9 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         unbuffered: false,
         report: false,
         json: None,
+        timeline: None,
+        trace: None,
+        html: None,
         output: None,
         timeout: None,
         max_heap: None,
@@ -256,6 +272,11 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
                 Some(what) => return Err(format!("--report: '{what}' is no report; there is --report=gil")),
             },
             Arg::Long("json") => run.json = Some(value(&mut parser)?),
+            Arg::Long("timeline") => {
+                run.timeline = Some(parser.optional_value().map(text).transpose()?.map(columns).transpose()?);
+            }
+            Arg::Long("trace") => run.trace = Some(value(&mut parser)?),
+            Arg::Long("html") => run.html = Some(value(&mut parser)?),
             Arg::Long("timeout") => run.timeout = Some(seconds(&value(&mut parser)?)?),
             Arg::Long("max-heap") => run.max_heap = Some(size(&value(&mut parser)?)?),
             Arg::Long("color") => run.color = color(&value(&mut parser)?)?,
@@ -290,8 +311,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         Some(m) => m,
         None => default_mode(around)?,
     };
-    if run.output.is_some() && !run.report {
-        return Err("-o FILE names the file of a report: add --report=gil".to_string());
+    if run.output.is_some() && !run.report && run.timeline.is_none() {
+        return Err("-o FILE names the file of a report: add --report=gil or --timeline".to_string());
     }
     Ok(Job::Run(Box::new(run)))
 }
@@ -330,6 +351,7 @@ fn compare(parser: &mut Parser) -> Result<Job, Wrong> {
         modes: vec![Mode::Py310, Mode::Py32, Mode::Ticks(97), Mode::Off],
         repeat: 1,
         json: None,
+        html: None,
         expect_same: false,
         timeout: None,
         color: Color::Auto,
@@ -349,6 +371,7 @@ fn compare(parser: &mut Parser) -> Result<Job, Wrong> {
                     .ok_or_else(|| format!("--repeat: '{n}' is no number from 1 to 1000"))?;
             }
             Arg::Long("json") => job.json = Some(value(parser)?),
+            Arg::Long("html") => job.html = Some(value(parser)?),
             Arg::Long("expect-same") => job.expect_same = true,
             Arg::Long("timeout") => job.timeout = Some(seconds(&value(parser)?)?),
             Arg::Long("color") => job.color = color(&value(parser)?)?,

@@ -230,6 +230,25 @@ pub struct Lives {
     pub full: bool,
 }
 
+impl Lives {
+    /// Moves everything by that much in time.
+    pub fn shift(&mut self, by: i64) {
+        let go = |at: &mut u64| *at = at.saturating_add_signed(by);
+        for l in &mut self.lives {
+            go(&mut l.from);
+            go(&mut l.to);
+            l.vain.iter_mut().for_each(go);
+            l.waits.iter_mut().for_each(|w| [&mut w.from, &mut w.to].into_iter().for_each(go));
+            l.stretches.iter_mut().for_each(|s| [&mut s.from, &mut s.to].into_iter().for_each(go));
+        }
+        self.turns.iter_mut().for_each(|t| [&mut t.from, &mut t.to].into_iter().for_each(go));
+        self.holds.iter_mut().for_each(|h| [&mut h.from, &mut h.to].into_iter().for_each(go));
+        self.moments.iter_mut().for_each(|m| go(&mut m.at));
+        self.beats.iter_mut().for_each(|b| go(&mut b.1));
+        go(&mut self.length);
+    }
+}
+
 /// The part of a thread's record that is read.
 struct Read<'a> {
     number: u32,
