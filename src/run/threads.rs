@@ -620,7 +620,7 @@ pub fn fork(th: &mut Thread) -> i32 {
     let record: *mut Thread = th;
     let before = || {
         let table = (locked(&TABLE), locked(&IDLE), locked(&STACKS), locked(&GONE));
-        (table, wait::hold_for_fork(), gil::hold_for_fork())
+        (table, wait::hold_for_fork(), gil::hold_for_fork(), event::hold_for_fork())
     };
     let after = |locks, pid: i32| {
         drop(locks);
@@ -644,6 +644,9 @@ pub fn fork(th: &mut Thread) -> i32 {
     if pid == 0 {
         Native::here().settle(th);
         gil::retable(th);
+        event::after_fork(th);
+    } else if pid > 0 {
+        event::emit(th, Fact::Fork { pid: pid as u32 });
     }
     pid
 }
