@@ -88,6 +88,10 @@ pub struct Run {
     pub max_heap: Option<usize>,
     /// `--color`.
     pub color: Color,
+    /// `--py2`.
+    pub old: bool,
+    /// `--pasted`.
+    pub pasted: bool,
 }
 
 impl Run {
@@ -98,7 +102,8 @@ impl Run {
             Color::Always => Some("--color=always".to_string()),
             Color::Never => Some("--color=never".to_string()),
         };
-        color.into_iter().chain(self.max_heap.map(|bytes| format!("--max-heap={bytes}"))).collect()
+        let old = self.old.then(|| "--py2".to_string());
+        color.into_iter().chain(old).chain(self.max_heap.map(|bytes| format!("--max-heap={bytes}"))).collect()
     }
 }
 
@@ -134,6 +139,8 @@ pub enum Job {
     Compare(Box<Compare>),
     /// List its instructions.
     Dis(String),
+    /// Print the text of a file repaired.
+    Fix(String),
     /// A short text.
     Help(Option<String>),
     /// `-h`.
@@ -155,9 +162,11 @@ pub struct Around {
     pub terminal: bool,
 }
 
-const COMMANDS: [&str; 3] = ["compare", "dis", "help"];
-const OTHER_COMMANDS: [&str; 5] = ["atomic", "fix", "explore", "step", "replay"];
-const OPTIONS: [&str; 14] = [
+const COMMANDS: [&str; 4] = ["compare", "dis", "fix", "help"];
+const OTHER_COMMANDS: [&str; 4] = ["atomic", "explore", "step", "replay"];
+const OPTIONS: [&str; 16] = [
+    "py2",
+    "pasted",
     "gil",
     "no-gil",
     "report",
@@ -173,8 +182,7 @@ const OPTIONS: [&str; 14] = [
     "help",
     "version",
 ];
-const OTHER_OPTIONS: [&str; 9] =
-    ["narrate", "py2", "pasted", "seed", "record", "replay", "race", "expect", "explore"];
+const OTHER_OPTIONS: [&str; 7] = ["narrate", "seed", "record", "replay", "race", "expect", "explore"];
 
 /// A fault of the command line: one line.
 pub type Wrong = String;
@@ -305,6 +313,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         timeout: None,
         max_heap: None,
         color: Color::Auto,
+        old: false,
+        pasted: false,
     };
     let mut asked: Option<Mode> = None;
     let mut program = None;
@@ -339,6 +349,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
                     }
                 }
             }
+            Arg::Long("py2") => run.old = true,
+            Arg::Long("pasted") => run.pasted = true,
             Arg::Long("tag") => run.tag = true,
             Arg::Long("on-deadlock") => run.on_deadlock = on_deadlock(&value(&mut parser)?)?,
             Arg::Long("json") => run.json = Some(value(&mut parser)?),
@@ -393,6 +405,10 @@ fn command(word: &str, parser: &mut Parser) -> Result<Job, Wrong> {
         "dis" => {
             let [file] = words::<1>(parser, "minipy dis FILE")?;
             Ok(Job::Dis(file))
+        }
+        "fix" => {
+            let [file] = words::<1>(parser, "minipy fix FILE")?;
+            Ok(Job::Fix(file))
         }
         _ => match parser.next().map_err(|e| e.to_string())? {
             None => Ok(Job::Help(None)),

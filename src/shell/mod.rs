@@ -10,6 +10,7 @@ mod dump;
 pub mod help;
 pub mod library;
 mod parts;
+mod pasted;
 mod prompt;
 mod report;
 pub mod run;
@@ -43,6 +44,7 @@ pub fn main() -> ! {
         Ok(Job::Run(job)) => run::program(*job),
         Ok(Job::Compare(job)) => compare::compare(&job),
         Ok(Job::Dis(file)) => dis::dis(&file),
+        Ok(Job::Fix(file)) => pasted::fix(&file),
         Ok(Job::Help(topic)) => help::topic(topic.as_deref()),
         Ok(Job::Usage) => product(help::USAGE),
         Ok(Job::LongUsage) => product(&format!("{}{}", help::USAGE, help::EXAMPLES)),
