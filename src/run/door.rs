@@ -44,8 +44,8 @@ pub enum Kind {
     Write(i32),
     /// The end of a process, by its pidfd.
     Process(i32),
-    /// A line from the terminal.
-    ReadLine,
+    /// A line from the terminal, which the descriptor announces.
+    ReadLine(i32),
 }
 
 impl Kind {
@@ -54,7 +54,7 @@ impl Kind {
         match self {
             Kind::Join => State::Join,
             Kind::Sleep => State::Sleep,
-            Kind::Read(_) | Kind::Write(_) | Kind::Process(_) | Kind::ReadLine => State::Io,
+            Kind::Read(_) | Kind::Write(_) | Kind::Process(_) | Kind::ReadLine(_) => State::Io,
             _ => State::Lock,
         }
     }
@@ -79,15 +79,14 @@ impl Kind {
             Kind::Read(_) => 10,
             Kind::Write(_) => 11,
             Kind::Process(_) => 12,
-            Kind::ReadLine => 13,
+            Kind::ReadLine(_) => 13,
         }
     }
 
     fn descriptor(self) -> Option<(i32, i16)> {
         match self {
-            Kind::Read(fd) | Kind::Process(fd) => Some((fd, libc::POLLIN)),
+            Kind::Read(fd) | Kind::Process(fd) | Kind::ReadLine(fd) => Some((fd, libc::POLLIN)),
             Kind::Write(fd) => Some((fd, libc::POLLOUT)),
-            Kind::ReadLine => Some((0, libc::POLLIN)),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 
 pub use super::thread::State;
 use super::thread::Thread;
+use super::{gil, threads};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -41,6 +42,8 @@ pub enum What {
     /// It gave up the GIL. `native` is the address of the `native::Def` of a call that kept it while another thread
     /// asked, or 0.
     GilRelease { reason: Reason, native: usize },
+    /// It was in that state when recording began.
+    Already { state: State },
     /// It changed state (see [`State`]); `object` identifies what it waits for.
     Enter { state: State, object: u64 },
     /// It is running again.
@@ -118,6 +121,47 @@ pub fn now() -> u64 {
 pub fn listen(wants: u8) {
     now();
     LISTENING.store(wants, Ordering::Relaxed);
+}
+
+/// Turns recording on while threads run: the record says what each does at this moment.
+pub fn begin(th: &mut Thread, wants: u8) {
+    th.heap.stop_world(|| {
+        listen(wants);
+        let at = now();
+        threads::each(|t| match t.shared.state() {
+            State::Ended => {}
+            State::Run if gil::mode() == gil::Mode::Off || gil::holds(&t.shared) => {
+                record(t, at, What::GilAcquire)
+            }
+            State::Run => record(t, at, What::Already { state: State::Gil }),
+            state => record(t, at, What::Already { state }),
+        });
+    });
+    // The handlers change where instructions are to be counted.
+    gil::change(th, gil::mode());
+}
+
+/// Turns recording off while threads run; gives the record.
+pub fn finish(th: &mut Thread) -> Vec<(u32, Log)> {
+    th.heap.stop_world(|| {
+        threads::each(hand_in);
+        LISTENING.store(0, Ordering::Relaxed);
+    });
+    gil::change(th, gil::mode());
+    ROOM.store(LIMIT / PIECE, Ordering::Relaxed);
+    collect()
+}
+
+/// Counts times from `from` and instructions from each thread's first event.
+pub fn since(logs: &mut [(u32, Log)], from: u64) {
+    for (_, log) in logs {
+        let first = log.events.first().map_or(0, |e| e.ran);
+        for e in &mut log.events {
+            e.at = e.at.saturating_sub(from);
+            e.ran = e.ran.saturating_sub(first);
+        }
+        log.ran = log.ran.saturating_sub(first);
+    }
 }
 
 /// Whether anybody listens.

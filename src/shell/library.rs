@@ -32,6 +32,7 @@ sources! {
     "_io_pair" "_io_pair.mp"
     "_ip_address" "_ip_address.mp"
     "_ip_network" "_ip_network.mp"
+    "_prompt" "_prompt.mp"
     "_queue" "_queue.mp"
     "_shutil_archive" "_shutil_archive.mp"
     "_statistics_kde" "_statistics_kde.mp"

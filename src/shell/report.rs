@@ -5,9 +5,10 @@
 use super::args::Run;
 use super::bold;
 use super::script::Script;
-use crate::run::event::want;
+use crate::heap::Value;
+use crate::run::event::{Log, want};
 use crate::run::native::Def;
-use crate::run::{Thread, event, gil};
+use crate::run::{R, Thread, event, gil};
 use crate::trace::gil_report::{self, Input, Report};
 use crate::trace::gil_text;
 use crate::trace::life::{Clock, End};
@@ -92,8 +93,29 @@ fn save(file: &str, text: &str, code: i32) -> i32 {
     }
 }
 
+/// Calls `f` and reports on it alone: the outcome, and the text. `file` and `source`: what is called.
+pub fn of_call(th: &mut Thread, f: Value, file: &str, source: &str) -> (R, String) {
+    if event::listening() {
+        let why = "minipy: this run is recorded as a whole: no report of a part\n";
+        return (th.call(f, &[]), why.to_string());
+    }
+    event::begin(th, want::TURNS | want::COUNTS);
+    let (from, outcome) = (event::now(), th.call(f, &[]));
+    let (to, ran) = (event::now(), th.instructions());
+    let mut logs = event::finish(th);
+    event::since(&mut logs, from);
+    let end = End { at: to - from, thread: th.shared.number, ran };
+    let report = examine(&logs, end, file, source);
+    (outcome, gil_text::text(&report, ("", "")))
+}
+
 fn gather(th: &mut Thread, settings: &Settings) -> Report {
     let logs = event::collect();
+    let end = End { at: event::now(), thread: th.shared.number, ran: th.instructions() };
+    examine(&logs, end, &settings.file, &settings.source)
+}
+
+fn examine(logs: &[(u32, Log)], end: End, file: &str, source: &str) -> Report {
     let mode = gil::mode();
     // SAFETY: rows of natives are statics, and the machine noted the address of one.
     let native = |at: usize| unsafe { &*(at as *const Def) }.name.to_string();
@@ -110,10 +132,10 @@ fn gather(th: &mut Thread, settings: &Settings) -> Report {
         },
         interval: matches!(mode, gil::Mode::Py310 | gil::Mode::Py32)
             .then(|| gil::interval().as_nanos() as u64),
-        logs: &logs,
-        end: End { at: event::now(), thread: th.shared.number, ran: th.instructions() },
-        file: &settings.file,
-        source: &settings.source,
+        logs,
+        end,
+        file,
+        source,
         native: &native,
     })
 }

@@ -255,6 +255,10 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
                     (part, since) = (part_of(state), now);
                 }
             }
+            What::Already { state } => {
+                life.spend(part, since, now);
+                (part, since) = (part_of(state), now);
+            }
             What::Leave => {
                 entered = None;
                 if !gil {
