@@ -7,9 +7,8 @@ use crate::heap::Value;
 use crate::heap::object::Function;
 use crate::run::gil::{self, Mode};
 use crate::run::show::nearest;
-use crate::run::{R, Thread, door, frame, import, load};
-use crate::shell::report;
-use crate::trace::table::{left, letter};
+use crate::run::{R, Thread, frame, import, load};
+use crate::shell::{dump, report};
 
 /// Commands, what follows them, and what they do.
 const COMMANDS: [(&str, &str, &str); 9] = [
@@ -73,39 +72,8 @@ fn gil(th: &mut Thread, main: Value, rest: &str) -> R<()> {
 }
 
 fn threads(th: &mut Thread, main: Value) -> R<()> {
-    let all = door::snapshot(th);
-    let mut lines = Vec::new();
-    for t in &all {
-        let who = format!("{} {}", letter(t.thread as usize), t.name);
-        let does = if t.thread == th.shared.number {
-            "runs this command".to_string()
-        } else if t.kind.is_empty() {
-            match t.state {
-                crate::run::thread::State::Gil => "waits for the GIL".to_string(),
-                _ => "runs".to_string(),
-            }
-        } else {
-            let timed = if t.timed && t.kind != "sleep" { ", with a timeout" } else { "" };
-            let does = match t.kind {
-                "sleep" => "sleeps".to_string(),
-                "thread" => "waits for a thread to end".to_string(),
-                kind @ ("input" | "output" | "event" | "import") => format!("waits for an {kind}"),
-                kind => format!("waits for a {kind}"),
-            };
-            format!("{does}{timed}")
-        };
-        let at = if t.line > 0 && t.thread != th.shared.number {
-            format!(" at line {}", t.line)
-        } else {
-            String::new()
-        };
-        let held = t.held.as_ref().and_then(|h| h.by.map(|by| (h, by))).map_or(String::new(), |(h, by)| {
-            let since = if h.line > 0 { format!(" since line {}", h.line) } else { String::new() };
-            format!(", held by {}{since}", letter(by as usize))
-        });
-        lines.push(format!("{} {does}{at}{held}", left(&who, 24)));
-    }
-    say(th, main, &lines.join("\n"))
+    let text = dump::text(th);
+    say(th, main, text.trim_end())
 }
 
 fn listing(th: &mut Thread, main: Value, rest: &str, number: usize) -> R<()> {
