@@ -54,6 +54,7 @@ pub mod posix_more;
 mod posix_path;
 mod posix_process;
 pub mod pwd;
+mod queue_log;
 pub mod random;
 pub mod re;
 pub mod re_exec;

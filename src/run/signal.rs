@@ -8,9 +8,10 @@
 use super::native::{Args, Def, def};
 use super::park::wake;
 use super::thread::{R, Raised, Shared, Thread, pending};
-use super::threads;
+use super::{door, error, frame, threads};
+use crate::code::data::flag;
 use crate::heap::known::C;
-use crate::heap::object::Native;
+use crate::heap::object::{Function, Method, Native};
 use crate::heap::{Value, roots};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
@@ -33,6 +34,10 @@ static EVENT: AtomicI32 = AtomicI32::new(-1);
 static WAKEUP: AtomicI32 = AtomicI32::new(-1);
 static WATCHED: AtomicBool = AtomicBool::new(false);
 static MAIN: AtomicU64 = AtomicU64::new(0);
+/// Writes a dump of all threads.
+static DUMPER: OnceLock<fn(&mut Thread)> = OnceLock::new();
+/// The main thread is to write one before anything else.
+static DUMP: AtomicBool = AtomicBool::new(false);
 /// Script handlers by number: a listed root.
 static HANDLERS: [AtomicU64; COUNT] = [const { AtomicU64::new(DEFAULT.0) }; COUNT];
 
@@ -140,6 +145,31 @@ pub fn begin(th: &mut Thread) -> R<()> {
     Ok(())
 }
 
+/// Sets who writes a dump of all threads on SIGQUIT, as long as the script has no handler for that.
+pub fn on_dump(f: fn(&mut Thread)) {
+    if DUMPER.set(f).is_ok() && handler(libc::SIGQUIT as u32) == DEFAULT {
+        // SAFETY: a handler that is safe at any moment.
+        unsafe { catch(libc::SIGQUIT, on_signal as *const () as usize) };
+    }
+}
+
+/// Asks for a dump before the next signal is handled.
+pub fn ask_dump() {
+    DUMP.store(true, SeqCst);
+}
+
+/// Takes that back; whether it was still to be done.
+pub fn withdraw_dump() -> bool {
+    DUMP.swap(false, SeqCst)
+}
+
+fn dump(th: &mut Thread) {
+    if let Some(f) = DUMPER.get() {
+        f(th);
+    }
+    th.shared.door.was.store(0, SeqCst);
+}
+
 fn settle(main: &Shared) {
     PENDING.store(std::ptr::from_ref(main.pending).cast_mut(), SeqCst);
     // SAFETY: no pointers.
@@ -214,11 +244,20 @@ fn kick() {
 /// Runs the handlers of the signals that have come; an exception of one is raised. Main thread only, else nothing.
 #[cold]
 pub fn run_pending(th: &mut Thread) -> R<()> {
+    if let Some(text) = door::doom_of(&th.shared) {
+        return Err(error::deadlock(th, &text));
+    }
     if !threads::is_main(&th.shared) {
         return Ok(());
     }
     th.shared.clear(pending::SIGNAL);
+    if withdraw_dump() {
+        dump(th);
+    }
     let mut bits = TRIPPED.swap(0, SeqCst);
+    if bits & 1 << (libc::SIGQUIT - 1) == 0 {
+        th.shared.door.was.store(0, SeqCst);
+    }
     while bits != 0 {
         let number = bits.trailing_zeros() + 1;
         bits &= bits - 1;
@@ -235,6 +274,9 @@ pub fn run_pending(th: &mut Thread) -> R<()> {
 
 fn handle(th: &mut Thread, number: u32) -> R<()> {
     let h = handler(number);
+    if h == DEFAULT && number == libc::SIGQUIT as u32 {
+        dump(th);
+    }
     if h.is_int() || h.is_none() {
         return Ok(());
     }
@@ -262,9 +304,24 @@ pub fn handler(number: u32) -> Value {
     Value(HANDLERS[number as usize].load(SeqCst))
 }
 
+/// Whether a handler of the script's own may bring threads back to life. What Ctrl-C does by default does not count,
+/// nor what the library does with it.
+pub fn scripted() -> bool {
+    (1..COUNT as u32).any(|n| {
+        let h = handler(n);
+        let f = h.cast::<Method>().map_or(h, |m| m.func.get());
+        let library = f.cast::<Function>().is_some_and(|f| frame::code_of(f).flags & flag::LIBRARY != 0);
+        let default = h.cast::<Native>().is_some_and(|n| n.def.get() == &raw const DEFAULT_INT as usize);
+        h.is_ptr() && !default && !(library && n == libc::SIGINT as u32)
+    })
+}
+
 /// Sets the handler (`DEFAULT`, `IGNORE` or a callable); gives the old one, or the system's error number.
 pub fn set_handler(number: u32, h: Value) -> Result<Value, i32> {
     let action = match h {
+        DEFAULT if number == libc::SIGQUIT as u32 && DUMPER.get().is_some() => {
+            on_signal as *const () as usize
+        }
         DEFAULT => libc::SIG_DFL,
         IGNORE => libc::SIG_IGN,
         _ => on_signal as *const () as usize,
