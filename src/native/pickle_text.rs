@@ -62,7 +62,8 @@ pub fn lines(r: &mut Reader, th: &mut Thread, op: u8) -> R<()> {
             r.push(th, v)
         }
         LONG => {
-            let v = read_int(th, line.strip_suffix(b"L").unwrap_or(line), "")?;
+            let (digits, end) = line.strip_suffix(b"L").map_or((line, "\n"), |d| (d, ""));
+            let v = read_int(th, digits, end)?;
             r.push(th, v)
         }
         FLOAT => {
@@ -107,10 +108,7 @@ fn read_place(th: &mut Thread, line: &[u8]) -> R<i64> {
 
 fn read_float(th: &mut Thread, line: &[u8]) -> R {
     let shown = decoded(th, line, "latin-1", "strict")?;
-    let whole = |th: &mut Thread| -> R<String> {
-        let all = decoded(th, &[line, b"\n"].concat(), "latin-1", "strict")?;
-        th.repr_text(all)
-    };
+    let whole = |th: &mut Thread| -> R<String> { Ok(format!("'{}\n'", th.text_of(shown)?)) };
     let start = line.strip_prefix(b"-").or(line.strip_prefix(b"+")).unwrap_or(line);
     if !start.first().is_some_and(|b| b.is_ascii_digit() || b".iInN".contains(b)) {
         let text = format!("could not convert string to float: {}", whole(th)?);

@@ -317,6 +317,9 @@ fn new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
         );
     }
     if !matches!(b.kind(), Kind::Bytes | Kind::ByteArray) {
+        if let Some(given) = shown(th, object)? {
+            return Ok(given);
+        }
         let t = th.type_name(object);
         return Err(th.type_error(format!("memoryview: a bytes-like object is required, not '{t}'")));
     }
@@ -326,6 +329,21 @@ fn new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
     let size = size_of_code(code).unwrap_or(1);
     let n = super::bytes::content(b).len() / size;
     view(th, b, format, 0, n, size as isize, false)
+}
+
+/// What every buffer may be asked for: read-only, with shape and format.
+const FLAGS: i64 = 284;
+
+/// The view that the `__buffer__` of an object's class gives.
+pub fn shown(th: &mut Thread, o: Value) -> R<Option<Value>> {
+    let name = th.intern("__buffer__")?;
+    let Some(f) = crate::run::class::lookup(th.class_of(o), name) else { return Ok(None) };
+    let f = crate::run::attr::bind(th, f, o)?;
+    let given = th.call(f, &[Value::int(FLAGS)])?;
+    if is_view(given) {
+        return Ok(Some(given));
+    }
+    Err(th.type_error("__buffer__ returned non-memoryview object"))
 }
 
 /// Item `k`, which is below the length.
