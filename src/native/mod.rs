@@ -46,6 +46,7 @@ mod pickle_names;
 mod pickle_op;
 mod pickle_read;
 mod pickle_reduce;
+mod pickle_text;
 mod pickle_write;
 pub mod posix;
 mod posix_fd;
