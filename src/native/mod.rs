@@ -79,6 +79,7 @@ mod socket_name;
 mod socket_numbers;
 mod socket_opt;
 pub mod string_;
+pub mod subprocess;
 pub mod sys;
 pub mod thread;
 pub mod time;
@@ -118,6 +119,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &mmap::SHM,
     &multiprocessing::MODULE,
     &posix::MODULE,
+    &subprocess::MODULE,
     &fcntl::MODULE,
     &pwd::PWD,
     &pwd::GRP,

@@ -214,6 +214,7 @@ sources! {
     "statistics" "statistics.mp"
     "string.__init__" "string/__init__.mp"
     "struct" "struct.mp"
+    "subprocess" "subprocess.mp"
     "tempfile" "tempfile.mp"
     "textwrap" "textwrap.mp"
     "threading" "threading.mp"
