@@ -238,7 +238,6 @@ fn open(th: &mut Thread, o: Value) -> R<&'static Iter> {
     Ok(i)
 }
 
-
 fn is_view(v: Value) -> bool {
     v.is_kind(Kind::Iter) && crate::run::class::class_of(v) == C::memoryview.v()
 }
