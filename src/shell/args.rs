@@ -48,6 +48,8 @@ pub struct Run {
     pub unbuffered: bool,
     /// `--report=gil`.
     pub report: bool,
+    /// `--narrate`.
+    pub narrate: bool,
     /// `--json=FILE`.
     pub json: Option<String>,
     /// `-o FILE`.
@@ -90,6 +92,8 @@ pub enum Job {
     Compare(Box<Compare>),
     /// List its instructions.
     Dis(String),
+    /// What of a statement no other thread can come between.
+    Atomic(String),
     /// A short text.
     Help(Option<String>),
     /// `-h`.
@@ -111,12 +115,11 @@ pub struct Around {
     pub terminal: bool,
 }
 
-const COMMANDS: [&str; 3] = ["compare", "dis", "help"];
-const OTHER_COMMANDS: [&str; 5] = ["atomic", "fix", "explore", "step", "replay"];
-const OPTIONS: [&str; 9] =
-    ["gil", "no-gil", "report", "json", "timeout", "max-heap", "color", "help", "version"];
-const OTHER_OPTIONS: [&str; 14] = [
-    "narrate",
+const COMMANDS: [&str; 4] = ["compare", "dis", "atomic", "help"];
+const OTHER_COMMANDS: [&str; 4] = ["fix", "explore", "step", "replay"];
+const OPTIONS: [&str; 10] =
+    ["gil", "no-gil", "report", "narrate", "json", "timeout", "max-heap", "color", "help", "version"];
+const OTHER_OPTIONS: [&str; 13] = [
     "timeline",
     "trace",
     "html",
@@ -226,6 +229,7 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         inspect: false,
         unbuffered: false,
         report: false,
+        narrate: false,
         json: None,
         output: None,
         timeout: None,
@@ -255,6 +259,7 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
                 }
                 Some(what) => return Err(format!("--report: '{what}' is no report; there is --report=gil")),
             },
+            Arg::Long("narrate") => run.narrate = true,
             Arg::Long("json") => run.json = Some(value(&mut parser)?),
             Arg::Long("timeout") => run.timeout = Some(seconds(&value(&mut parser)?)?),
             Arg::Long("max-heap") => run.max_heap = Some(size(&value(&mut parser)?)?),
@@ -290,7 +295,7 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         Some(m) => m,
         None => default_mode(around)?,
     };
-    if run.output.is_some() && !run.report {
+    if run.output.is_some() && !run.report && !run.narrate {
         return Err("-o FILE names the file of a report: add --report=gil".to_string());
     }
     Ok(Job::Run(Box::new(run)))
@@ -302,6 +307,10 @@ fn command(word: &str, parser: &mut Parser) -> Result<Job, Wrong> {
         "dis" => {
             let [file] = words::<1>(parser, "minipy dis FILE")?;
             Ok(Job::Dis(file))
+        }
+        "atomic" => {
+            let [text] = words::<1>(parser, "minipy atomic 'STATEMENT'")?;
+            Ok(Job::Atomic(text))
         }
         _ => match parser.next().map_err(|e| e.to_string())? {
             None => Ok(Job::Help(None)),

@@ -7,10 +7,11 @@ use super::bold;
 use super::script::Script;
 use crate::run::event::want;
 use crate::run::native::Def;
-use crate::run::{Thread, event, gil};
+use crate::run::{Thread, event, gil, observe};
 use crate::trace::gil_report::{self, Input, Report};
 use crate::trace::gil_text;
 use crate::trace::life::{Clock, End};
+use crate::trace::narrate::Narrator;
 use std::io::{IsTerminal, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::{Mutex, OnceLock};
@@ -39,7 +40,8 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
         std::env::remove_var(HANDBACK);
         (libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) == 0).then(|| OwnedFd::from_raw_fd(fd))
     });
-    if !job.report && job.json.is_none() && handback.is_none() {
+    let recorded = job.report || job.json.is_some() || handback.is_some();
+    if !recorded && !job.narrate {
         return;
     }
     let terminal = job.output.is_none() && std::io::stderr().is_terminal();
@@ -53,7 +55,11 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
         file: script.map_or("<stdin>", Script::short).to_string(),
         source: script.map_or(String::new(), |s| String::from_utf8_lossy(&s.text).into_owned()),
     };
-    if SETTINGS.set(settings).is_ok() {
+    if job.narrate {
+        let gil = job.mode != gil::Mode::Off;
+        observe::begin(Box::new(Narrator::new(job.mode.to_string(), gil, settings.file.clone())));
+    }
+    if SETTINGS.set(settings).is_ok() && recorded {
         // Counting slows a run a little, which a comparison of times should not see.
         let counts = job.report || job.json.is_some();
         event::listen(want::TURNS | if counts { want::COUNTS } else { 0 });
@@ -63,10 +69,13 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
 /// Writes the reports. The world is stopped. Gives the exit code.
 pub fn write(th: &mut Thread, code: i32) -> i32 {
     let Some(settings) = SETTINGS.get().filter(|s| s.pid == std::process::id()) else { return code };
+    let mut text = observe::told(th).unwrap_or_default();
     let report = gather(th, settings);
     let mut code = code;
     if settings.text {
-        let text = gil_text::text(&report, settings.bold);
+        text.push_str(&gil_text::text(&report, settings.bold));
+    }
+    if !text.is_empty() {
         match &settings.output {
             None => eprint!("{text}"),
             Some(file) => code = save(file, &text, code),

@@ -6,4 +6,5 @@ pub mod gil_report;
 pub mod gil_text;
 pub mod json;
 pub mod life;
+pub mod narrate;
 pub mod table;
