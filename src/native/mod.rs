@@ -34,6 +34,7 @@ pub mod json;
 pub mod local;
 pub mod lock;
 pub mod math;
+pub mod math_gamma;
 pub mod math_int;
 pub mod posix;
 pub mod posix_more;

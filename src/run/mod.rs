@@ -25,6 +25,7 @@ pub mod load;
 pub mod memo;
 pub mod mode;
 pub mod native;
+mod offers;
 pub mod ops;
 pub mod park;
 pub mod poll;
