@@ -36,6 +36,7 @@ pub mod json;
 pub mod local;
 pub mod lock;
 pub mod math;
+pub mod math_gamma;
 pub mod math_int;
 pub mod mmap;
 mod mmap_io;
