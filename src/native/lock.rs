@@ -99,6 +99,7 @@ pub fn classes(th: &mut Thread) -> R<(Value, Value)> {
     LOCK_SHAPE.store(shape_of(lock), Relaxed);
     let rlock = class::define(th, None, &RLOCK)?;
     RLOCK_SHAPE.store(shape_of(rlock), Relaxed);
+    Lock::classes(shape_of(lock), shape_of(rlock));
     Ok((lock, rlock))
 }
 
@@ -203,7 +204,9 @@ fn lock_acquire(th: &mut Thread, a: Args) -> R {
 }
 
 fn lock_enter(th: &mut Thread, a: Args) -> R {
-    this(a[0]).acquire(th, Patience::Forever)?;
+    let l = this(a[0]);
+    l.acquire(th, Patience::Forever)?;
+    l.within();
     Ok(Value::TRUE)
 }
 

@@ -16,6 +16,7 @@ pub mod concurrency;
 mod connection;
 mod descriptor;
 pub mod errno;
+pub mod fcntl;
 pub mod gc;
 pub mod hash;
 mod hash_blake;
@@ -36,6 +37,8 @@ pub mod local;
 pub mod lock;
 pub mod math;
 pub mod math_int;
+pub mod mmap;
+mod mmap_io;
 pub mod multiprocessing;
 pub mod pickle;
 mod pickle_load;
@@ -45,8 +48,13 @@ mod pickle_read;
 mod pickle_reduce;
 mod pickle_write;
 pub mod posix;
+mod posix_fd;
 mod posix_fork;
 pub mod posix_more;
+mod posix_path;
+mod posix_process;
+pub mod pwd;
+mod queue_log;
 pub mod random;
 pub mod re;
 pub mod re_exec;
@@ -57,6 +65,7 @@ pub mod re_prog;
 pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
+pub mod resource;
 pub mod select;
 mod semlock;
 pub mod seq;
@@ -104,8 +113,14 @@ pub static MODULES: &[&ModuleDef] = &[
     &gc::MODULE,
     &traceback::MODULE,
     &math::MODULE,
+    &mmap::MODULE,
+    &mmap::SHM,
     &multiprocessing::MODULE,
     &posix::MODULE,
+    &fcntl::MODULE,
+    &pwd::PWD,
+    &pwd::GRP,
+    &resource::MODULE,
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,
