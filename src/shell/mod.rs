@@ -8,6 +8,7 @@ mod dis;
 pub mod help;
 pub mod library;
 mod parts;
+mod progress;
 mod prompt;
 mod report;
 pub mod run;
