@@ -3,6 +3,7 @@
 //! event costs one static check.
 
 pub use super::door::word;
+pub use super::graph::{Fellow, For, Graph, Owned, Place, Queue, Wait};
 pub use super::thread::State;
 use super::thread::Thread;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -50,6 +51,8 @@ pub enum What {
     Acquire { object: u64 },
     /// It released lock `object`.
     Release { object: u64 },
+    /// It made lock `object`: what was at that address before is gone.
+    NewLock { object: u64 },
     /// A queue's depth after a put or get.
     Depth { object: u64, depth: u32 },
     /// It woke thread `other` (unlock, notify, put).
@@ -140,7 +143,9 @@ pub fn counting() -> bool {
 #[inline(always)]
 pub fn emit(th: &mut Thread, what: What) {
     let bit = match what {
-        What::Acquire { .. } | What::Release { .. } | What::Depth { .. } => want::LOCKS,
+        What::Acquire { .. } | What::Release { .. } | What::NewLock { .. } | What::Depth { .. } => {
+            want::LOCKS
+        }
         _ => want::TURNS,
     };
     if LISTENING.load(Ordering::Relaxed) & bit != 0 {

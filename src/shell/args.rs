@@ -34,6 +34,19 @@ pub enum Color {
     Never,
 }
 
+/// What a deadlock leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDeadlock {
+    /// It is reported; the process ends when nothing can run.
+    Report,
+    /// It is reported and the process ends.
+    Exit,
+    /// The thread that closes the circle gets an exception.
+    Raise,
+    /// Nothing.
+    Off,
+}
+
 /// A run of a program.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -49,6 +62,16 @@ pub struct Run {
     pub unbuffered: bool,
     /// `--report=gil`.
     pub report: bool,
+    /// `--report=locks`.
+    pub locks: bool,
+    /// `--report=procs`.
+    pub procs: bool,
+    /// `--report=exit`.
+    pub exit: bool,
+    /// `--on-deadlock`.
+    pub on_deadlock: OnDeadlock,
+    /// `--tag`.
+    pub tag: bool,
     /// `--json=FILE`.
     pub json: Option<String>,
     /// `--timeline[=COLS]`: its width, if given.
@@ -65,6 +88,18 @@ pub struct Run {
     pub max_heap: Option<usize>,
     /// `--color`.
     pub color: Color,
+}
+
+impl Run {
+    /// The options, but for the GIL mode, that processes started by the program get too.
+    pub fn inherited(&self) -> Vec<String> {
+        let color = match self.color {
+            Color::Auto => None,
+            Color::Always => Some("--color=always".to_string()),
+            Color::Never => Some("--color=never".to_string()),
+        };
+        color.into_iter().chain(self.max_heap.map(|bytes| format!("--max-heap={bytes}"))).collect()
+    }
 }
 
 /// `minipy compare`.
@@ -122,23 +157,24 @@ pub struct Around {
 
 const COMMANDS: [&str; 3] = ["compare", "dis", "help"];
 const OTHER_COMMANDS: [&str; 5] = ["atomic", "fix", "explore", "step", "replay"];
-const OPTIONS: [&str; 12] = [
-    "gil", "no-gil", "report", "json", "timeline", "trace", "html", "timeout", "max-heap", "color", "help",
+const OPTIONS: [&str; 14] = [
+    "gil",
+    "no-gil",
+    "report",
+    "json",
+    "tag",
+    "on-deadlock",
+    "timeline",
+    "trace",
+    "html",
+    "timeout",
+    "max-heap",
+    "color",
+    "help",
     "version",
 ];
-const OTHER_OPTIONS: [&str; 11] = [
-    "narrate",
-    "tag",
-    "py2",
-    "pasted",
-    "on-deadlock",
-    "seed",
-    "record",
-    "replay",
-    "race",
-    "expect",
-    "explore",
-];
+const OTHER_OPTIONS: [&str; 9] =
+    ["narrate", "py2", "pasted", "seed", "record", "replay", "race", "expect", "explore"];
 
 /// A fault of the command line: one line.
 pub type Wrong = String;
@@ -211,6 +247,23 @@ fn color(text: &str) -> Result<Color, Wrong> {
     }
 }
 
+fn on_deadlock(text: &str) -> Result<OnDeadlock, Wrong> {
+    match text {
+        "report" => Ok(OnDeadlock::Report),
+        "exit" => Ok(OnDeadlock::Exit),
+        "raise" => Ok(OnDeadlock::Raise),
+        "off" => Ok(OnDeadlock::Off),
+        _ => Err(format!("--on-deadlock: '{text}' is not report, exit, raise or off")),
+    }
+}
+
+impl Run {
+    /// Whether any report is asked for as text.
+    pub fn reports(&self) -> bool {
+        self.report || self.locks || self.procs || self.exit
+    }
+}
+
 fn unknown(name: &str) -> Wrong {
     if OTHER_OPTIONS.contains(&name) {
         return format!("this version has no option --{name}");
@@ -239,6 +292,11 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         inspect: false,
         unbuffered: false,
         report: false,
+        locks: false,
+        procs: false,
+        exit: false,
+        on_deadlock: OnDeadlock::Report,
+        tag: false,
         json: None,
         timeline: None,
         trace: None,
@@ -264,13 +322,25 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
             Arg::Short('o') => run.output = Some(value(&mut parser)?),
             Arg::Long("gil") => asked = Some(mode(&value(&mut parser)?, "--gil")?),
             Arg::Long("no-gil") => asked = Some(Mode::Off),
-            Arg::Long("report") => match parser.optional_value().map(text).transpose()?.as_deref() {
-                None | Some("gil") => run.report = true,
-                Some(what @ ("locks" | "procs" | "exit" | "all")) => {
-                    return Err(format!("this version has no --report={what}, only --report=gil"));
+            Arg::Long("report") => {
+                let what = parser.optional_value().map(text).transpose()?;
+                for what in what.as_deref().unwrap_or("gil").split(',') {
+                    match what {
+                        "gil" => run.report = true,
+                        "locks" => run.locks = true,
+                        "procs" => run.procs = true,
+                        "exit" => run.exit = true,
+                        "all" => (run.report, run.locks, run.procs, run.exit) = (true, true, true, true),
+                        _ => {
+                            return Err(format!(
+                                "--report: '{what}' is no report; there are gil, locks, procs, exit and all"
+                            ));
+                        }
+                    }
                 }
-                Some(what) => return Err(format!("--report: '{what}' is no report; there is --report=gil")),
-            },
+            }
+            Arg::Long("tag") => run.tag = true,
+            Arg::Long("on-deadlock") => run.on_deadlock = on_deadlock(&value(&mut parser)?)?,
             Arg::Long("json") => run.json = Some(value(&mut parser)?),
             Arg::Long("timeline") => {
                 run.timeline = Some(parser.optional_value().map(text).transpose()?.map(columns).transpose()?);
@@ -311,7 +381,7 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         Some(m) => m,
         None => default_mode(around)?,
     };
-    if run.output.is_some() && !run.report && run.timeline.is_none() {
+    if run.output.is_some() && !run.reports() && run.timeline.is_none() {
         return Err("-o FILE names the file of a report: add --report=gil or --timeline".to_string());
     }
     Ok(Job::Run(Box::new(run)))

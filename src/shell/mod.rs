@@ -4,7 +4,9 @@
 pub mod args;
 mod charts;
 pub mod compare;
+mod deadlock;
 mod dis;
+mod dump;
 pub mod help;
 pub mod library;
 mod parts;
@@ -23,6 +25,8 @@ use std::io::{IsTerminal, Write};
 pub const USAGE: i32 = 2;
 /// Outcome not as expected.
 pub const UNEXPECTED: i32 = 65;
+/// Threads wait for each other for ever.
+pub const DEADLOCK: i32 = 67;
 /// Stopped by `--timeout`.
 pub const TIMEOUT: i32 = 124;
 /// Interrupted by Ctrl-C.

@@ -3,6 +3,8 @@
 //! input, so equal events give equal bytes.
 
 pub mod chrome;
+pub mod deadlock;
+pub mod deadlock_text;
 pub mod gil_report;
 pub mod gil_text;
 pub mod json;
