@@ -11,6 +11,7 @@ mod dump;
 pub mod help;
 pub mod library;
 mod parts;
+mod progress;
 mod prompt;
 mod report;
 pub mod run;

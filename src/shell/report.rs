@@ -128,7 +128,9 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
         (None, None) => {}
         (None, Some(up)) => up.hand_up(record),
         (Some(_), _) => {
-            let story = charts::story(record, gather.as_mut(), &settings.file);
+            // Runs that are compared are drawn on one scale.
+            let clock = settings.page.as_ref().map(|_| Clock::Time);
+            let story = charts::story(record, gather.as_mut(), &settings.file, clock);
             code = draw(settings, &story, &report, &mut said, code);
         }
     }
