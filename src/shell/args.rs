@@ -72,6 +72,8 @@ pub struct Run {
     pub on_deadlock: OnDeadlock,
     /// `--tag`.
     pub tag: bool,
+    /// `--narrate`.
+    pub narrate: bool,
     /// `--json=FILE`.
     pub json: Option<String>,
     /// `--timeline[=COLS]`: its width, if given.
@@ -141,6 +143,8 @@ pub enum Job {
     Dis(String),
     /// Print the text of a file repaired.
     Fix(String),
+    /// What of a statement no other thread can come between.
+    Atomic(String),
     /// A short text.
     Help(Option<String>),
     /// `-h`.
@@ -162,11 +166,12 @@ pub struct Around {
     pub terminal: bool,
 }
 
-const COMMANDS: [&str; 4] = ["compare", "dis", "fix", "help"];
-const OTHER_COMMANDS: [&str; 4] = ["atomic", "explore", "step", "replay"];
-const OPTIONS: [&str; 16] = [
+const COMMANDS: [&str; 5] = ["compare", "dis", "atomic", "fix", "help"];
+const OTHER_COMMANDS: [&str; 3] = ["explore", "step", "replay"];
+const OPTIONS: [&str; 17] = [
     "py2",
     "pasted",
+    "narrate",
     "gil",
     "no-gil",
     "report",
@@ -182,7 +187,7 @@ const OPTIONS: [&str; 16] = [
     "help",
     "version",
 ];
-const OTHER_OPTIONS: [&str; 7] = ["narrate", "seed", "record", "replay", "race", "expect", "explore"];
+const OTHER_OPTIONS: [&str; 6] = ["seed", "record", "replay", "race", "expect", "explore"];
 
 /// A fault of the command line: one line.
 pub type Wrong = String;
@@ -305,6 +310,7 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         exit: false,
         on_deadlock: OnDeadlock::Report,
         tag: false,
+        narrate: false,
         json: None,
         timeline: None,
         trace: None,
@@ -352,6 +358,7 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
             Arg::Long("py2") => run.old = true,
             Arg::Long("pasted") => run.pasted = true,
             Arg::Long("tag") => run.tag = true,
+            Arg::Long("narrate") => run.narrate = true,
             Arg::Long("on-deadlock") => run.on_deadlock = on_deadlock(&value(&mut parser)?)?,
             Arg::Long("json") => run.json = Some(value(&mut parser)?),
             Arg::Long("timeline") => {
@@ -393,8 +400,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         Some(m) => m,
         None => default_mode(around)?,
     };
-    if run.output.is_some() && !run.reports() && run.timeline.is_none() {
-        return Err("-o FILE names the file of a report: add --report=gil or --timeline".to_string());
+    if run.output.is_some() && !run.reports() && run.timeline.is_none() && !run.narrate {
+        return Err("-o FILE names the file of a report: add --report, --timeline or --narrate".to_string());
     }
     Ok(Job::Run(Box::new(run)))
 }
@@ -409,6 +416,10 @@ fn command(word: &str, parser: &mut Parser) -> Result<Job, Wrong> {
         "fix" => {
             let [file] = words::<1>(parser, "minipy fix FILE")?;
             Ok(Job::Fix(file))
+        }
+        "atomic" => {
+            let [text] = words::<1>(parser, "minipy atomic 'STATEMENT'")?;
+            Ok(Job::Atomic(text))
         }
         _ => match parser.next().map_err(|e| e.to_string())? {
             None => Ok(Job::Help(None)),

@@ -20,8 +20,10 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
   --timeout=SECS                 list all threads and stop, exit code 124
   --max-heap=SIZE                memory limit, such as 64m
   --color=auto|always|never
+  --py2, --pasted                Python 2 text; text copied from a web page
 minipy compare FILE              the same program in several GIL modes
 minipy dis FILE                  its instructions and where threads may switch
+minipy fix FILE                  a copied text repaired, to stdout
 minipy help [gil|ticks|report|compare|exit]
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
