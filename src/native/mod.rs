@@ -36,6 +36,7 @@ pub mod json;
 pub mod local;
 pub mod lock;
 pub mod math;
+pub mod math_gamma;
 pub mod math_int;
 pub mod mmap;
 mod mmap_io;
@@ -46,6 +47,7 @@ mod pickle_names;
 mod pickle_op;
 mod pickle_read;
 mod pickle_reduce;
+mod pickle_text;
 mod pickle_write;
 pub mod posix;
 mod posix_fd;
@@ -78,6 +80,7 @@ mod socket_name;
 mod socket_numbers;
 mod socket_opt;
 pub mod string_;
+pub mod subprocess;
 pub mod sys;
 pub mod thread;
 pub mod time;
@@ -117,6 +120,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &mmap::SHM,
     &multiprocessing::MODULE,
     &posix::MODULE,
+    &subprocess::MODULE,
     &fcntl::MODULE,
     &pwd::PWD,
     &pwd::GRP,
