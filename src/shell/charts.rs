@@ -2,10 +2,10 @@
 //! up when it ends, through a nameless file of the first process that the environment names. Invariants: a child
 //! writes nothing but its record, in one piece; the first process reads what is there at its own end.
 
-use crate::run::event::{self, What};
+use crate::run::event::{self, Log, What};
 use crate::run::native::Def;
 use crate::run::{Thread, gil};
-use crate::trace::life::End;
+use crate::trace::life::{Clock, End};
 use crate::trace::story::{Recorded, Story};
 use crate::trace::wire;
 use std::collections::HashMap;
@@ -36,6 +36,17 @@ fn begin() -> i64 {
     now - event::now() as i64
 }
 
+/// A file without a name in any folder, and the path by which other processes open it while this one lives.
+pub fn nameless() -> Option<(File, String)> {
+    // SAFETY: a terminated name; the descriptor is ours.
+    let file = unsafe {
+        let fd = libc::memfd_create(c"minipy".as_ptr(), libc::MFD_CLOEXEC);
+        (fd >= 0).then(|| File::from_raw_fd(fd))?
+    };
+    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    Some((file, path))
+}
+
 impl Gather {
     /// Where to hand the record of this process, if it is the child of one that gathers. Before the machine starts.
     pub fn above() -> Option<Gather> {
@@ -46,12 +57,7 @@ impl Gather {
 
     /// A file for the records of children, made known to them. Before the machine starts.
     pub fn open() -> Option<Gather> {
-        // SAFETY: a terminated name; the descriptor is ours.
-        let file = unsafe {
-            let fd = libc::memfd_create(c"minipy".as_ptr(), libc::MFD_CLOEXEC);
-            (fd >= 0).then(|| File::from_raw_fd(fd))?
-        };
-        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        let (file, path) = nameless()?;
         let begin = begin();
         // SAFETY: only this thread reads or writes variables before the machine starts.
         unsafe { std::env::set_var(VARIABLE, format!("{path}@{begin}")) };
@@ -80,8 +86,13 @@ impl Gather {
 
 /// The record of this process. The world is stopped and all events are handed in.
 pub fn record(th: &mut Thread) -> Recorded {
+    let end = End { at: event::now(), thread: th.shared.number, ran: th.instructions() };
+    of_logs(event::collect(), end)
+}
+
+/// What `logs` hold, which end there.
+pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
     let mode = gil::mode();
-    let logs = event::collect();
     let mut natives = HashMap::new();
     for e in logs.iter().flat_map(|(_, l)| &l.events) {
         if let What::GilRelease { native: at @ 1.., .. } = e.what {
@@ -95,7 +106,7 @@ pub fn record(th: &mut Thread) -> Recorded {
         gil: mode != gil::Mode::Off,
         ordered: matches!(mode, gil::Mode::Ticks(_)),
         begin: 0,
-        end: Some(End { at: event::now(), thread: th.shared.number, ran: th.instructions() }),
+        end: Some(end),
         names: HashMap::new(),
         natives,
         logs,
@@ -103,8 +114,8 @@ pub fn record(th: &mut Thread) -> Recorded {
 }
 
 /// The story of this process and of those that it made.
-pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str) -> Story {
+pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str, clock: Option<Clock>) -> Story {
     let mut all = vec![own];
     all.extend(gather.map_or(Vec::new(), Gather::children));
-    Story::new(all, file)
+    Story::new(all, file, clock)
 }

@@ -28,6 +28,10 @@ pub fn doing(state: State) -> &'static str {
 }
 
 fn dump(th: &mut Thread) {
-    let graph = graph::take(th);
-    eprint!("{}", deadlock_text::dump(&graph, &running));
+    eprint!("{}", text(th));
+}
+
+/// What every thread does at this moment, with its frames.
+pub fn text(th: &mut Thread) -> String {
+    deadlock_text::dump(&graph::take(th), &running)
 }

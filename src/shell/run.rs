@@ -69,7 +69,7 @@ fn life(job: &Run, script: Option<Script>) -> ! {
                 None => 0,
             };
             if code != TIMEOUT && (job.inspect || script.is_none()) {
-                prompt::prompt(th, main, job.inspect && script.is_some())
+                prompt::prompt(th, main, job, job.inspect && script.is_some())
             } else {
                 code
             }

@@ -421,6 +421,10 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
                 }
                 (now.kind, now.object) = (kind, object);
             }
+            What::Already { state } => {
+                life.spend(&now, at, e.line);
+                now.begin(part_of(state), at, e.line);
+            }
             What::Leave => {
                 entered = None;
                 if !gil {
