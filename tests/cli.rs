@@ -46,11 +46,11 @@ fn wrong_command_lines_are_one_line() {
     assert_eq!(refused(&["comapre"]), "minipy: no file 'comapre'; did you mean 'compare'?");
     assert_eq!(refused(&["--gill=off"]), "minipy: unknown option '--gill'; did you mean '--gil'?");
     assert!(refused(&["--gil=py4", "x"]).contains("'py4' is no GIL mode"));
-    assert_eq!(refused(&["--narrate", "x"]), "minipy: this version has no option --narrate");
-    assert!(refused(&["atomic", "x"]).contains("no command 'atomic'"));
+    assert!(refused(&["fix", "x"]).contains("no command 'fix'"));
+    assert!(refused(&["atomic"]).contains("usage: minipy atomic"));
     assert!(refused(&["help", "tick"]).contains("did you mean 'ticks'?"));
     assert!(refused(&["compare", "nothing.mp"]).contains("[Errno 2]"));
-    assert!(refused(&["--report=locks", "x"]).contains("--report=gil"));
+    assert!(refused(&["--report=loks", "x"]).contains("gil, locks, procs, exit"));
 }
 
 #[test]
@@ -120,14 +120,16 @@ fn timeout_lists_threads() {
     let o = minipy(&["--timeout=0.5", "-c", "import time; print('begun'); time.sleep(60)"]);
     assert_eq!(o.code, Some(124), "{o:?}");
     assert_eq!(o.stdout, "begun\n");
-    assert_eq!(o.stderr, "minipy: stopped after 500 ms\n  A MainThread  sleeps at line 1\n");
+    assert_eq!(
+        o.stderr,
+        "minipy: stopped after 500 ms\nA MainThread: sleeps\n  File \"<string>\", line 1, in <module>\n"
+    );
     let busy = "import threading\n\ndef f():\n    while True: pass\n\nt = threading.Thread(target=f, daemon=True)\nt.start()\nwhile True: pass\n";
     for mode in ["py310", "off"] {
         let o = minipy(&["--timeout=0.5", "--gil", mode, &file("busy.mp", busy)]);
         assert_eq!(o.code, Some(124), "{o:?}");
-        for (line, at) in o.stderr.lines().skip(1).zip([8, 4]) {
-            assert!(line.ends_with(&format!(" at line {at}")), "{o:?}");
-        }
+        assert!(o.stderr.contains("line 8, in <module>\n"), "{o:?}");
+        assert!(o.stderr.contains("line 4, in f\n"), "{o:?}");
     }
 }
 

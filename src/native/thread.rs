@@ -1,7 +1,7 @@
 //! Native module `_thread`: starting threads, handles to join them, locks, thread-local objects. Invariant: what
 //! blocks here blocks in the door (`run::door`); the module owns no state but its classes' shapes.
 
-use super::{local, lock};
+use super::{local, lock, queue_log};
 use crate::heap::cell::{Header, Kind};
 use crate::heap::known::C;
 use crate::heap::object::{Class, Dict, Float, Layout, Str, Tuple};
@@ -127,7 +127,9 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
     HOOK_CLASS.store(hook.0, Relaxed);
     let local = local::class(th)?;
     let max = th.float(lock::TIMEOUT_MAX)?;
+    let log = queue_log::class(th)?;
     let rows = [
+        ("_QueueLog", log),
         ("lock", lock),
         ("LockType", lock),
         ("RLock", rlock),
@@ -335,6 +337,7 @@ fn hook_new(th: &mut Thread, cls: Value, args: Value, _: Value) -> R {
     for (slot, item) in h.fields.iter().zip(items.iter()) {
         slot.set(item);
     }
+    th.failed = items.at(0) != C::SystemExit.v();
     Ok(v)
 }
 

@@ -10,11 +10,11 @@ use super::gil;
 pub use super::park::Seat;
 use super::park::wake;
 use super::thread::{R, Shared, State, Thread, pending};
-use super::wait::{self, Held, Lock};
-use super::{frame, signal, threads};
+use super::wait::{self, Lock};
+use super::{frame, graph, signal, threads};
 use crate::heap::Value;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What kind of thing a thread waits for.
@@ -44,28 +44,18 @@ pub enum Kind {
     Write(i32),
     /// The end of a process, by its pidfd.
     Process(i32),
-    /// A line from the terminal.
-    ReadLine,
+    /// A line from the terminal, which the descriptor announces.
+    ReadLine(i32),
 }
 
 impl Kind {
     /// The state in which a thread waits for this.
     pub fn state(self) -> State {
-        match self {
-            Kind::Join => State::Join,
-            Kind::Sleep => State::Sleep,
-            Kind::Read(_) | Kind::Write(_) | Kind::Process(_) | Kind::ReadLine => State::Io,
-            _ => State::Lock,
-        }
-    }
-
-    /// The word for it in reports.
-    pub fn word(self) -> &'static str {
-        WORDS[self.code() as usize]
+        state_of(self.code())
     }
 
     /// Number from 1.
-    fn code(self) -> u8 {
+    pub(super) fn code(self) -> u8 {
         match self {
             Kind::Lock => 1,
             Kind::Condition => 2,
@@ -79,17 +69,27 @@ impl Kind {
             Kind::Read(_) => 10,
             Kind::Write(_) => 11,
             Kind::Process(_) => 12,
-            Kind::ReadLine => 13,
+            Kind::ReadLine(_) => 13,
         }
     }
 
     fn descriptor(self) -> Option<(i32, i16)> {
         match self {
-            Kind::Read(fd) | Kind::Process(fd) => Some((fd, libc::POLLIN)),
+            Kind::Read(fd) | Kind::Process(fd) | Kind::ReadLine(fd) => Some((fd, libc::POLLIN)),
             Kind::Write(fd) => Some((fd, libc::POLLOUT)),
-            Kind::ReadLine => Some((0, libc::POLLIN)),
             _ => None,
         }
+    }
+}
+
+/// The state of a thread that waits for a kind of thing, by its code; 0: it runs.
+pub(super) fn state_of(code: u8) -> State {
+    match code {
+        0 => State::Run,
+        7 => State::Join,
+        8 => State::Sleep,
+        10.. => State::Io,
+        _ => State::Lock,
     }
 }
 
@@ -109,6 +109,11 @@ const WORDS: [&str; 14] = [
     "process",
     "terminal",
 ];
+
+/// The word for a kind of thing to wait for, as events number them; empty for nothing.
+pub fn word(kind: u8) -> &'static str {
+    WORDS.get(kind as usize).copied().unwrap_or("")
+}
 
 /// The word for what the thread waits for, empty if for nothing.
 pub(super) fn word_of(me: &Shared) -> &'static str {
@@ -147,18 +152,116 @@ pub enum Woken {
 
 /// Threads that wait for what only another thread can bring about.
 static STUCK: AtomicUsize = AtomicUsize::new(0);
-/// Called, still with the GIL, by a thread that is about to be the last one stuck.
-static ON_STUCK: OnceLock<fn(&mut Thread)> = OnceLock::new();
+/// What is to become of a thread whose wait may never end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It waits.
+    Wait,
+    /// It gets a DeadlockError of that text.
+    Raise(String),
+    /// The process ends.
+    End,
+}
 
-/// Sets what is called when every script thread waits and none has a deadline or a descriptor. A signal handler may
-/// still bring life back.
-pub fn on_stuck(f: fn(&mut Thread)) {
-    let _ = ON_STUCK.set(f);
+/// Who looks for deadlocks.
+#[derive(Clone, Copy)]
+pub struct Watch {
+    /// Judges the moment: called, with the GIL, by a thread that has entered its queue and may have closed a circle,
+    /// or is the last one to stop.
+    pub look: fn(&mut Thread) -> Then,
+    /// Ends the process.
+    pub end: fn(&mut Thread) -> !,
+}
+
+static WATCH: OnceLock<Watch> = OnceLock::new();
+/// Exceptions that wait for their threads.
+static DOOM: Mutex<Vec<(u32, String)>> = Mutex::new(Vec::new());
+
+/// Sets who looks for deadlocks.
+pub fn watch(w: Watch) {
+    let _ = WATCH.set(w);
 }
 
 /// Whether every script thread waits for another one.
-pub fn all_stuck() -> bool {
+fn all_stuck() -> bool {
     STUCK.load(SeqCst) >= threads::alive()
+}
+
+/// Whether only another thread can make that one run again.
+pub(super) fn stuck(s: &Shared) -> bool {
+    s.door.kind.load(SeqCst) != 0 && !s.door.timed.load(SeqCst)
+}
+
+/// Ends the wait of a stuck thread with a DeadlockError.
+fn doom(s: &Arc<Shared>, text: String) {
+    DOOM.lock().unwrap_or_else(PoisonError::into_inner).push((s.number, text));
+    s.door.doomed.store(true, SeqCst);
+    gil::make_ready(s);
+    s.door.notify(wake::LOOK);
+}
+
+/// The text of the DeadlockError that waits for a thread, once.
+pub(super) fn doom_of(s: &Shared) -> Option<String> {
+    if !s.door.doomed.swap(false, SeqCst) {
+        return None;
+    }
+    let mut all = DOOM.lock().unwrap_or_else(PoisonError::into_inner);
+    let i = all.iter().position(|d| d.0 == s.number)?;
+    Some(all.swap_remove(i).1)
+}
+
+/// The thread that must act before `at` can go on, if that is certain. The heap stands: the caller is attached.
+fn blocker(at: &Shared) -> Option<u32> {
+    let (kind, object) = (at.door.kind.load(SeqCst), at.door.object.load(SeqCst));
+    if object == 0 || !stuck(at) {
+        return None;
+    }
+    let v = Value::ptr(object as *const u64);
+    if kind == Kind::Join.code() {
+        return v.get::<threads::Handle>().number();
+    }
+    let lock = if kind == Kind::Lock.code() { Lock::of(v)? } else { return None };
+    lock.owner().filter(|_| lock.proof())
+}
+
+/// Whether a wait of this thread seems to close a circle, or to be for one that has ended: a look without stopping
+/// the world, to be confirmed.
+fn suspicious(me: &Arc<Shared>) -> bool {
+    let mut at = me.clone();
+    for _ in 0..1000 {
+        let Some(next) = blocker(&at) else { return false };
+        if next == me.number {
+            return true;
+        }
+        match threads::shared(next) {
+            Some(s) => at = s,
+            None => return true,
+        }
+    }
+    false
+}
+
+/// A thread that has entered its queue looks whether its wait can end.
+fn look(th: &mut Thread, me: &Arc<Shared>) -> Then {
+    let Some(w) = WATCH.get() else { return Then::Wait };
+    if suspicious(me) || all_stuck() && graph::stands_still(th) { (w.look)(th) } else { Then::Wait }
+}
+
+/// A thread that ends looks whether the others can go on without it.
+pub(super) fn last_look(th: &mut Thread) {
+    let Some(w) = WATCH.get().filter(|_| all_stuck() && threads::alive() > 0) else { return };
+    if !graph::stands_still(th) {
+        return;
+    }
+    match (w.look)(th) {
+        Then::Wait => {}
+        Then::End => (w.end)(th),
+        Then::Raise(text) => {
+            if let Some(s) = threads::all().iter().find(|s| stuck(s)) {
+                doom(s, text);
+            }
+        }
+    }
 }
 
 /// A waker has taken the thread out of its queue.
@@ -195,20 +298,28 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
     }
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
-    event::emit(th, event::What::Enter { state: kind.state(), object });
+    event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object });
     if main {
         signal::watch();
     }
-    if !timed
-        && all_stuck()
-        && let Some(report) = ON_STUCK.get()
-    {
-        report(th);
+    let then = if timed { Then::Wait } else { look(th, &me) };
+    if then != Then::Wait && wait::leave(object, &me) {
+        unstick(&me);
+        seat.kind.store(0, SeqCst);
+        me.state.store(State::Run as u8, Release);
+        event::emit(th, event::What::Leave);
+        if let Then::Raise(text) = then {
+            DOOM.lock().unwrap_or_else(PoisonError::into_inner).push((me.number, text));
+            seat.doomed.store(true, SeqCst);
+        } else if let Some(w) = WATCH.get() {
+            (w.end)(th)
+        }
+        return Woken::Signal;
     }
     let woken = gil::outside(th, Reason::Blocking, |me| {
         let seat = &me.door;
         let woken = loop {
-            if main && signal::waiting(me) {
+            if main && signal::waiting(me) || seat.doomed.load(SeqCst) {
                 break Woken::Signal;
             }
             let (got, ready) = match kind.descriptor() {
@@ -227,6 +338,9 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
         let woken =
             if queued && woken != Woken::Ready && !wait::leave(object, me) { Woken::Ready } else { woken };
         unstick(me);
+        if woken == Woken::Signal {
+            seat.was.store(kind.code(), SeqCst);
+        }
         seat.kind.store(0, SeqCst);
         woken
     });
@@ -244,16 +358,23 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
     me.state.store(kind.state() as u8, Release);
     me.door.timed.store(true, SeqCst);
     me.door.kind.store(kind.code(), SeqCst);
-    event::emit(th, event::What::Enter { state: kind.state(), object: 0 });
+    event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object: 0 });
     if main {
         signal::watch();
     }
     let result = gil::outside(th, Reason::Blocking, |me| {
         me.door.opaque.store(true, SeqCst);
+        // A signal that came just before found nobody to interrupt.
+        if main && signal::waiting(me) {
+            signal::interrupt_soon();
+        }
         let result = f();
         me.door.opaque.store(false, SeqCst);
         result
     });
+    if main && signal::waiting(&me) {
+        me.door.was.store(kind.code(), SeqCst);
+    }
     me.door.kind.store(0, SeqCst);
     me.state.store(State::Run as u8, Release);
     event::emit(th, event::What::Leave);
@@ -300,60 +421,10 @@ pub fn deadline(seconds: f64) -> Option<Instant> {
     Instant::now().checked_add(d)
 }
 
-/// One thread as a report on deadlocks sees it.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// Number of the thread.
-    pub thread: u32,
-    /// Its name.
-    pub name: String,
-    /// Its state.
-    pub state: State,
-    /// Line at which it went into the door.
-    pub line: u32,
-    /// What kind of thing it waits for, as [`Kind::word`] says; empty if it runs.
-    pub kind: &'static str,
-    /// What it waits for.
-    pub object: u64,
-    /// Whether the wait ends by itself.
-    pub timed: bool,
-    /// Who holds the lock that it waits for.
-    pub held: Option<Held>,
-}
-
-/// Who waits for what, held by whom since which line. Stops the world for a moment.
-pub fn snapshot(th: &mut Thread) -> Vec<Waiting> {
-    th.heap.stop_world(|| {
-        let mut all = Vec::new();
-        threads::each(|t| {
-            if t.shared.state() == State::Ended {
-                return;
-            }
-            let (s, seat) = (&t.shared, &t.shared.door);
-            let code = seat.kind.load(SeqCst);
-            let object = seat.object.load(SeqCst);
-            let held = (code == Kind::Lock.code() && object != 0).then(|| {
-                let lock = Value::ptr(object as *const u64);
-                lock.get::<Lock>().held()
-            });
-            all.push(Waiting {
-                thread: s.number,
-                name: s.name.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
-                state: s.state(),
-                line: s.line.load(Relaxed),
-                kind: WORDS[code as usize],
-                object: if code == 0 { 0 } else { object },
-                timed: seat.timed.load(SeqCst),
-                held,
-            });
-        });
-        all
-    })
-}
-
 /// In the child of a fork: only the caller is left, and it does not wait.
 pub(super) fn after_fork(me: &Shared) {
     STUCK.store(0, SeqCst);
+    DOOM.lock().unwrap_or_else(PoisonError::into_inner).clear();
     me.door.kind.store(0, SeqCst);
     me.clear(pending::GIL);
     me.door.after_fork();

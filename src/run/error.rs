@@ -324,3 +324,20 @@ pub fn uncaught_in_thread(th: &mut Thread, func: Value) {
     th.drop_kept(mark);
     unraisable(th, &format!("in thread started by {what}"));
 }
+
+/// `threading.DeadlockError`: what a thread gets whose wait would never end.
+#[cold]
+pub fn deadlock(th: &mut Thread, text: &str) -> Raised {
+    let class = super::import::import_full(th, "_threading_sync").and_then(|m| {
+        let name = th.intern("DeadlockError")?;
+        th.getattr(m, name)
+    });
+    let made = class.and_then(|c| {
+        let text = th.str(text)?;
+        th.call(c, &[text])
+    });
+    match made {
+        Ok(e) => th.raise_value(e),
+        Err(r) => r,
+    }
+}

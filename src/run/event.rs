@@ -2,11 +2,14 @@
 //! threads and the collector. Invariant: the machine states events and knows no observer; when nobody listens an
 //! event costs one static check.
 
+pub use super::door::word;
+pub use super::graph::{Fellow, For, Graph, Owned, Place, Queue, Wait};
 pub use super::seen;
 pub use super::thread::State;
 use super::thread::Thread;
+use super::{gil, threads};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 /// Why a thread gave up the GIL.
@@ -42,18 +45,24 @@ pub enum What {
     /// It gave up the GIL. `native` is the address of the `native::Def` of a call that kept it while another thread
     /// asked, or 0.
     GilRelease { reason: Reason, native: usize },
-    /// It changed state (see [`State`]); `object` identifies what it waits for.
-    Enter { state: State, object: u64 },
+    /// It was in that state when recording began.
+    Already { state: State },
+    /// It changed state (see [`State`]); `object` identifies what it waits for, `kind` is what [`word`] names.
+    Enter { state: State, kind: u8, object: u64 },
     /// It is running again.
     Leave,
     /// It acquired lock `object`.
     Acquire { object: u64 },
     /// It released lock `object`.
     Release { object: u64 },
+    /// It made lock `object`: what was at that address before is gone.
+    NewLock { object: u64 },
     /// A queue's depth after a put or get.
     Depth { object: u64, depth: u32 },
     /// It woke thread `other` (unlock, notify, put).
     Wake { other: u32 },
+    /// It made process `pid`, which goes on from here.
+    Fork { pid: u32 },
     /// The world stood still for `ns`.
     Collection { ns: u64 },
 }
@@ -63,7 +72,9 @@ impl What {
     #[inline(always)]
     fn bit(self) -> u8 {
         match self {
-            What::Acquire { .. } | What::Release { .. } | What::Depth { .. } => want::LOCKS,
+            What::Acquire { .. } | What::Release { .. } | What::NewLock { .. } | What::Depth { .. } => {
+                want::LOCKS
+            }
             _ => want::TURNS,
         }
     }
@@ -97,6 +108,8 @@ pub struct Log {
     pub name: String,
     /// Instructions that the thread had run by then.
     pub ran: u64,
+    /// Of them those that belong to the parent of a forked process.
+    pub before: u64,
     /// Room set aside for it.
     pub room: usize,
 }
@@ -142,6 +155,47 @@ pub(super) fn observe() {
 /// Whether threads use the observed handlers.
 pub fn observing() -> bool {
     LISTENING.load(Ordering::Relaxed) & want::SEEN != 0
+}
+
+/// Turns recording on while threads run: the record says what each does at this moment.
+pub fn begin(th: &mut Thread, wants: u8) {
+    th.heap.stop_world(|| {
+        listen(wants);
+        let at = now();
+        threads::each(|t| match t.shared.state() {
+            State::Ended => {}
+            State::Run if gil::mode() == gil::Mode::Off || gil::holds(&t.shared) => {
+                record(t, at, What::GilAcquire)
+            }
+            State::Run => record(t, at, What::Already { state: State::Gil }),
+            state => record(t, at, What::Already { state }),
+        });
+    });
+    // The handlers change where instructions are to be counted.
+    gil::change(th, gil::mode());
+}
+
+/// Turns recording off while threads run; gives the record.
+pub fn finish(th: &mut Thread) -> Vec<(u32, Log)> {
+    th.heap.stop_world(|| {
+        threads::each(hand_in);
+        LISTENING.store(0, Ordering::Relaxed);
+    });
+    gil::change(th, gil::mode());
+    ROOM.store(LIMIT / PIECE, Ordering::Relaxed);
+    collect()
+}
+
+/// Counts times from `from` and instructions from each thread's first event.
+pub fn since(logs: &mut [(u32, Log)], from: u64) {
+    for (_, log) in logs {
+        let first = log.events.first().map_or(0, |e| e.ran);
+        for e in &mut log.events {
+            e.at = e.at.saturating_sub(from);
+            e.ran = e.ran.saturating_sub(first);
+        }
+        log.ran = log.ran.saturating_sub(first);
+    }
 }
 
 /// Whether anybody listens.
@@ -193,15 +247,38 @@ pub(super) fn record(th: &mut Thread, at: u64, what: What) {
 /// Hands in the log of a thread that ends, or of any thread while the world is stopped.
 pub fn hand_in(th: &mut Thread) {
     if let Some(mut log) = th.log.take() {
-        log.ran = th.instructions();
+        log.ran = th.instructions() - log.before;
         log.name = th.shared.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ENDED.lock().unwrap().push((th.shared.number, *log));
+        ended().push((th.shared.number, *log));
     }
+}
+
+/// The logs handed in, held across a fork.
+pub(super) fn hold_for_fork() -> MutexGuard<'static, Vec<(u32, Log)>> {
+    ended()
+}
+
+/// In the child of a fork: what was recorded so far is the parent's; the child's record begins with its only thread
+/// running.
+pub(super) fn after_fork(th: &mut Thread) {
+    ended().clear();
+    th.log = listening().then(|| Box::new(Log { before: th.instructions(), ..Log::default() }));
+    if listening() {
+        let (at, by) = (now(), th.shared.number);
+        if super::gil::mode() != super::gil::Mode::Off {
+            record(th, at, What::GilAcquire);
+        }
+        record(th, at, What::Start { by });
+    }
+}
+
+fn ended() -> MutexGuard<'static, Vec<(u32, Log)>> {
+    ENDED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All logs handed in so far, by thread number.
 pub fn collect() -> Vec<(u32, Log)> {
-    let mut all = std::mem::take(&mut *ENDED.lock().unwrap());
+    let mut all = std::mem::take(&mut *ended());
     all.sort_by_key(|(n, _)| *n);
     all
 }

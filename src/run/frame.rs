@@ -142,6 +142,16 @@ pub fn live_at(f: &Function, word: u32) -> crate::code::liveness::RegSet {
     Liveness::of(code).at(code, word)
 }
 
+/// Registers of a frame met on the walk, in a stopped world, that may still be read as values.
+pub fn live_now(at: &At) -> crate::code::liveness::RegSet {
+    let code = code_of(at.func);
+    let start = code.position(at.word).word;
+    let calls =
+        matches!(Op::of(code.words[start as usize]).row().roles[0], Role::Call | Role::Method | Role::CallEx);
+    let table = liveness(at.func.code.get().get::<Code>(), code);
+    if calls { table.under_call(code, start) } else { table.at(code, start) }
+}
+
 /// Drops the liveness table of a dead code object.
 pub fn drop_liveness(c: &Code) {
     let p = c.live.get() as *mut Liveness;

@@ -57,10 +57,14 @@ pub struct Seat {
     pub(super) opaque: AtomicBool,
     /// Code of the door's `Kind`, 0 while it does not wait.
     pub(super) kind: AtomicU8,
+    /// What `kind` was when a signal came, until that is dealt with.
+    pub(super) was: AtomicU8,
     /// What it waits for.
     pub(super) object: AtomicU64,
     /// Whether the wait ends by itself: a deadline, a descriptor, a child.
     pub(super) timed: AtomicBool,
+    /// An exception waits for it that ends its wait: see `door::doom`.
+    pub(super) doomed: AtomicBool,
     /// When another thread first asked for the GIL in this turn, in nanoseconds since the program began, or 0; kept
     /// while events are recorded.
     pub(super) asked: AtomicU64,
@@ -90,8 +94,10 @@ impl Seat {
             starved: AtomicBool::new(false),
             opaque: AtomicBool::new(false),
             kind: AtomicU8::new(0),
+            was: AtomicU8::new(0),
             object: AtomicU64::new(0),
             timed: AtomicBool::new(false),
+            doomed: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             asked_in: AtomicUsize::new(0),
         }

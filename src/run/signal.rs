@@ -8,10 +8,12 @@
 use super::native::{Args, Def, def};
 use super::park::wake;
 use super::thread::{R, Raised, Shared, Thread, pending};
-use super::threads;
+use super::{door, error, frame, threads};
+use crate::code::data::flag;
 use crate::heap::known::C;
-use crate::heap::object::Native;
+use crate::heap::object::{Function, Method, Native};
 use crate::heap::{Value, roots};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use std::time::Duration;
 
@@ -28,10 +30,24 @@ static TRIPPED: AtomicU64 = AtomicU64::new(0);
 /// The main thread's pending word.
 static PENDING: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 static EVENT: AtomicI32 = AtomicI32::new(-1);
+/// A script's descriptor that is told the numbers of signals, -1: none.
+static WAKEUP: AtomicI32 = AtomicI32::new(-1);
 static WATCHED: AtomicBool = AtomicBool::new(false);
 static MAIN: AtomicU64 = AtomicU64::new(0);
+/// Writes a dump of all threads.
+static DUMPER: OnceLock<fn(&mut Thread)> = OnceLock::new();
+/// The main thread is to write one before anything else.
+static DUMP: AtomicBool = AtomicBool::new(false);
 /// Script handlers by number: a listed root.
 static HANDLERS: [AtomicU64; COUNT] = [const { AtomicU64::new(DEFAULT.0) }; COUNT];
+
+/// Makes the frame object that handlers are given.
+static FRAME: OnceLock<fn(&mut Thread) -> R> = OnceLock::new();
+
+/// Sets what makes the frame object that handlers are given.
+pub fn on_frame(f: fn(&mut Thread) -> R) {
+    let _ = FRAME.set(f);
+}
 
 /// `signal.default_int_handler`.
 pub static DEFAULT_INT: Def = def(
@@ -81,7 +97,19 @@ pub fn trip(number: u32) {
             libc::write(fd, (&raw const one).cast(), 8);
             *libc::__errno_location() = errno;
         }
+        let fd = WAKEUP.load(SeqCst);
+        if fd >= 0 {
+            let errno = *libc::__errno_location();
+            let byte = number as u8;
+            libc::write(fd, (&raw const byte).cast(), 1);
+            *libc::__errno_location() = errno;
+        }
     }
+}
+
+/// Sets the descriptor that each signal's number is written to; gives the old one.
+pub fn set_wakeup(fd: i32) -> i32 {
+    WAKEUP.swap(fd, SeqCst)
 }
 
 /// Whether signals wait for this thread.
@@ -103,8 +131,10 @@ pub fn begin(th: &mut Thread) -> R<()> {
                 HANDLERS[number as usize].store(IGNORE.0, SeqCst);
             }
         }
-        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
-        HANDLERS[libc::SIGPIPE as usize].store(IGNORE.0, SeqCst);
+        for number in [libc::SIGPIPE, libc::SIGXFSZ] {
+            libc::signal(number, libc::SIG_IGN);
+            HANDLERS[number as usize].store(IGNORE.0, SeqCst);
+        }
         catch(nudge(), on_nudge as *const () as usize);
     }
     if handler(libc::SIGINT as u32) != IGNORE {
@@ -113,6 +143,31 @@ pub fn begin(th: &mut Thread) -> R<()> {
         unsafe { catch(libc::SIGINT, on_signal as *const () as usize) };
     }
     Ok(())
+}
+
+/// Sets who writes a dump of all threads on SIGQUIT, as long as the script has no handler for that.
+pub fn on_dump(f: fn(&mut Thread)) {
+    if DUMPER.set(f).is_ok() && handler(libc::SIGQUIT as u32) == DEFAULT {
+        // SAFETY: a handler that is safe at any moment.
+        unsafe { catch(libc::SIGQUIT, on_signal as *const () as usize) };
+    }
+}
+
+/// Asks for a dump before the next signal is handled.
+pub fn ask_dump() {
+    DUMP.store(true, SeqCst);
+}
+
+/// Takes that back; whether it was still to be done.
+pub fn withdraw_dump() -> bool {
+    DUMP.swap(false, SeqCst)
+}
+
+fn dump(th: &mut Thread) {
+    if let Some(f) = DUMPER.get() {
+        f(th);
+    }
+    th.shared.door.was.store(0, SeqCst);
 }
 
 fn settle(main: &Shared) {
@@ -139,18 +194,23 @@ unsafe fn catch(number: i32, action: usize) -> i32 {
     }
 }
 
+/// Lets no signal be handled in the calling thread, which runs no script: the script's masks must mean something.
+pub fn block_all() {
+    // SAFETY: a full set, for the calling thread.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
+    }
+}
+
 /// Starts, once, the thread that wakes the main thread: called before the main thread blocks.
 pub(super) fn watch() {
     if WATCHED.load(Relaxed) || EVENT.load(SeqCst) < 0 || WATCHED.swap(true, SeqCst) {
         return;
     }
     let started = std::thread::Builder::new().name("signals".to_string()).stack_size(64 << 10).spawn(|| {
-        // SAFETY: blocks all signals for this thread, which runs no script.
-        unsafe {
-            let mut all: libc::sigset_t = std::mem::zeroed();
-            libc::sigfillset(&mut all);
-            libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
-        }
+        block_all();
         loop {
             let mut count = 0u64;
             // SAFETY: reads eight bytes into a local.
@@ -161,6 +221,13 @@ pub(super) fn watch() {
         }
     });
     WATCHED.store(started.is_ok(), SeqCst);
+}
+
+/// Has the main thread, which is about to enter a system call with a signal waiting, interrupted there.
+pub(super) fn interrupt_soon() {
+    let one = 1u64;
+    // SAFETY: writes eight bytes from a local.
+    unsafe { libc::write(EVENT.load(SeqCst), (&raw const one).cast(), 8) };
 }
 
 /// Wakes the main thread wherever it blocks.
@@ -177,11 +244,20 @@ fn kick() {
 /// Runs the handlers of the signals that have come; an exception of one is raised. Main thread only, else nothing.
 #[cold]
 pub fn run_pending(th: &mut Thread) -> R<()> {
+    if let Some(text) = door::doom_of(&th.shared) {
+        return Err(error::deadlock(th, &text));
+    }
     if !threads::is_main(&th.shared) {
         return Ok(());
     }
     th.shared.clear(pending::SIGNAL);
+    if withdraw_dump() {
+        dump(th);
+    }
     let mut bits = TRIPPED.swap(0, SeqCst);
+    if bits & 1 << (libc::SIGQUIT - 1) == 0 {
+        th.shared.door.was.store(0, SeqCst);
+    }
     while bits != 0 {
         let number = bits.trailing_zeros() + 1;
         bits &= bits - 1;
@@ -198,6 +274,9 @@ pub fn run_pending(th: &mut Thread) -> R<()> {
 
 fn handle(th: &mut Thread, number: u32) -> R<()> {
     let h = handler(number);
+    if h == DEFAULT && number == libc::SIGQUIT as u32 {
+        dump(th);
+    }
     if h.is_int() || h.is_none() {
         return Ok(());
     }
@@ -209,7 +288,11 @@ fn handle(th: &mut Thread, number: u32) -> R<()> {
     // The interrupted code's own exception state is not the handler's business.
     let raised = std::mem::replace(&mut th.raised, Value::UNBOUND);
     let mark = th.keep(raised);
-    let r = th.call(h, &[Value::int(number as i64), Value::NONE]);
+    let r = match FRAME.get() {
+        Some(frame) => frame(th),
+        None => Ok(Value::NONE),
+    };
+    let r = r.and_then(|frame| th.call(h, &[Value::int(number as i64), frame]));
     th.drop_kept(mark);
     r?;
     th.raised = raised;
@@ -221,9 +304,24 @@ pub fn handler(number: u32) -> Value {
     Value(HANDLERS[number as usize].load(SeqCst))
 }
 
+/// Whether a handler of the script's own may bring threads back to life. What Ctrl-C does by default does not count,
+/// nor what the library does with it.
+pub fn scripted() -> bool {
+    (1..COUNT as u32).any(|n| {
+        let h = handler(n);
+        let f = h.cast::<Method>().map_or(h, |m| m.func.get());
+        let library = f.cast::<Function>().is_some_and(|f| frame::code_of(f).flags & flag::LIBRARY != 0);
+        let default = h.cast::<Native>().is_some_and(|n| n.def.get() == &raw const DEFAULT_INT as usize);
+        h.is_ptr() && !default && !(library && n == libc::SIGINT as u32)
+    })
+}
+
 /// Sets the handler (`DEFAULT`, `IGNORE` or a callable); gives the old one, or the system's error number.
 pub fn set_handler(number: u32, h: Value) -> Result<Value, i32> {
     let action = match h {
+        DEFAULT if number == libc::SIGQUIT as u32 && DUMPER.get().is_some() => {
+            on_signal as *const () as usize
+        }
         DEFAULT => libc::SIG_DFL,
         IGNORE => libc::SIG_IGN,
         _ => on_signal as *const () as usize,

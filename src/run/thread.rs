@@ -160,6 +160,8 @@ pub struct Thread {
     pub depth: u32,
     /// Why the thread gives up the GIL next (a `event::Reason`), noted for reports.
     pub reason: u8,
+    /// An exception that nobody caught has ended it.
+    pub failed: bool,
     /// The native in progress, or null: for reports. Others may look at it.
     pub native: AtomicPtr<super::native::Def>,
     /// What the recorder keeps for this thread.

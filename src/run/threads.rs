@@ -13,6 +13,7 @@ use crate::heap::cell::{Header, Kind as CellKind};
 use crate::heap::object::Layout;
 use crate::heap::{Mutator, Raw, Value, roots};
 use crossbeam::sync::{Parker, Unparker};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -32,6 +33,13 @@ const TOUCHED: usize = 256 << 10;
 
 /// Smallest native stack that may be asked for.
 pub const LEAST_STACK: usize = 52 << 10;
+
+/// Ended threads that are remembered by name.
+const REMEMBERED: usize = 256;
+/// Number, name, and whether an exception ended it.
+static GONE: Mutex<VecDeque<(u32, String, bool)>> = Mutex::new(VecDeque::new());
+/// Instructions run by ended threads.
+static GONE_RAN: AtomicU64 = AtomicU64::new(0);
 
 struct Entry {
     record: *mut Thread,
@@ -233,6 +241,7 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         repr_guard: Vec::new(),
         depth: 0,
         reason: 0,
+        failed: false,
         native: AtomicPtr::new(std::ptr::null_mut()),
         log: None,
         open: None,
@@ -349,6 +358,11 @@ impl Handle {
     /// Says whether the program waits for the thread at its end.
     pub fn set_daemon(&self, daemon: bool) {
         self.daemon.set(daemon as usize);
+    }
+
+    /// Whether the program ends without waiting for the thread.
+    pub fn is_daemon(&self) -> bool {
+        self.daemon.get() != 0
     }
 
     /// Number of the thread.
@@ -504,6 +518,7 @@ fn live(job: Job, here: Native) {
     event::emit(th, Fact::Start { by: job.by });
     let (func, args, kwargs) = (th.kept[0], th.kept[1], th.kept[2]);
     if th.call_ex(func, args, kwargs).is_err() {
+        th.failed = true;
         error::uncaught_in_thread(th, func);
     }
     th.kept.clear();
@@ -518,11 +533,13 @@ fn live(job: Job, here: Native) {
     if gil::mode() == Mode::Off && alive() == 1 {
         gil::retable(th);
     }
+    remember(th);
     if handle.is_ptr() {
         handle.get::<Handle>().set_done(th);
     }
     event::emit(th, Fact::End);
     th.shared.state.store(State::Ended as u8, Release);
+    door::last_look(th);
     gil::leave(th);
     event::hand_in(th);
     locked(&TABLE).retain(|e| e.record != job.record);
@@ -530,6 +547,27 @@ fn live(job: Job, here: Native) {
     drop_stack(th);
     // SAFETY: the record is in no table and its thread is detached.
     drop(unsafe { Box::from_raw(job.record) });
+}
+
+/// Keeps the name of a thread that ends.
+fn remember(th: &Thread) {
+    let name = th.shared.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut gone = locked(&GONE);
+    if gone.len() >= REMEMBERED {
+        gone.pop_front();
+    }
+    gone.push_back((th.shared.number, name, th.failed));
+    GONE_RAN.fetch_add(th.instructions(), Relaxed);
+}
+
+/// Threads that have ended, the last ones: number, name, and whether an exception ended it.
+pub fn ended() -> Vec<(u32, String, bool)> {
+    locked(&GONE).iter().cloned().collect()
+}
+
+/// Instructions run by threads that have ended.
+pub fn ran_by_ended() -> u64 {
+    GONE_RAN.load(Relaxed)
 }
 
 /// Raises `exc` in the thread of that number at its next call or backward jump; `false` if there is no such thread.
@@ -583,8 +621,8 @@ pub fn fork(th: &mut Thread) -> i32 {
     let me = th.shared.clone();
     let record: *mut Thread = th;
     let before = || {
-        let table = (locked(&TABLE), locked(&IDLE), locked(&STACKS));
-        (table, wait::hold_for_fork(), gil::hold_for_fork())
+        let table = (locked(&TABLE), locked(&IDLE), locked(&STACKS), locked(&GONE));
+        (table, wait::hold_for_fork(), gil::hold_for_fork(), event::hold_for_fork())
     };
     let after = |locks, pid: i32| {
         drop(locks);
@@ -603,11 +641,15 @@ pub fn fork(th: &mut Thread) -> i32 {
         door::after_fork(&me);
         super::observe::after_fork();
         signal::after_fork(&me);
+        super::import::after_fork(me.number);
     };
     let pid = th.heap.fork(before, after);
     if pid == 0 {
         Native::here().settle(th);
         gil::retable(th);
+        event::after_fork(th);
+    } else if pid > 0 {
+        event::emit(th, Fact::Fork { pid: pid as u32 });
     }
     pid
 }

@@ -16,6 +16,7 @@ use crate::heap::object::{Function, Layout};
 use crate::heap::shape::Fx;
 use crate::heap::{Raw, Slot, Value};
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -134,9 +135,22 @@ pub struct Lock {
     pc: Raw,
     /// How often a reentrant lock is held.
     count: Raw,
-    /// Not 0 once a thread released what another one had acquired: its owner is no proof in a deadlock.
-    foreign: Raw,
+    /// Bits of [`how`].
+    how: Raw,
 }
+
+/// What is known of a lock, for reports on deadlocks.
+mod how {
+    /// A thread once released what another one had acquired: its owner is no proof.
+    pub const FOREIGN: usize = 1;
+    /// Only its holder can release it.
+    pub const REENTRANT: usize = 2;
+    /// It was acquired by `with`: its holder releases it.
+    pub const WITH: usize = 4;
+}
+
+/// Shapes of the two lock classes: by them a lock is told from other records.
+static SHAPES: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 // SAFETY: records of the lock classes are made by `Lock::make` only, at this size; other records are told apart by
 // their class before this layout is believed.
@@ -164,8 +178,10 @@ pub struct Held {
     pub file: String,
     /// Line there, 0 if unknown.
     pub line: u32,
-    /// A thread once released what another one had acquired.
-    pub foreign: bool,
+    /// Nobody but the holder will release it: it is reentrant, or held by `with` and was never handed over.
+    pub proof: bool,
+    /// Nobody but the holder can release it.
+    pub reentrant: bool,
 }
 
 impl Lock {
@@ -173,7 +189,23 @@ impl Lock {
     pub fn make(th: &mut Thread, shape: u32) -> R {
         let (v, l) = th.heap.new::<Lock>(shape, 1, 0)?;
         l.since.set(Value::UNBOUND);
+        if shape == SHAPES[1].load(Relaxed) {
+            l.how.set(how::REENTRANT);
+        }
+        event::emit(th, What::NewLock { object: l.key() });
         Ok(v)
+    }
+
+    /// Makes the shapes of the plain and the reentrant class known.
+    pub fn classes(plain: u32, reentrant: u32) {
+        SHAPES[0].store(plain, Relaxed);
+        SHAPES[1].store(reentrant, Relaxed);
+    }
+
+    /// `v` as a lock, if it is one of the two classes themselves.
+    pub fn of(v: Value) -> Option<&'static Lock> {
+        let shape = if v.is_kind(CellKind::Record) { v.header().shape() } else { return None };
+        SHAPES.iter().any(|s| s.load(Relaxed) == shape).then(|| v.get::<Lock>())
     }
 
     fn key(&self) -> u64 {
@@ -218,6 +250,7 @@ impl Lock {
     #[inline]
     fn acquired(&self, th: &mut Thread) {
         self.owner.set(th.shared.number as usize + 1);
+        self.how.set(self.how.get() & !how::WITH);
         let (func, pc) = place(th);
         self.since.set(func);
         self.pc.set(pc);
@@ -235,6 +268,18 @@ impl Lock {
             return Ok(false);
         }
         self.acquire_slowly(th, patience)
+    }
+
+    /// Says that it was acquired by `with`.
+    #[inline]
+    pub fn within(&self) {
+        self.how.set(self.how.get() | how::WITH);
+    }
+
+    /// Whether nobody but its holder will release it.
+    pub fn proof(&self) -> bool {
+        let how = self.how.get();
+        how & how::REENTRANT != 0 || how & (how::WITH | how::FOREIGN) == how::WITH
     }
 
     #[cold]
@@ -289,7 +334,7 @@ impl Lock {
             return false;
         }
         if !self.is_mine(th) {
-            self.foreign.set(1);
+            self.how.set(self.how.get() | how::FOREIGN);
         }
         self.owner.set(0);
         event::emit(th, What::Release { object: self.key() });
@@ -372,8 +417,8 @@ impl Lock {
 
     /// Who holds it, since which line.
     pub fn held(&self) -> Held {
-        let foreign = self.foreign.get() != 0;
-        let Some(by) = self.owner() else { return Held { foreign, ..Held::default() } };
+        let (proof, reentrant) = (self.proof(), self.how.get() & how::REENTRANT != 0);
+        let Some(by) = self.owner() else { return Held { reentrant, ..Held::default() } };
         let (file, line) = match self.since.get().cast::<Function>() {
             Some(f) => {
                 let code = frame::code_of(f);
@@ -383,7 +428,82 @@ impl Lock {
             }
             None => (String::new(), 0),
         };
-        Held { by: Some(by), file, line, foreign }
+        Held { by: Some(by), file, line, proof, reentrant }
+    }
+}
+
+/// Who puts into a queue and who takes from it: a record that the queue keeps. Numbers of threads beyond the last bit
+/// share it.
+#[repr(C)]
+pub struct QueueLog {
+    h: Header,
+    puts: Raw,
+    gets: Raw,
+    /// Bits of the threads that have put.
+    putters: Raw,
+    /// Bits of the threads that have taken.
+    getters: Raw,
+    /// Most items inside.
+    most: Raw,
+}
+
+// SAFETY: records of the class are made by `QueueLog::make` only, at this size; other records are told apart by
+// their class before this layout is believed.
+unsafe impl Layout for QueueLog {
+    const KIND: CellKind = CellKind::Record;
+}
+
+static LOG_SHAPE: AtomicU32 = AtomicU32::new(0);
+
+impl QueueLog {
+    /// A fresh one, of the class that `shape` belongs to.
+    pub fn make(th: &mut Thread, shape: u32) -> R {
+        LOG_SHAPE.store(shape, Relaxed);
+        Ok(th.heap.new::<QueueLog>(shape, 0, 0)?.0)
+    }
+
+    /// `v` as one of these.
+    pub fn of(v: Value) -> Option<&'static QueueLog> {
+        let ours = v.is_kind(CellKind::Record) && v.header().shape() == LOG_SHAPE.load(Relaxed);
+        ours.then(|| v.get::<QueueLog>())
+    }
+
+    fn seen(&self, th: &mut Thread, by: &Raw) {
+        let bit = 1u64 << th.shared.number.min(63);
+        if by.get() as u64 & bit == 0 {
+            by.atomic().fetch_or(bit, Relaxed);
+        }
+        let depth = (self.puts.get() as u64).saturating_sub(self.gets.get() as u64);
+        self.most.set(self.most.get().max(depth as usize));
+        event::emit(th, What::Depth { object: std::ptr::from_ref(self) as u64, depth: depth as u32 });
+    }
+
+    /// An item was put.
+    pub fn put(&self, th: &mut Thread) {
+        self.puts.atomic().fetch_add(1, Relaxed);
+        self.seen(th, &self.putters);
+    }
+
+    /// An item was taken.
+    pub fn got(&self, th: &mut Thread) {
+        self.gets.atomic().fetch_add(1, Relaxed);
+        self.seen(th, &self.getters);
+    }
+
+    /// Items put and items taken.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.puts.get() as u64, self.gets.get() as u64)
+    }
+
+    /// Most items inside at a time.
+    pub fn most(&self) -> u64 {
+        self.most.get() as u64
+    }
+
+    /// Threads that have put, and threads that have taken.
+    pub fn users(&self) -> (Vec<u32>, Vec<u32>) {
+        let list = |bits: &Raw| (0..64).filter(|n| bits.get() >> n & 1 != 0).collect();
+        (list(&self.putters), list(&self.getters))
     }
 }
 

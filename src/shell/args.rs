@@ -3,6 +3,7 @@
 
 use crate::run::gil::Mode;
 use crate::run::show::nearest;
+use crate::trace::timeline;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -33,6 +34,19 @@ pub enum Color {
     Never,
 }
 
+/// What a deadlock leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDeadlock {
+    /// It is reported; the process ends when nothing can run.
+    Report,
+    /// It is reported and the process ends.
+    Exit,
+    /// The thread that closes the circle gets an exception.
+    Raise,
+    /// Nothing.
+    Off,
+}
+
 /// A run of a program.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -48,10 +62,26 @@ pub struct Run {
     pub unbuffered: bool,
     /// `--report=gil`.
     pub report: bool,
+    /// `--report=locks`.
+    pub locks: bool,
+    /// `--report=procs`.
+    pub procs: bool,
+    /// `--report=exit`.
+    pub exit: bool,
+    /// `--on-deadlock`.
+    pub on_deadlock: OnDeadlock,
+    /// `--tag`.
+    pub tag: bool,
     /// `--narrate`.
     pub narrate: bool,
     /// `--json=FILE`.
     pub json: Option<String>,
+    /// `--timeline[=COLS]`: its width, if given.
+    pub timeline: Option<Option<usize>>,
+    /// `--trace=FILE`.
+    pub trace: Option<String>,
+    /// `--html=FILE`.
+    pub html: Option<String>,
     /// `-o FILE`.
     pub output: Option<String>,
     /// `--timeout`.
@@ -60,6 +90,18 @@ pub struct Run {
     pub max_heap: Option<usize>,
     /// `--color`.
     pub color: Color,
+}
+
+impl Run {
+    /// The options, but for the GIL mode, that processes started by the program get too.
+    pub fn inherited(&self) -> Vec<String> {
+        let color = match self.color {
+            Color::Auto => None,
+            Color::Always => Some("--color=always".to_string()),
+            Color::Never => Some("--color=never".to_string()),
+        };
+        color.into_iter().chain(self.max_heap.map(|bytes| format!("--max-heap={bytes}"))).collect()
+    }
 }
 
 /// `minipy compare`.
@@ -75,6 +117,8 @@ pub struct Compare {
     pub repeat: u32,
     /// `--json=FILE`.
     pub json: Option<String>,
+    /// `--html=FILE`.
+    pub html: Option<String>,
     /// `--expect-same`.
     pub expect_same: bool,
     /// `--timeout`, for each run.
@@ -117,23 +161,24 @@ pub struct Around {
 
 const COMMANDS: [&str; 4] = ["compare", "dis", "atomic", "help"];
 const OTHER_COMMANDS: [&str; 4] = ["fix", "explore", "step", "replay"];
-const OPTIONS: [&str; 10] =
-    ["gil", "no-gil", "report", "narrate", "json", "timeout", "max-heap", "color", "help", "version"];
-const OTHER_OPTIONS: [&str; 13] = [
+const OPTIONS: [&str; 15] = [
+    "narrate",
+    "gil",
+    "no-gil",
+    "report",
+    "json",
+    "tag",
+    "on-deadlock",
     "timeline",
     "trace",
     "html",
-    "tag",
-    "py2",
-    "pasted",
-    "on-deadlock",
-    "seed",
-    "record",
-    "replay",
-    "race",
-    "expect",
-    "explore",
+    "timeout",
+    "max-heap",
+    "color",
+    "help",
+    "version",
 ];
+const OTHER_OPTIONS: [&str; 8] = ["py2", "pasted", "seed", "record", "replay", "race", "expect", "explore"];
 
 /// A fault of the command line: one line.
 pub type Wrong = String;
@@ -192,12 +237,34 @@ fn size(text: &str) -> Result<usize, Wrong> {
         .ok_or_else(|| format!("--max-heap: '{text}' is no size of 1m or more, such as 64m"))
 }
 
+fn columns(text: String) -> Result<usize, Wrong> {
+    let n = text.parse().ok().filter(|n| (timeline::LEAST..=10_000).contains(n));
+    n.ok_or_else(|| format!("--timeline: '{text}' is no width from {} to 10000", timeline::LEAST))
+}
+
 fn color(text: &str) -> Result<Color, Wrong> {
     match text {
         "auto" => Ok(Color::Auto),
         "always" => Ok(Color::Always),
         "never" => Ok(Color::Never),
         _ => Err(format!("--color: '{text}' is not auto, always or never")),
+    }
+}
+
+fn on_deadlock(text: &str) -> Result<OnDeadlock, Wrong> {
+    match text {
+        "report" => Ok(OnDeadlock::Report),
+        "exit" => Ok(OnDeadlock::Exit),
+        "raise" => Ok(OnDeadlock::Raise),
+        "off" => Ok(OnDeadlock::Off),
+        _ => Err(format!("--on-deadlock: '{text}' is not report, exit, raise or off")),
+    }
+}
+
+impl Run {
+    /// Whether any report is asked for as text.
+    pub fn reports(&self) -> bool {
+        self.report || self.locks || self.procs || self.exit
     }
 }
 
@@ -229,8 +296,16 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         inspect: false,
         unbuffered: false,
         report: false,
+        locks: false,
+        procs: false,
+        exit: false,
+        on_deadlock: OnDeadlock::Report,
+        tag: false,
         narrate: false,
         json: None,
+        timeline: None,
+        trace: None,
+        html: None,
         output: None,
         timeout: None,
         max_heap: None,
@@ -252,15 +327,32 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
             Arg::Short('o') => run.output = Some(value(&mut parser)?),
             Arg::Long("gil") => asked = Some(mode(&value(&mut parser)?, "--gil")?),
             Arg::Long("no-gil") => asked = Some(Mode::Off),
-            Arg::Long("report") => match parser.optional_value().map(text).transpose()?.as_deref() {
-                None | Some("gil") => run.report = true,
-                Some(what @ ("locks" | "procs" | "exit" | "all")) => {
-                    return Err(format!("this version has no --report={what}, only --report=gil"));
+            Arg::Long("report") => {
+                let what = parser.optional_value().map(text).transpose()?;
+                for what in what.as_deref().unwrap_or("gil").split(',') {
+                    match what {
+                        "gil" => run.report = true,
+                        "locks" => run.locks = true,
+                        "procs" => run.procs = true,
+                        "exit" => run.exit = true,
+                        "all" => (run.report, run.locks, run.procs, run.exit) = (true, true, true, true),
+                        _ => {
+                            return Err(format!(
+                                "--report: '{what}' is no report; there are gil, locks, procs, exit and all"
+                            ));
+                        }
+                    }
                 }
-                Some(what) => return Err(format!("--report: '{what}' is no report; there is --report=gil")),
-            },
+            }
+            Arg::Long("tag") => run.tag = true,
             Arg::Long("narrate") => run.narrate = true,
+            Arg::Long("on-deadlock") => run.on_deadlock = on_deadlock(&value(&mut parser)?)?,
             Arg::Long("json") => run.json = Some(value(&mut parser)?),
+            Arg::Long("timeline") => {
+                run.timeline = Some(parser.optional_value().map(text).transpose()?.map(columns).transpose()?);
+            }
+            Arg::Long("trace") => run.trace = Some(value(&mut parser)?),
+            Arg::Long("html") => run.html = Some(value(&mut parser)?),
             Arg::Long("timeout") => run.timeout = Some(seconds(&value(&mut parser)?)?),
             Arg::Long("max-heap") => run.max_heap = Some(size(&value(&mut parser)?)?),
             Arg::Long("color") => run.color = color(&value(&mut parser)?)?,
@@ -295,8 +387,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         Some(m) => m,
         None => default_mode(around)?,
     };
-    if run.output.is_some() && !run.report && !run.narrate {
-        return Err("-o FILE names the file of a report: add --report=gil".to_string());
+    if run.output.is_some() && !run.reports() && run.timeline.is_none() && !run.narrate {
+        return Err("-o FILE names the file of a report: add --report, --timeline or --narrate".to_string());
     }
     Ok(Job::Run(Box::new(run)))
 }
@@ -339,6 +431,7 @@ fn compare(parser: &mut Parser) -> Result<Job, Wrong> {
         modes: vec![Mode::Py310, Mode::Py32, Mode::Ticks(97), Mode::Off],
         repeat: 1,
         json: None,
+        html: None,
         expect_same: false,
         timeout: None,
         color: Color::Auto,
@@ -358,6 +451,7 @@ fn compare(parser: &mut Parser) -> Result<Job, Wrong> {
                     .ok_or_else(|| format!("--repeat: '{n}' is no number from 1 to 1000"))?;
             }
             Arg::Long("json") => job.json = Some(value(parser)?),
+            Arg::Long("html") => job.html = Some(value(parser)?),
             Arg::Long("expect-same") => job.expect_same = true,
             Arg::Long("timeout") => job.timeout = Some(seconds(&value(parser)?)?),
             Arg::Long("color") => job.color = color(&value(parser)?)?,

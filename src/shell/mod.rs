@@ -3,11 +3,15 @@
 
 pub mod args;
 mod atomic;
+mod charts;
 pub mod compare;
+mod deadlock;
 mod dis;
+mod dump;
 pub mod help;
 pub mod library;
 mod parts;
+mod progress;
 mod prompt;
 mod report;
 pub mod run;
@@ -22,6 +26,8 @@ use std::io::{IsTerminal, Write};
 pub const USAGE: i32 = 2;
 /// Outcome not as expected.
 pub const UNEXPECTED: i32 = 65;
+/// Threads wait for each other for ever.
+pub const DEADLOCK: i32 = 67;
 /// Stopped by `--timeout`.
 pub const TIMEOUT: i32 = 124;
 /// Interrupted by Ctrl-C.
@@ -72,12 +78,16 @@ fn product(text: &str) -> i32 {
 
 /// What to put around bold text.
 fn bold(color: Color, terminal: bool) -> (&'static str, &'static str) {
+    if painted(color, terminal) { ("\x1b[1m", "\x1b[0m") } else { ("", "") }
+}
+
+/// Whether to colour what goes to a terminal, or not to one.
+fn painted(color: Color, terminal: bool) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
-    let on = match color {
+    match color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto if set("NO_COLOR") => false,
         Color::Auto => terminal || set("FORCE_COLOR"),
-    };
-    if on { ("\x1b[1m", "\x1b[0m") } else { ("", "") }
+    }
 }

@@ -3,27 +3,42 @@
 //! output.
 
 use super::args::Run;
-use super::bold;
+use super::charts::{self, Gather};
 use super::script::Script;
+use super::{bold, painted};
+use crate::heap::Value;
 use crate::run::event::want;
-use crate::run::native::Def;
-use crate::run::{Thread, event, gil, observe};
+use crate::run::{R, Thread, event, gil, observe};
 use crate::trace::gil_report::{self, Input, Report};
-use crate::trace::gil_text;
 use crate::trace::life::{Clock, End};
 use crate::trace::narrate::Narrator;
-use std::io::{IsTerminal, Write};
+use crate::trace::story::{Recorded, Story};
+use crate::trace::{chrome, gil_text, page, timeline};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::{Mutex, OnceLock};
 
 /// Name of the variable by which `compare` hands a descriptor to the runs that it starts.
 pub const HANDBACK: &str = "MINIPY_HANDBACK";
+/// Name of the variable by which `compare` tells them where to write what its page shows of them.
+pub const PAGE: &str = "MINIPY_PAGE";
 
 struct Settings {
     pid: u32,
     text: bool,
     output: Option<String>,
     json: Option<String>,
+    /// Width of the chart.
+    timeline: Option<usize>,
+    trace: Option<String>,
+    html: Option<String>,
+    /// Where `compare` wants the data of its page.
+    page: Option<String>,
+    /// Where children hand their records.
+    gather: Mutex<Option<Gather>>,
+    /// Where this process hands its own.
+    above: Option<Gather>,
+    color: bool,
     handback: Mutex<Option<OwnedFd>>,
     bold: (&'static str, &'static str),
     file: String,
@@ -40,16 +55,31 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
         std::env::remove_var(HANDBACK);
         (libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) == 0).then(|| OwnedFd::from_raw_fd(fd))
     });
-    let recorded = job.report || job.json.is_some() || handback.is_some();
+    let page = std::env::var(PAGE).ok();
+    if page.is_some() {
+        // SAFETY: as above.
+        unsafe { std::env::remove_var(PAGE) };
+    }
+    let above = Gather::above();
+    let charts = job.timeline.is_some() || job.trace.is_some() || job.html.is_some() || page.is_some();
+    let recorded = job.report || job.json.is_some() || handback.is_some() || charts || above.is_some();
     if !recorded && !job.narrate {
         return;
     }
     let terminal = job.output.is_none() && std::io::stderr().is_terminal();
+    let (page, paged) = (page.is_some(), page);
     let settings = Settings {
+        page: paged,
         pid: std::process::id(),
         text: job.report,
         output: job.output.clone(),
         json: job.json.clone(),
+        timeline: job.timeline.map(|cols| cols.unwrap_or_else(|| width(terminal))),
+        trace: job.trace.clone(),
+        html: job.html.clone(),
+        gather: Mutex::new(if charts { Gather::open() } else { None }),
+        above,
+        color: painted(job.color, terminal),
         handback: Mutex::new(handback),
         bold: bold(job.color, terminal),
         file: script.map_or("<stdin>", Script::short).to_string(),
@@ -66,25 +96,31 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     }
     if SETTINGS.set(settings).is_ok() && recorded {
         // Counting slows a run a little, which a comparison of times should not see.
-        let counts = job.report || job.json.is_some();
-        event::listen(want::TURNS | if counts { want::COUNTS } else { 0 });
+        let counts = job.report || job.json.is_some() || job.html.is_some();
+        let locks = job.trace.is_some() || job.html.is_some() || page;
+        event::listen(
+            want::TURNS | if counts { want::COUNTS } else { 0 } | if locks { want::LOCKS } else { 0 },
+        );
     }
 }
 
 /// Writes the reports. The world is stopped. Gives the exit code.
 pub fn write(th: &mut Thread, code: i32) -> i32 {
-    let Some(settings) = SETTINGS.get().filter(|s| s.pid == std::process::id()) else { return code };
-    let mut text = observe::told(th).unwrap_or_default();
-    let report = gather(th, settings);
-    let mut code = code;
-    if settings.text {
-        text.push_str(&gil_text::text(&report, settings.bold));
-    }
-    if !text.is_empty() {
-        match &settings.output {
-            None => eprint!("{text}"),
-            Some(file) => code = save(file, &text, code),
+    let Some(settings) = SETTINGS.get() else { return code };
+    let mut gather = settings.gather.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let record = charts::record(th);
+    if settings.pid != std::process::id() {
+        // A forked child.
+        if let Some(up) = gather.as_ref().or(settings.above.as_ref()) {
+            up.hand_up(record);
         }
+        return code;
+    }
+    let report = report(&settings.file, &settings.source, &record);
+    let mut code = code;
+    let mut said = observe::told(th).unwrap_or_default();
+    if settings.text {
+        said.push_str(&gil_text::text(&report, settings.bold));
     }
     if let Some(file) = &settings.json {
         code = save(file, &format!("{}\n", gil_report::json(&report)), code);
@@ -93,28 +129,104 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
         // The parent may be gone; then nobody misses this.
         let _ = std::fs::File::from(fd).write_all(hand_back(&report).as_bytes());
     }
+    match (gather.as_mut(), &settings.above) {
+        (None, None) => {}
+        (None, Some(up)) => up.hand_up(record),
+        (Some(_), _) => {
+            // Runs that are compared are drawn on one scale.
+            let clock = settings.page.as_ref().map(|_| Clock::Time);
+            let story = charts::story(record, gather.as_mut(), &settings.file, clock);
+            code = draw(settings, &story, &report, &mut said, code);
+        }
+    }
+    match &settings.output {
+        _ if said.is_empty() => {}
+        None => eprint!("{said}"),
+        Some(file) => code = save(file, &said, code),
+    }
     code
+}
+
+/// The charts that were asked for: the one in text is added to `said`.
+fn draw(settings: &Settings, story: &Story, report: &Report, said: &mut String, code: i32) -> i32 {
+    let mut code = code;
+    if let Some(width) = settings.timeline {
+        said.push_str(if said.is_empty() { "" } else { "\n" });
+        said.push_str(&timeline::text(story, width, settings.color));
+    }
+    if let Some(file) = &settings.trace {
+        let written = std::fs::File::create(file).and_then(|f| {
+            let mut out = BufWriter::new(f);
+            let left = chrome::write(story, &mut out)?;
+            out.flush()?;
+            Ok(left)
+        });
+        match written {
+            Ok(0) => {}
+            Ok(left) => {
+                eprintln!("minipy: the trace holds the first {} events; {left} were left out", chrome::LIMIT)
+            }
+            Err(e) => code = cannot_write(file, &e, code),
+        }
+    }
+    if settings.html.is_some() || settings.page.is_some() {
+        let data = page::data(story, report, &settings.source);
+        if let Some(file) = &settings.html {
+            code = save(file, &page::page(&settings.file, &data), code);
+        }
+        if let Some(file) = &settings.page {
+            code = save(file, &data, code);
+        }
+    }
+    code
+}
+
+/// Columns of the terminal, or 80.
+fn width(terminal: bool) -> usize {
+    // SAFETY: plain data, filled by the system.
+    let size = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        (terminal && libc::ioctl(2, libc::TIOCGWINSZ, &mut size) == 0).then_some(size.ws_col as usize)
+    };
+    size.filter(|n| *n > 0).unwrap_or(80).max(timeline::LEAST)
 }
 
 fn save(file: &str, text: &str, code: i32) -> i32 {
     match std::fs::write(file, text) {
         Ok(()) => code,
-        Err(e) => {
-            eprintln!("minipy: can't write '{file}': {e}");
-            if code == 0 { 1 } else { code }
-        }
+        Err(e) => cannot_write(file, &e, code),
     }
 }
 
-fn gather(th: &mut Thread, settings: &Settings) -> Report {
-    let logs = event::collect();
+fn cannot_write(file: &str, e: &std::io::Error, code: i32) -> i32 {
+    eprintln!("minipy: can't write '{file}': {e}");
+    if code == 0 { 1 } else { code }
+}
+
+/// Calls `f` and reports on it alone: the outcome, and the text. `file` and `source`: what is called.
+pub fn of_call(th: &mut Thread, f: Value, file: &str, source: &str) -> (R, String) {
+    if event::listening() {
+        let why = "minipy: this run is recorded as a whole: no report of a part\n";
+        return (th.call(f, &[]), why.to_string());
+    }
+    event::begin(th, want::TURNS | want::COUNTS);
+    let (from, before) = (event::now(), th.instructions());
+    let outcome = th.call(f, &[]);
+    let end = End { at: event::now() - from, thread: th.shared.number, ran: th.instructions() - before };
+    let mut logs = event::finish(th);
+    event::since(&mut logs, from);
+    let report = report(file, source, &charts::of_logs(logs, end));
+    (outcome, gil_text::text(&report, ("", "")))
+}
+
+/// The report on the GIL.
+fn report(file: &str, source: &str, record: &Recorded) -> Report {
     let mode = gil::mode();
-    // SAFETY: rows of natives are statics, and the machine noted the address of one.
-    let native = |at: usize| unsafe { &*(at as *const Def) }.name.to_string();
+    let native = |at: usize| record.natives.get(&at).cloned().unwrap_or_default();
     gil_report::report(&Input {
-        mode: mode.to_string(),
-        gil: mode != gil::Mode::Off,
-        clock: if matches!(mode, gil::Mode::Ticks(_)) { Clock::Instructions } else { Clock::Time },
+        mode: record.mode.clone(),
+        gil: record.gil,
+        clock: if record.ordered { Clock::Instructions } else { Clock::Time },
         counted: gil::counts(mode),
         turn: match mode {
             gil::Mode::Ticks(97) => Some((97, "--gil=ticks:89")),
@@ -124,10 +236,10 @@ fn gather(th: &mut Thread, settings: &Settings) -> Report {
         },
         interval: matches!(mode, gil::Mode::Py310 | gil::Mode::Py32)
             .then(|| gil::interval().as_nanos() as u64),
-        logs: &logs,
-        end: End { at: event::now(), thread: th.shared.number, ran: th.instructions() },
-        file: &settings.file,
-        source: &settings.source,
+        logs: &record.logs,
+        end: record.end.unwrap_or(End { at: 0, thread: 0, ran: 0 }),
+        file,
+        source,
         native: &native,
     })
 }

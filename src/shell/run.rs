@@ -4,7 +4,7 @@
 
 use super::args::{Program, Run};
 use super::script::{self, Script};
-use super::{INTERRUPTED, TIMEOUT, parts, prompt, report, timeout};
+use super::{INTERRUPTED, TIMEOUT, deadlock, dump, parts, prompt, report, timeout};
 use crate::code::Mode as CodeMode;
 use crate::code::data::{Code, Const};
 use crate::heap::known::{C, N, S};
@@ -35,6 +35,7 @@ pub fn program_on(job: Run, stack: usize) -> ! {
         unsafe { std::env::set_var("PYTHONUNBUFFERED", "1") };
     }
     let started = std::thread::Builder::new().stack_size(stack).spawn(move || life(&job, script));
+    crate::run::signal::block_all();
     match started.map(|t| t.join()) {
         Ok(_) => std::process::exit(1),
         Err(e) => {
@@ -47,6 +48,7 @@ pub fn program_on(job: Run, stack: usize) -> ! {
 /// The main script thread from its start to the end of the process.
 fn life(job: &Run, script: Option<Script>) -> ! {
     report::prepare(job, script.as_ref());
+    crate::native::multiprocessing::inherit(job.inherited());
     if let Some(bytes) = job.max_heap {
         space::set_limit(bytes);
     }
@@ -54,9 +56,11 @@ fn life(job: &Run, script: Option<Script>) -> ! {
         eprintln!("minipy: not enough memory to start");
         std::process::exit(1)
     };
+    deadlock::prepare(job, job.inspect || script.is_none());
     exit::set_hooks(exit::Hooks { atexit: run_atexit, flush: flush_streams, report: report::write });
     let code = match begin(th, job, script.as_ref()) {
         Ok(main) => {
+            dump::prepare();
             if let Some(t) = job.timeout {
                 timeout::start(t);
             }
@@ -65,7 +69,7 @@ fn life(job: &Run, script: Option<Script>) -> ! {
                 None => 0,
             };
             if code != TIMEOUT && (job.inspect || script.is_none()) {
-                prompt::prompt(th, main, job.inspect && script.is_some())
+                prompt::prompt(th, main, job, job.inspect && script.is_some())
             } else {
                 code
             }
@@ -168,8 +172,7 @@ fn reads_arguments(code: &Code) -> bool {
 /// Deals with the exception that ended the program (or a statement at the prompt): the exit code.
 pub fn uncaught(th: &mut Thread) -> i32 {
     if timeout::passed() {
-        let exc = th.take_raised();
-        timeout::list(th, exc);
+        th.take_raised();
         return TIMEOUT;
     }
     if th.raised_is(C::SystemExit) {

@@ -2,9 +2,16 @@
 //! names of natives, the moment of the end) is handed in by the shell. Invariant: a report is a function of its
 //! input, so equal events give equal bytes.
 
+pub mod chrome;
+pub mod deadlock;
+pub mod deadlock_text;
 pub mod gil_report;
 pub mod gil_text;
 pub mod json;
 pub mod life;
 pub mod narrate;
+pub mod page;
+pub mod story;
 pub mod table;
+pub mod timeline;
+pub mod wire;

@@ -76,10 +76,10 @@ pub fn slice(th: &mut Thread, s: Value, len: usize) -> R<(usize, isize, usize)> 
 /// An index within `len`, or IndexError with the text.
 pub fn item(th: &mut Thread, k: Value, len: usize, text: &str) -> R<usize> {
     let i = arith::index(th, k)?;
-    if !i.is_int() {
+    let Some(i) = bigint::to_i64(i) else {
         return Err(th.index_error("cannot fit 'int' into an index-sized integer"));
-    }
-    super::slice::place(i.as_int() as isize, len).ok_or_else(|| th.index_error(text))
+    };
+    super::slice::place(i as isize, len).ok_or_else(|| th.index_error(text))
 }
 
 /// The times of a repetition: negative is 0; OverflowError beyond an index.
@@ -93,7 +93,7 @@ pub fn array_bytes(b: &ByteArray) -> &'static [u8] {
     &data[..b.len.get().min(data.len())]
 }
 
-/// The bytes of a bytes, bytearray or memoryview (or an instance of a subclass).
+/// The bytes of a bytes, bytearray, mapping or memoryview (or an instance of a subclass).
 pub fn buffer(v: Value) -> Option<Cow<'static, [u8]>> {
     let b = v.base();
     if let Some(b) = b.cast::<Bytes>() {
@@ -101,6 +101,9 @@ pub fn buffer(v: Value) -> Option<Cow<'static, [u8]>> {
     }
     if let Some(b) = b.cast::<ByteArray>() {
         return Some(Cow::Borrowed(array_bytes(b)));
+    }
+    if let Some(m) = super::mapping::Mapping::of(b) {
+        return Some(Cow::Borrowed(m.bytes()));
     }
     super::memoryview::contents(b)
 }

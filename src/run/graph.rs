@@ -1,0 +1,352 @@
+//! Who waits for what and who holds it, as plain data for reports: taken while the world stands still. Invariant: it
+//! holds no heap value, so it may be kept and shown when the world runs on.
+
+use super::door::{self, Kind};
+use super::frame::{self, At};
+use super::gil::{self, Mode};
+use super::names::{self, Names, word};
+use super::thread::{State, Thread};
+use super::threads::{self, Handle};
+use super::wait::{Lock, QueueLog};
+use super::{event, signal};
+use crate::code::data::flag;
+use crate::heap::object::List;
+use crate::heap::{Kind as CellKind, Value};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::*;
+
+/// A place in the script.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Place {
+    /// File as the script knows it.
+    pub file: String,
+    /// Line, 0 if unknown.
+    pub line: u32,
+    /// Name of the function.
+    pub func: String,
+}
+
+/// A lock and who holds it.
+#[derive(Clone, Debug, Default)]
+pub struct Owned {
+    /// What the script calls it; empty if it has no name.
+    pub name: String,
+    /// Its place among all names.
+    pub rank: u32,
+    /// Number of the thread that holds it.
+    pub by: Option<u32>,
+    /// Where it was acquired.
+    pub since: Place,
+    /// Nobody but the holder will release it.
+    pub proof: bool,
+    /// Nobody but the holder can.
+    pub reentrant: bool,
+}
+
+/// A queue.
+#[derive(Clone, Debug, Default)]
+pub struct Queue {
+    /// Items inside.
+    pub depth: u64,
+    /// Items ever put.
+    pub puts: u64,
+    /// Items ever taken.
+    pub gets: u64,
+    /// Items for which `task_done` was not called.
+    pub unfinished: i64,
+    /// Numbers of the threads that have put.
+    pub putters: Vec<u32>,
+    /// Numbers of the threads that have taken.
+    pub getters: Vec<u32>,
+}
+
+/// What a thread waits for.
+#[derive(Clone, Debug)]
+pub enum For {
+    /// A lock.
+    Lock(Owned),
+    /// The end of that thread.
+    Join(u32),
+    /// An item, room, or the end of the work in a queue: `get`, `put` or `join`.
+    Queue { call: &'static str, queue: Queue },
+    /// A condition.
+    Condition,
+    /// An event.
+    Event,
+    /// A semaphore.
+    Semaphore,
+    /// A barrier: how many have come, and of how many.
+    Barrier { come: i64, parties: i64 },
+    /// The result of a call given to a pool.
+    Future,
+    /// A module that another thread imports.
+    Import,
+    /// Something else.
+    Other,
+}
+
+/// A thread in the door.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// For what.
+    pub what: For,
+    /// What the script calls the object; empty if it has no name.
+    pub name: String,
+    /// The call of the library in which it waits: `jobs.get()`; empty where the script itself waits.
+    pub call: String,
+}
+
+/// One thread.
+#[derive(Clone, Debug)]
+pub struct Fellow {
+    /// Its number.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether it runs signal handlers.
+    pub main: bool,
+    /// Whether the program ends without waiting for it.
+    pub daemon: bool,
+    /// What it does.
+    pub state: State,
+    /// Only another thread can make it run again.
+    pub stuck: bool,
+    /// Its script frames, innermost first.
+    pub frames: Vec<Place>,
+    /// For what it waits.
+    pub wait: Option<Wait>,
+    /// Locks known to be held by it.
+    pub holds: Vec<Owned>,
+}
+
+/// All threads at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// Threads that live, in order.
+    pub threads: Vec<Fellow>,
+    /// Those that have ended, as far as known: number, name, whether an exception ended it.
+    pub ended: Vec<(u32, String, bool)>,
+    /// A signal handler of the script may make the main thread run.
+    pub handlers: bool,
+    /// Nanoseconds since the program began.
+    pub at: u64,
+    /// Instructions run by all threads, where these are the clock.
+    pub ticks: Option<u64>,
+}
+
+impl Graph {
+    /// The thread of that number.
+    pub fn fellow(&self, number: u32) -> Option<&Fellow> {
+        self.threads.iter().find(|f| f.number == number)
+    }
+
+    /// Whether nothing can make any thread run again.
+    pub fn dead(&self) -> bool {
+        !self.handlers && !self.threads.is_empty() && self.threads.iter().all(|f| f.stuck)
+    }
+}
+
+/// Whether threads wait only for each other: a look before anything is named.
+pub(super) fn stands_still(th: &mut Thread) -> bool {
+    !signal::scripted()
+        && th.heap.stop_world(|| {
+            let mut still = true;
+            threads::each(|t| still &= t.shared.state() == State::Ended || door::stuck(&t.shared));
+            still
+        })
+}
+
+/// Takes the picture.
+pub fn take(th: &mut Thread) -> Graph {
+    let handlers = signal::scripted();
+    let (at, ended) = (event::now(), threads::ended());
+    let mut graph = th.heap.stop_world(|| {
+        let mut wanted = Vec::new();
+        threads::each(|t| {
+            let object = t.shared.door.object.load(SeqCst);
+            if kind(t) == Kind::Lock.code() && object != 0 {
+                wanted.push(word(object));
+            }
+        });
+        let names = Names::search(&wanted);
+        let mut graph = Graph::default();
+        let mut ran = threads::ran_by_ended();
+        threads::each(|t| {
+            ran += t.instructions();
+            if t.shared.state() != State::Ended {
+                graph.threads.push(fellow(t, &names));
+            }
+        });
+        graph.ticks = matches!(gil::mode(), Mode::Ticks(_)).then_some(ran);
+        held(&mut graph, &names);
+        graph
+    });
+    graph.threads.sort_by_key(|f| f.number);
+    Graph { ended, handlers, at, ..graph }
+}
+
+/// Code of what the thread waits for, or waited for until the signal came that it deals with.
+fn kind(t: &Thread) -> u8 {
+    match t.shared.door.kind.load(SeqCst) {
+        0 => t.shared.door.was.load(SeqCst),
+        kind => kind,
+    }
+}
+
+fn place(at: &At) -> Place {
+    let code = frame::code_of(at.func);
+    Place { file: code.filename.to_string(), line: at.line(), func: code.qualname.to_string() }
+}
+
+fn fellow(t: &Thread, names: &Names) -> Fellow {
+    let s = &t.shared;
+    let walk: Vec<At> = frame::walk(t).collect();
+    let own = |a: &&At| frame::code_of(a.func).flags & flag::LIBRARY == 0;
+    Fellow {
+        number: s.number,
+        name: s.name.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        main: threads::is_main(s),
+        daemon: t.handle.is_ptr() && t.handle.get::<Handle>().is_daemon(),
+        state: match s.state() {
+            State::Run => door::state_of(kind(t)),
+            state => state,
+        },
+        stuck: door::stuck(s),
+        frames: walk.iter().filter(own).map(place).collect(),
+        wait: wait(t, &walk, names),
+        holds: Vec::new(),
+    }
+}
+
+/// What the thread waits for: told by the library functions in which it is, else by what it gave the door.
+fn wait(t: &Thread, walk: &[At], names: &Names) -> Option<Wait> {
+    let seat = &t.shared.door;
+    let (kind, object) = (kind(t), seat.object.load(SeqCst));
+    if kind == 0 {
+        return None;
+    }
+    let library: Vec<&At> =
+        walk.iter().take_while(|a| frame::code_of(a.func).flags & flag::LIBRARY != 0).collect();
+    let call = library.last().map_or(String::new(), |a| call_text(a, names));
+    if kind == Kind::Join.code() {
+        // SAFETY: the waiting native holds its handle.
+        let number = Value::ptr(object as *const u64).get::<Handle>().number().unwrap_or(u32::MAX);
+        return Some(Wait { what: For::Join(number), name: String::new(), call });
+    }
+    if kind != Kind::Lock.code() {
+        let what = if kind == Kind::Import.code() { For::Import } else { For::Other };
+        return Some(Wait { what, name: String::new(), call });
+    }
+    for a in library.iter().rev() {
+        if let Some((what, this)) = known(a) {
+            let name = this.and_then(|v| names.of(v.0)).unwrap_or_default();
+            return Some(Wait { what, name, call });
+        }
+    }
+    let lock = Value::ptr(object as *const u64);
+    let owned = owned(lock.get::<Lock>(), names);
+    Some(Wait { name: owned.name.clone(), what: For::Lock(owned), call })
+}
+
+fn owned(lock: &Lock, names: &Names) -> Owned {
+    let held = lock.held();
+    let at = word(std::ptr::from_ref(lock) as u64);
+    Owned {
+        name: names.of(at).unwrap_or_default(),
+        rank: names.rank(at),
+        by: held.by,
+        since: Place { file: held.file, line: held.line, func: String::new() },
+        proof: held.proof,
+        reentrant: held.reentrant,
+    }
+}
+
+/// The object of a method's frame, if it is certainly alive.
+fn this(a: &At) -> Option<Value> {
+    // SAFETY: the first register of a live window.
+    let v = unsafe { *a.base };
+    let live = frame::live_now(a).contains(0);
+    (live && v.is_kind(CellKind::Instance)).then_some(v)
+}
+
+/// Whether the library's function waits in a way that reports can explain; and the object of the call.
+fn known(a: &At) -> Option<(For, Option<Value>)> {
+    let code = frame::code_of(a.func);
+    let this = this(a);
+    let number = |name: &str| {
+        let v = this.and_then(|v| names::attribute(v, name));
+        v.filter(|v| v.is_int()).map_or(0, |v| v.as_int())
+    };
+    let file: &str = code.filename.rsplit('/').next().unwrap_or("");
+    let what = match (file, &*code.qualname) {
+        ("queue.mp", "Queue.get") | ("_queue.mp", "SimpleQueue.get") => {
+            For::Queue { call: "get", queue: queue(this) }
+        }
+        ("queue.mp", "Queue.put") => For::Queue { call: "put", queue: queue(this) },
+        ("queue.mp", "Queue.join") => For::Queue { call: "join", queue: queue(this) },
+        ("_threading_sync.mp", "Event.wait") => For::Event,
+        ("_threading_sync.mp", "Semaphore.acquire") => For::Semaphore,
+        ("_threading_sync.mp", "Barrier.wait") => {
+            For::Barrier { come: number("_count"), parties: number("_parties") }
+        }
+        ("_threading_sync.mp", "Condition.wait" | "Condition.wait_for") => For::Condition,
+        (_, "Future.result" | "Future.exception") => For::Future,
+        _ => return None,
+    };
+    // An object that its method does not need any more may still be known by its name.
+    // SAFETY: the first register of a live window; it is only compared.
+    Some((what, this.or(Some(unsafe { *a.base }))))
+}
+
+fn queue(this: Option<Value>) -> Queue {
+    let Some(this) = this else { return Queue::default() };
+    let log = names::attribute(this, "_log").and_then(QueueLog::of);
+    let unfinished = names::attribute(this, "unfinished_tasks").filter(|v| v.is_int());
+    let inside = names::attribute(this, "queue").and_then(|v| v.cast::<List>()).map(|l| l.len() as u64);
+    let mut q = Queue { unfinished: unfinished.map_or(0, |v| v.as_int()), ..Queue::default() };
+    if let Some(log) = log {
+        (q.puts, q.gets) = log.counts();
+        (q.putters, q.getters) = log.users();
+    }
+    q.depth = inside.unwrap_or(q.puts.saturating_sub(q.gets));
+    q
+}
+
+/// `name.method()` as the script called it.
+fn call_text(a: &At, names: &Names) -> String {
+    let code = frame::code_of(a.func);
+    let Some((class, method)) = code.qualname.rsplit_once('.').filter(|(c, _)| !c.ends_with("<locals>"))
+    else {
+        return format!("{}()", code.name);
+    };
+    // SAFETY: the first register of a live window; it is only compared.
+    let object = unsafe { *a.base };
+    let name = names.of(object.0).unwrap_or_else(|| class.rsplit('.').next().unwrap_or(class).to_string());
+    match method {
+        "_bootstrap" => String::new(),
+        _ => format!("{name}.{method}()"),
+    }
+}
+
+/// Adds to each thread the named locks that it holds, and those that others wait for.
+fn held(graph: &mut Graph, names: &Names) {
+    let mut all: Vec<Owned> = Vec::new();
+    for at in names.objects() {
+        if let Some(lock) = Lock::of(Value(at)).filter(|l| l.locked()) {
+            all.push(owned(lock, names));
+        }
+    }
+    for f in &graph.threads {
+        if let Some(Wait { what: For::Lock(o), .. }) = &f.wait
+            && o.by.is_some()
+            && !all.iter().any(|x| x.rank == o.rank && x.name == o.name && x.since == o.since)
+        {
+            all.push(o.clone());
+        }
+    }
+    for o in all {
+        if let Some(f) = graph.threads.iter_mut().find(|f| Some(f.number) == o.by) {
+            f.holds.push(o);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Deadlocks that are none: programs in `tests/deadlock` that wait in all the ways in which something can still come,
+//! and must end well without a word on stderr, in every GIL mode. What real ones look like stands in
+//! `tests/golden/shell/deadlock_*`. Also: the dump of all threads.
+
+mod program;
+
+use program::MINIPY;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const MODES: [&str; 6] = ["py310", "py32", "py2", "ticks:97", "ticks:3", "off"];
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn nothing_is_reported_that_can_go_on() {
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir("tests/deadlock").unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() > 8);
+    let mut wrong = Vec::new();
+    for path in paths {
+        let expected = program::expected(&path);
+        for mode in MODES {
+            let mut command = Command::new(MINIPY);
+            let o = program::run(command.arg(format!("--gil={mode}")).arg(&path), &expected.stdin, LIMIT);
+            let said: Vec<&str> = o.stdout.lines().collect();
+            if o.code != Some(0) || !o.stderr.is_empty() || said != expected.stdout {
+                wrong.push(format!("{} in {mode}: {o:?}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn deadlocks_are_found_in_every_mode() {
+    for name in ["philosophers", "two_locks", "own_lock", "sentinel", "joins", "condition", "ended"] {
+        let path = format!("tests/golden/shell/deadlock_{name}.mp");
+        for mode in MODES {
+            let o = program::run(Command::new(MINIPY).arg(format!("--gil={mode}")).arg(&path), "", LIMIT);
+            assert_eq!(o.code, Some(67), "{path} in {mode}: {o:?}");
+            assert_eq!(o.stderr.matches("DEADLOCK after").count(), 1, "{path} in {mode}: {o:?}");
+        }
+    }
+}
+
+#[test]
+fn off_means_off() {
+    let path = "tests/golden/shell/deadlock_own_lock.mp";
+    let o = program::run(Command::new(MINIPY).args(["--on-deadlock=off", "--timeout=0.5", path]), "", LIMIT);
+    assert_eq!(o.code, Some(124), "{o:?}");
+    assert!(!o.stderr.contains("DEADLOCK"), "{o:?}");
+    assert!(o.stderr.contains("A MainThread: wants guard, held by A\n"), "{o:?}");
+    assert!(o.stderr.contains("line 13, in add\n  holds guard since deadlock_own_lock.mp:8\n"), "{o:?}");
+}
+
+#[test]
+fn a_signal_dumps_all_threads() {
+    let code = "import threading, sys\nlock = threading.Lock()\nlock.acquire()\ndef f():\n    with lock:\n        pass\n\
+        t = threading.Thread(target=f)\nt.start()\nprint('go', flush=True)\nsys.stdin.readline()\n\
+        lock.release()\nt.join()\nprint('well')\n";
+    let mut child = Command::new(MINIPY)
+        .args(["-c", code])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "go\n");
+    // SAFETY: a signal to a child that has not been waited for.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGQUIT) }, 0);
+    let mut dump = String::new();
+    while !dump.contains("in f\n") {
+        assert!(err.read_line(&mut dump).unwrap() > 0, "{dump}");
+    }
+    assert!(dump.starts_with("A MainThread: waits for input, output or a process\n"), "{dump}");
+    assert!(dump.contains("  File \"<string>\", line 10, in <module>\n"), "{dump}");
+    drop(child.stdin.take());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!((rest.as_str(), child.wait().unwrap().code()), ("well\n", Some(0)));
+}
