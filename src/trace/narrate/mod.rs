@@ -380,7 +380,13 @@ impl Observer for Narrator {
             What::Enter { object, .. } => {
                 let text = self.waits(about, object);
                 self.person(thread).waits = Some((text.clone(), about.line));
-                self.note(thread, text);
+                // What the end of the program waits for has nothing to do with the script's last instruction.
+                let person = self.person(thread);
+                let ended =
+                    person.row.as_mut().and_then(|r| r.last()).is_some_and(|p| p.ended && !p.is_library());
+                if !ended {
+                    self.note(thread, text);
+                }
             }
             What::Leave => self.person(thread).waits = None,
             What::Acquire { object } => {
