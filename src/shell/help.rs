@@ -22,9 +22,11 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
   --timeout=SECS                 list all threads and stop, exit code 124
   --max-heap=SIZE                memory limit, such as 64m
   --color=auto|always|never
+  --py2, --pasted                Python 2 text; text copied from a web page
 minipy compare FILE              the same program in several GIL modes
 minipy dis FILE                  its instructions and where threads may switch
 minipy atomic 'STATEMENT'        can another thread come between?
+minipy fix FILE                  a copied text repaired, to stdout
 minipy help [gil|ticks|report|timeline|trace|html|narrate|atomic|compare|exit]
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
@@ -146,6 +148,8 @@ stretch, or go there with the arrow keys and n and p, and it says what the
 thread did, where, for how long and who held what it waited for. The figures
 are those of --report. With compare the modes stand one below the other, on one
 scale of time; recording makes these runs a little slower.
+";
+
 const NARRATE: &str = "\
 minipy --narrate [-o FILE] program.mp        (--gil=ticks:3 shows most)
 
