@@ -2,7 +2,8 @@
 //! threads and the collector. Invariant: the machine states events and knows no observer; when nobody listens an
 //! event costs one static check.
 
-pub use super::graph::{Fellow, For, Graph, Owned, Place, Queue, Wait};
+pub use super::graph::{Fellow, For, Graph, Inventory, Known, Owned, Place, Queue, Wait};
+pub use super::procs::Proc;
 pub use super::thread::State;
 use super::thread::Thread;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -26,6 +27,27 @@ pub enum Reason {
     End,
 }
 
+/// A call of the library in which threads wait.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Call {
+    /// `get` of a queue.
+    Get,
+    /// `put` into a queue.
+    Put,
+    /// `join` of a queue.
+    Done,
+    /// `wait` for a condition.
+    Condition,
+    /// `wait` for an event.
+    Event,
+    /// `acquire` of a semaphore.
+    Semaphore,
+    /// `wait` at a barrier.
+    Barrier,
+    /// `result` of a call given to a pool.
+    Future,
+}
+
 /// One fact. Lines are source lines of the script; 0 where unknown.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum What {
@@ -44,18 +66,25 @@ pub enum What {
     GilRelease { reason: Reason, native: usize },
     /// It changed state (see [`State`]); `object` identifies what it waits for.
     Enter { state: State, object: u64 },
+    /// What it began to wait for serves this call of the library on `object` (a queue's log, an event, ...).
+    For { object: u64, call: Call },
     /// It is running again.
     Leave,
     /// It acquired lock `object`.
     Acquire { object: u64 },
     /// It released lock `object`.
     Release { object: u64 },
-    /// It made lock `object`: what was at that address before is gone.
-    NewLock { object: u64 },
+    /// It made lock `object`: what was at that address before is gone. `own`: by a line of the script, not inside
+    /// the library.
+    NewLock { object: u64, own: bool },
     /// A queue's depth after a put or get.
     Depth { object: u64, depth: u32 },
     /// It woke thread `other` (unlock, notify, put).
     Wake { other: u32 },
+    /// It started a process.
+    ProcStart { pid: u32 },
+    /// The end of a process was noticed; a negative code is a signal.
+    ProcEnd { pid: u32, code: i32 },
     /// The world stood still for `ns`.
     Collection { ns: u64 },
 }
@@ -127,6 +156,11 @@ pub fn listen(wants: u8) {
 #[inline(always)]
 pub fn listening() -> bool {
     LISTENING.load(Ordering::Relaxed) != 0
+}
+
+/// Whether locks and queues are to be stated.
+pub fn hears_locks() -> bool {
+    LISTENING.load(Ordering::Relaxed) & want::LOCKS != 0
 }
 
 /// Whether instructions are to be counted in every mode.

@@ -30,6 +30,7 @@ pub mod native;
 pub mod ops;
 pub mod park;
 pub mod poll;
+pub mod procs;
 pub mod protocol;
 pub mod show;
 pub mod signal;
@@ -37,6 +38,7 @@ pub mod slots;
 pub mod start;
 pub mod thread;
 pub mod threads;
+pub mod unseen;
 pub mod unwind;
 pub mod wait;
 

@@ -640,9 +640,14 @@ pub fn fork(th: &mut Thread) -> i32 {
         signal::after_fork(&me);
     };
     let pid = th.heap.fork(before, after);
-    if pid == 0 {
-        Native::here().settle(th);
-        gil::retable(th);
+    match pid {
+        0 => {
+            Native::here().settle(th);
+            gil::retable(th);
+            super::procs::forget();
+        }
+        1.. => super::procs::started(th, pid),
+        _ => {}
     }
     pid
 }

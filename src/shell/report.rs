@@ -6,11 +6,13 @@ use super::args::Run;
 use super::bold;
 use super::script::Script;
 use crate::run::event::want;
+use crate::run::event::Log;
 use crate::run::native::Def;
-use crate::run::{Thread, event, gil};
+use crate::run::{Thread, event, gil, graph, procs, unseen};
 use crate::trace::gil_report::{self, Input, Report};
-use crate::trace::gil_text;
-use crate::trace::life::{Clock, End};
+use crate::trace::json::Json;
+use crate::trace::life::{self, Clock, End};
+use crate::trace::{exit_report, gil_text, lock_report, lock_text, procs_report};
 use std::io::{IsTerminal, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::{Mutex, OnceLock};
@@ -20,7 +22,10 @@ pub const HANDBACK: &str = "MINIPY_HANDBACK";
 
 struct Settings {
     pid: u32,
-    text: bool,
+    gil: bool,
+    locks: bool,
+    procs: bool,
+    exit: bool,
     output: Option<String>,
     json: Option<String>,
     handback: Mutex<Option<OwnedFd>>,
@@ -39,13 +44,16 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
         std::env::remove_var(HANDBACK);
         (libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) == 0).then(|| OwnedFd::from_raw_fd(fd))
     });
-    if !job.report && job.json.is_none() && handback.is_none() {
+    if !job.reports() && job.json.is_none() && handback.is_none() {
         return;
     }
     let terminal = job.output.is_none() && std::io::stderr().is_terminal();
     let settings = Settings {
         pid: std::process::id(),
-        text: job.report,
+        gil: job.report,
+        locks: job.locks,
+        procs: job.procs,
+        exit: job.exit,
         output: job.output.clone(),
         json: job.json.clone(),
         handback: Mutex::new(handback),
@@ -56,24 +64,34 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     if SETTINGS.set(settings).is_ok() {
         // Counting slows a run a little, which a comparison of times should not see.
         let counts = job.report || job.json.is_some();
-        event::listen(want::TURNS | if counts { want::COUNTS } else { 0 });
+        let locks = if job.locks { want::LOCKS } else { 0 };
+        event::listen(want::TURNS | locks | if counts { want::COUNTS } else { 0 });
     }
 }
 
 /// Writes the reports. The world is stopped. Gives the exit code.
 pub fn write(th: &mut Thread, code: i32) -> i32 {
     let Some(settings) = SETTINGS.get().filter(|s| s.pid == std::process::id()) else { return code };
-    let report = gather(th, settings);
+    let logs = event::collect();
+    let report = gather(th, settings, &logs);
+    let others = others(th, settings, &logs);
+    let mut text = if settings.gil { gil_text::text(&report, settings.bold) } else { String::new() };
+    others.iter().for_each(|o| text.push_str(&o.text));
     let mut code = code;
-    if settings.text {
-        let text = gil_text::text(&report, settings.bold);
-        match &settings.output {
-            None => eprint!("{text}"),
-            Some(file) => code = save(file, &text, code),
-        }
+    match &settings.output {
+        _ if text.is_empty() => {}
+        None => eprint!("{text}"),
+        Some(file) => code = save(file, &text, code),
     }
     if let Some(file) = &settings.json {
-        code = save(file, &format!("{}\n", gil_report::json(&report)), code);
+        let gil = gil_report::json(&report);
+        let json = if others.is_empty() {
+            gil
+        } else {
+            let gil = settings.gil.then_some(("gil", gil)).into_iter();
+            Json::Map(gil.chain(others.into_iter().map(|o| (o.name, o.json))).collect())
+        };
+        code = save(file, &format!("{json}\n"), code);
     }
     if let Some(fd) = settings.handback.lock().ok().and_then(|mut h| h.take()) {
         // The parent may be gone; then nobody misses this.
@@ -92,15 +110,59 @@ fn save(file: &str, text: &str, code: i32) -> i32 {
     }
 }
 
-fn gather(th: &mut Thread, settings: &Settings) -> Report {
-    let logs = event::collect();
+/// A report beside that on the GIL.
+struct Other {
+    name: &'static str,
+    text: String,
+    json: Json,
+}
+
+fn others(th: &mut Thread, settings: &Settings, logs: &[(u32, Log)]) -> Vec<Other> {
+    let mut out = Vec::new();
+    if !(settings.locks || settings.exit || settings.procs) {
+        return out;
+    }
+    let inventory = graph::inventory(th);
+    if settings.locks {
+        let mode = gil::mode();
+        let end = End { at: event::now(), thread: th.shared.number, ran: th.instructions() };
+        let lives = life::tile(logs, clock(mode), mode != gil::Mode::Off, end);
+        let r = lock_report::report(logs, &lives, &inventory, clock(mode), &settings.file);
+        out.push(Other {
+            name: "locks",
+            text: lock_text::text(&r, settings.bold),
+            json: lock_report::json(&r),
+        });
+    }
+    if settings.procs {
+        let r = procs_report::report(&procs::all(), event::now());
+        let text = procs_report::text(&r, settings.bold);
+        out.push(Other { name: "procs", text, json: procs_report::json(&r) });
+    }
+    if settings.exit {
+        let g = graph::take(th);
+        let r = exit_report::report(&g, &inventory, th.shared.number, &unseen::all());
+        out.push(Other {
+            name: "exit",
+            text: exit_report::text(&r, settings.bold),
+            json: exit_report::json(&r),
+        });
+    }
+    out
+}
+
+fn clock(mode: gil::Mode) -> Clock {
+    if matches!(mode, gil::Mode::Ticks(_)) { Clock::Instructions } else { Clock::Time }
+}
+
+fn gather(th: &mut Thread, settings: &Settings, logs: &[(u32, Log)]) -> Report {
     let mode = gil::mode();
     // SAFETY: rows of natives are statics, and the machine noted the address of one.
     let native = |at: usize| unsafe { &*(at as *const Def) }.name.to_string();
     gil_report::report(&Input {
         mode: mode.to_string(),
         gil: mode != gil::Mode::Off,
-        clock: if matches!(mode, gil::Mode::Ticks(_)) { Clock::Instructions } else { Clock::Time },
+        clock: clock(mode),
         counted: gil::counts(mode),
         turn: match mode {
             gil::Mode::Ticks(97) => Some((97, "--gil=ticks:89")),
@@ -110,7 +172,7 @@ fn gather(th: &mut Thread, settings: &Settings) -> Report {
         },
         interval: matches!(mode, gil::Mode::Py310 | gil::Mode::Py32)
             .then(|| gil::interval().as_nanos() as u64),
-        logs: &logs,
+        logs,
         end: End { at: event::now(), thread: th.shared.number, ran: th.instructions() },
         file: &settings.file,
         source: &settings.source,

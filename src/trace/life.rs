@@ -5,7 +5,7 @@
 //! figure follows from the order of turns and the instructions run in them, never from the time of day: there a
 //! thread is ready from the moment that another one woke it, whenever its OS thread noticed.
 
-use crate::run::event::{Event, Log, Reason, State, What};
+use crate::run::event::{Call, Event, Log, Reason, State, What};
 use std::collections::HashMap;
 
 /// What a thread did: the parts that tile its life.
@@ -70,6 +70,21 @@ pub struct Wait {
     pub line: u32,
 }
 
+/// One stretch of waiting for a lock, queue or the like.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocked {
+    /// What the thread waited for, as the events state it.
+    pub object: u64,
+    /// The call of the library that this wait served.
+    pub call: Option<Call>,
+    /// From when.
+    pub from: u64,
+    /// To when.
+    pub to: u64,
+    /// Line.
+    pub line: u32,
+}
+
 /// One thread's life.
 #[derive(Clone, Debug, Default)]
 pub struct Life {
@@ -87,6 +102,8 @@ pub struct Life {
     pub ran: u64,
     /// Its waits for the GIL.
     pub waits: Vec<Wait>,
+    /// Its waits for locks and the like; together as long as that part of its life.
+    pub blocked: Vec<Blocked>,
     /// How often it was woken in vain.
     pub false_wakes: u64,
     /// Events that were not kept.
@@ -96,6 +113,15 @@ pub struct Life {
 impl Life {
     fn spend(&mut self, part: Part, from: u64, to: u64) {
         self.parts[part as usize] += to.saturating_sub(from);
+    }
+
+    /// As `spend`, and notes for what it waited.
+    fn wait(&mut self, part: Part, from: u64, to: u64, what: (u64, Option<Call>, u32)) {
+        self.spend(part, from, to);
+        if part == Part::Lock && to > from {
+            let (object, call, line) = what;
+            self.blocked.push(Blocked { object, call, from, to, line });
+        }
     }
 }
 
@@ -129,6 +155,8 @@ pub struct Lives {
     pub length: u64,
     /// Whether the record ends before the run.
     pub full: bool,
+    /// The clock of each event that counts, by thread.
+    pub clocks: Vec<Vec<u64>>,
 }
 
 /// The part of a thread's record that is read.
@@ -170,6 +198,8 @@ pub fn tile(logs: &[(u32, Log)], clock: Clock, gil: bool, mut end: End) -> Lives
         out.lives.push(life);
     }
     out.turns.sort_by_key(|t| (t.from, t.to));
+    drop(parts);
+    out.clocks = clocks;
     out
 }
 
@@ -246,19 +276,22 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
     // What it does, since when, and from when it waits for the GIL.
     let (mut part, mut since) = (if gil { Part::Gil } else { Part::Run }, life.from);
     let mut entered: Option<Part> = None;
+    let mut object: (u64, Option<Call>, u32) = (0, None, 0);
     for (e, &now) in events.iter().zip(at) {
         match e.what {
-            What::Enter { state, .. } => {
+            What::Enter { state, object: for_what } => {
                 entered = Some(part_of(state));
+                object = (for_what, None, e.line);
                 if !gil {
                     life.spend(part, since, now);
                     (part, since) = (part_of(state), now);
                 }
             }
+            What::For { object: for_what, call } => object = (for_what, Some(call), e.line),
             What::Leave => {
                 entered = None;
                 if !gil {
-                    life.spend(part, since, now);
+                    life.wait(part, since, now, object);
                     (part, since) = (Part::Run, now);
                 }
             }
@@ -272,18 +305,18 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
             }
             What::GilWait if gil && !counted && part != Part::Gil => {
                 let now = now.max(since);
-                life.spend(part, since, now);
+                life.wait(part, since, now, object);
                 (part, since) = (Part::Gil, now);
             }
             What::GilAcquire if gil => {
                 if counted && part != Part::Gil && part != Part::Run {
                     let i = wakes.partition_point(|w| *w < since);
                     if let Some(&ready) = wakes.get(i).filter(|w| **w <= now) {
-                        life.spend(part, since, ready);
+                        life.wait(part, since, ready, object);
                         (part, since) = (Part::Gil, ready);
                     }
                 }
-                life.spend(part, since, now);
+                life.wait(part, since, now, object);
                 if part == Part::Gil && now > since {
                     life.waits.push(Wait { from: since, to: now, line: e.line });
                 }
@@ -298,7 +331,7 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
             _ => {}
         }
     }
-    life.spend(part, since, length);
+    life.wait(part, since, length, object);
 }
 
 /// The turns of one thread.

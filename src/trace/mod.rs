@@ -4,8 +4,12 @@
 
 pub mod deadlock;
 pub mod deadlock_text;
+pub mod exit_report;
 pub mod gil_report;
 pub mod gil_text;
 pub mod json;
 pub mod life;
+pub mod lock_report;
+pub mod lock_text;
+pub mod procs_report;
 pub mod table;
