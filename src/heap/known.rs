@@ -46,7 +46,8 @@ names! {
     remove reverse send sep sort start stderr stdin stdout step stop strerror sys text
     threading throw update value values write _shutdown _initializing __lazy__ displayhook last_exc argv modules
     mro flags repeat func strict initial __exception__ iter aclose asend athrow
-    _fields _field_defaults __iter_end__ isatty fileno line_buffering buffering closefd opener
+    _fields _field_defaults __newobj__ __newobj_ex__ __getnewargs_ex__ __setstate__ copyreg dispatch_table
+    _extension_registry __iter_end__ isatty fileno line_buffering buffering closefd opener
 }
 
 static NAME_VALUES: [AtomicU64; TEXTS.len()] = [const { AtomicU64::new(Value::UNBOUND.0) }; TEXTS.len()];

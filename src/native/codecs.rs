@@ -13,6 +13,15 @@ pub static MODULE: ModuleDef = ModuleDef {
     doc: "Encodings of the machine.",
     functions: &[
         def(
+            "encode",
+            "(obj, encoding='utf-8', errors='strict')",
+            |th, a| {
+                let f = types::imported(th, "codecs", "encode")?;
+                th.call(f, if a[1].is_unbound() { &a.all()[..1] } else { a.all() })
+            },
+            "Encodes obj using the codec registered for encoding.",
+        ),
+        def(
             "canonical",
             "(encoding, /)",
             |th, a| {

@@ -1,4 +1,5 @@
-//! Built-ins whose body is a library module, loaded when they are first called: `spawn`, `lock`, `queue` and `pool`,
+//! Built-ins whose body is a library module, loaded when they are first called: `spawn`,
+//! `process`, `lock`, `queue` and `pool`,
 //! and what the compiler calls for type parameters. Programs which do not use them start as quickly as before.
 
 use crate::run::{Args, Def, R, Thread, def, import};
@@ -6,8 +7,14 @@ use crate::run::{Args, Def, R, Thread, def, import};
 /// Rows for the builtins module.
 pub static FUNCTIONS: &[Def] = &[
     def("spawn", "(*args, **kwargs)", spawn, "Run f(*args, **kwargs) in a new thread and return its handle."),
+    def(
+        "process",
+        "(*args, **kwargs)",
+        process,
+        "Run f(*args, **kwargs) in a new process and return its handle.",
+    ),
     def("lock", "(*args, **kwargs)", lock, "A new lock: use it in `with`, or acquire() and release() it."),
-    def("queue", "(*args, **kwargs)", queue, "A new first-in first-out queue for threads: put() and get()."),
+    def("queue", "(*args, **kwargs)", queue, "A new first-in first-out queue: put() and get()."),
     def("pool", "(*args, **kwargs)", pool, "A new pool of workers: map(), imap() and submit()."),
     def("__type_param__", "(*args, **kwargs)", type_param, ""),
     def("__type_generic__", "(*args, **kwargs)", type_generic, ""),
@@ -24,6 +31,10 @@ fn forward(th: &mut Thread, module: &str, what: &str, a: Args) -> R {
 
 fn spawn(th: &mut Thread, a: Args) -> R {
     forward(th, "_concurrency", "spawn", a)
+}
+
+fn process(th: &mut Thread, a: Args) -> R {
+    forward(th, "_concurrency", "process", a)
 }
 
 fn lock(th: &mut Thread, a: Args) -> R {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 pub const TIMEOUT_MAX: f64 = 9223372036.0;
 
 static LOCK_SHAPE: AtomicU32 = AtomicU32::new(0);
+static RLOCK_SHAPE: AtomicU32 = AtomicU32::new(0);
 
 static LOCK: ClassDef = ClassDef {
     name: "_thread.lock",
@@ -97,6 +98,7 @@ pub fn classes(th: &mut Thread) -> R<(Value, Value)> {
     let lock = class::define(th, None, &LOCK)?;
     LOCK_SHAPE.store(shape_of(lock), Relaxed);
     let rlock = class::define(th, None, &RLOCK)?;
+    RLOCK_SHAPE.store(shape_of(rlock), Relaxed);
     Lock::classes(shape_of(lock), shape_of(rlock));
     Ok((lock, rlock))
 }
@@ -109,6 +111,15 @@ pub(super) fn shape_of(class: Value) -> u32 {
 /// The lock behind an instance of one of the two classes.
 fn this(v: Value) -> &'static Lock {
     v.base().get::<Lock>()
+}
+
+/// The lock that `v` is, if it is an instance of one of the two classes themselves.
+pub(super) fn behind(th: &mut Thread, v: Value) -> Option<&'static Lock> {
+    if !v.is_kind(crate::heap::Kind::Record) {
+        return None;
+    }
+    let shape = shape_of(th.class_of(v));
+    (shape == LOCK_SHAPE.load(Relaxed) || shape == RLOCK_SHAPE.load(Relaxed)).then(|| v.get::<Lock>())
 }
 
 /// A new plain lock: `allocate_lock()`.

@@ -13,8 +13,10 @@ pub mod collections;
 pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
+mod connection;
 mod descriptor;
 pub mod errno;
+pub mod fcntl;
 pub mod gc;
 pub mod hash;
 mod hash_blake;
@@ -35,8 +37,23 @@ pub mod local;
 pub mod lock;
 pub mod math;
 pub mod math_int;
+pub mod mmap;
+mod mmap_io;
+pub mod multiprocessing;
+pub mod pickle;
+mod pickle_load;
+mod pickle_names;
+mod pickle_op;
+mod pickle_read;
+mod pickle_reduce;
+mod pickle_write;
 pub mod posix;
+mod posix_fd;
+mod posix_fork;
 pub mod posix_more;
+mod posix_path;
+mod posix_process;
+pub mod pwd;
 mod queue_log;
 pub mod random;
 pub mod re;
@@ -48,8 +65,11 @@ pub mod re_prog;
 pub mod re_set;
 pub mod re_sub;
 pub mod re_tree;
+pub mod resource;
 pub mod select;
+mod semlock;
 pub mod seq;
+mod shared_cells;
 pub mod signal;
 pub mod socket;
 mod socket_addr;
@@ -65,6 +85,7 @@ pub mod traceback;
 mod unicode_db;
 pub mod unicodedata;
 pub mod util;
+mod wait_room;
 pub mod weakref;
 pub mod zlib;
 mod zlib_stream;
@@ -92,7 +113,14 @@ pub static MODULES: &[&ModuleDef] = &[
     &gc::MODULE,
     &traceback::MODULE,
     &math::MODULE,
+    &mmap::MODULE,
+    &mmap::SHM,
+    &multiprocessing::MODULE,
     &posix::MODULE,
+    &fcntl::MODULE,
+    &pwd::PWD,
+    &pwd::GRP,
+    &resource::MODULE,
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,
@@ -111,5 +139,6 @@ pub static MODULES: &[&ModuleDef] = &[
     &itertools::MODULE,
     &re::MODULE,
     &json::MODULE,
+    &pickle::MODULE,
     &string_::MODULE,
 ];

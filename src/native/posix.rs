@@ -1,14 +1,14 @@
 //! Native module `posix`: the system's files, processes and environment, for `os`. Invariant: a failed call is OSError
 //! with the system's number and the names it was about; what may wait goes through the door.
 
-use super::posix_more as more;
 use super::seq;
-use super::util::{
-    buffer, errno, integer, integer_or, missing, os_bytes, os_text, path, put, put_int, truth_or,
+use super::util::{buffer, errno, integer, missing, os_bytes, os_text, path, put, put_int, truth_or};
+use super::{
+    posix_fd as fd, posix_fork as fork, posix_more as more, posix_path as path, posix_process as process,
 };
 use crate::heap::known::C;
 use crate::heap::{Full, Value};
-use crate::run::{Args, Def, ModuleDef, R, Raised, Thread, class, def};
+use crate::run::{Args, Def, ModuleDef, R, Raised, Thread, class, def, import};
 use crate::struct_seq;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -18,69 +18,23 @@ pub static MODULE: ModuleDef =
     ModuleDef { name: "posix", doc: "Calls of the operating system.", functions: FUNCTIONS, fill };
 
 static FUNCTIONS: &[Def] = &[
-    def("stat", "(path, *, dir_fd=None, follow_symlinks=True)", stat, "What the system knows about a file."),
-    def("lstat", "(path, *, dir_fd=None)", lstat, "The same about a link itself."),
-    def("fstat", "(fd)", fstat, "The same about an open file."),
     def("getcwd", "()", getcwd, "The current folder."),
     def("getcwdb", "()", getcwdb, "The current folder as bytes."),
-    def(
-        "chdir",
-        "(path)",
-        // SAFETY: a plain call; names are terminated.
-        |th, a| one(th, a[0], |c| unsafe { libc::chdir(c.as_ptr()) }),
-        "Change the current folder.",
-    ),
     def("listdir", "(path=None)", listdir, "The names in a folder."),
     def("scandir", "(path=None)", more::scandir, "An iterator over the entries of a folder."),
-    def("mkdir", "(path, mode=511, *, dir_fd=None)", mkdir, "Make a folder."),
-    def(
-        "rmdir",
-        "(path, *, dir_fd=None)",
-        // SAFETY: a plain call; names are terminated.
-        |th, a| one(th, a[0], |c| unsafe { libc::rmdir(c.as_ptr()) }),
-        "Remove an empty folder.",
-    ),
-    def("remove", "(path, *, dir_fd=None)", unlink, "Remove a file."),
-    def("unlink", "(path, *, dir_fd=None)", unlink, "Remove a file."),
-    def("rename", "(src, dst, *, src_dir_fd=None, dst_dir_fd=None)", rename, "Give a file another name."),
-    def("replace", "(src, dst, *, src_dir_fd=None, dst_dir_fd=None)", rename, "Give a file another name."),
-    def(
-        "link",
-        "(src, dst)",
-        // SAFETY: a plain call; names are terminated.
-        |th, a| both(th, a, |x, y| unsafe { libc::link(x.as_ptr(), y.as_ptr()) }),
-        "Make another name for a file.",
-    ),
-    def(
-        "symlink",
-        "(src, dst, target_is_directory=False, *, dir_fd=None)",
-        // SAFETY: a plain call; names are terminated.
-        |th, a| both(th, a, |x, y| unsafe { libc::symlink(x.as_ptr(), y.as_ptr()) }),
-        "Make a symbolic link.",
-    ),
-    def("readlink", "(path, *, dir_fd=None)", readlink, "What a symbolic link refers to."),
-    def(
-        "chmod",
-        "(path, mode, *, dir_fd=None, follow_symlinks=True)",
-        chmod,
-        "Change the permissions of a file.",
-    ),
-    def(
-        "access",
-        "(path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=True)",
-        access,
-        "Whether the file may be used so.",
-    ),
     def("umask", "(mask, /)", umask, "Set the mask for new files; gives the old one."),
-    def("utime", "(path, times=None)", utime, "Set the times of a file."),
-    def("truncate", "(path, length)", truncate, "Set the size of a file."),
-    def("open", "(path, flags, mode=511, *, dir_fd=None)", open, "Open a file; gives the descriptor."),
     def("read", "(fd, length, /)", read, "Read from a descriptor."),
     def("write", "(fd, data, /)", write, "Write to a descriptor; how many bytes."),
     // SAFETY: a plain call; names are terminated.
     def("close", "(fd)", |th, a| by_fd(th, a[0], |fd| unsafe { libc::close(fd) }), "Close a descriptor."),
     def("dup", "(fd, /)", dup, "Another descriptor for the same file."),
     def("dup2", "(fd, fd2, inheritable=True)", dup2, "Make fd2 a descriptor for the same file."),
+    def(
+        "memfd_create",
+        "(name, flags=MFD_CLOEXEC)",
+        super::mmap::memfd_create,
+        "A descriptor of a new file that stands in memory only.",
+    ),
     def("pipe", "()", pipe, "Two descriptors: what is written to the second is read from the first."),
     def("lseek", "(fd, position, whence, /)", lseek, "Change the position of a descriptor."),
     def("ftruncate", "(fd, length, /)", ftruncate, "Set the size of an open file."),
@@ -99,6 +53,7 @@ static FUNCTIONS: &[Def] = &[
     def("get_terminal_size", "(fd=1, /)", get_terminal_size, "Columns and lines of a terminal."),
     def("fspath", "(path)", fspath, "The str or bytes of a path."),
     def("strerror", "(code, /)", strerror, "The system's text for an error number."),
+    def("_read_environ", "()", |th, _| read_environ(th), "The environment of the process as it is now."),
     def("urandom", "(size, /)", urandom, "Random bytes from the system."),
     def("uname", "()", more::uname, "Names of the system."),
     def("times", "()", more::times, "Times that the process and its children have computed."),
@@ -128,7 +83,13 @@ static FUNCTIONS: &[Def] = &[
     def("sched_getaffinity", "(pid, /)", more::sched_getaffinity, "The processors that a process may use."),
     def("sched_yield", "()", more::sched_yield, "Let another thread run."),
     def("getloadavg", "()", more::getloadavg, "How many processes ran in the last 1, 5 and 15 minutes."),
-    def("fork", "()", more::fork, "Make a child process; 0 in the child."),
+    def("fork", "()", fork::fork, "Make a child process; 0 in the child."),
+    def(
+        "register_at_fork",
+        "(*, before=None, after_in_child=None, after_in_parent=None)",
+        fork::register,
+        "Have functions called around each fork.",
+    ),
     def("waitpid", "(pid, options, /)", more::waitpid, "Wait for a child: its number and status."),
     def("wait", "()", more::wait, "Wait for any child."),
     def(
@@ -210,6 +171,7 @@ macro_rules! constants {
 const NUMBERS: &[(&str, i64)] = constants! {
     F_OK R_OK W_OK X_OK O_RDONLY O_WRONLY O_RDWR O_CREAT O_EXCL O_TRUNC O_APPEND O_NONBLOCK O_CLOEXEC O_SYNC O_NOFOLLOW
     O_DIRECTORY O_NOCTTY WNOHANG WUNTRACED WCONTINUED
+    MFD_CLOEXEC MFD_ALLOW_SEALING
 };
 
 fn fill(th: &mut Thread, dict: Value) -> R<()> {
@@ -230,14 +192,26 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
     {
         put_int(th, dict, name, n)?;
     }
-    let environ = th.heap.new_dict()?;
+    let environ = read_environ(th)?;
+    put(th, dict, "environ", environ)?;
+    for def in [path::FUNCTIONS, fd::FUNCTIONS, process::FUNCTIONS].into_iter().flatten() {
+        import::add_function(th, dict, def, Value::UNBOUND)?;
+    }
+    fork::fill(th, dict)?;
+    fd::fill(th, dict)?;
+    process::fill(th, dict)?;
+    more::fill(th, dict)
+}
+
+/// The environment of the process, bytes to bytes.
+fn read_environ(th: &mut Thread) -> R {
     use std::os::unix::ffi::OsStrExt;
+    let environ = th.heap.new_dict()?;
     for (k, v) in std::env::vars_os() {
         let (k, v) = (th.bytes(k.as_bytes())?, th.bytes(v.as_bytes())?);
         th.dict_insert(environ, k, v)?;
     }
-    put(th, dict, "environ", environ)?;
-    more::fill(th, dict)
+    Ok(environ)
 }
 
 /// The OSError that the last call left.
@@ -252,24 +226,6 @@ pub(super) fn done(th: &mut Thread, rc: libc::c_int, shown: Value) -> R {
     if rc < 0 { Err(failed(th, shown)) } else { Ok(Value::NONE) }
 }
 
-fn one(th: &mut Thread, v: Value, f: impl FnOnce(&CStr) -> libc::c_int) -> R {
-    let (c, shown) = path(th, v)?;
-    let rc = f(&c);
-    done(th, rc, shown)
-}
-
-fn both(th: &mut Thread, a: Args, f: impl FnOnce(&CStr, &CStr) -> libc::c_int) -> R {
-    let ((x, shown), (y, second)) = (path(th, a[0])?, path(th, a[1])?);
-    if f(&x, &y) < 0 {
-        let r = failed(th, shown);
-        if let Some(e) = th.raised.cast::<crate::heap::object::Exception>() {
-            e.x3.set(second);
-        }
-        return Err(r);
-    }
-    Ok(Value::NONE)
-}
-
 pub(super) fn descriptor(th: &mut Thread, v: Value) -> R<i32> {
     let v = match th.intern("fileno") {
         Ok(name) if !crate::heap::bigint::is_integer(v.base()) => match th.getattr_opt(v, name)? {
@@ -282,13 +238,14 @@ pub(super) fn descriptor(th: &mut Thread, v: Value) -> R<i32> {
     i32::try_from(n).map_err(|_| th.overflow_error("Python int too large to convert to C int"))
 }
 
-fn by_fd(th: &mut Thread, v: Value, f: impl FnOnce(i32) -> libc::c_int) -> R {
+/// A call about a descriptor.
+pub(super) fn by_fd(th: &mut Thread, v: Value, f: impl FnOnce(i32) -> libc::c_int) -> R {
     let fd = descriptor(th, v)?;
     let rc = f(fd);
     done(th, rc, Value::UNBOUND)
 }
 
-fn is_number(v: Value) -> bool {
+pub(super) fn is_number(v: Value) -> bool {
     crate::heap::bigint::is_integer(v.base())
 }
 
@@ -321,39 +278,6 @@ pub(super) fn stat_value(th: &mut Thread, st: &libc::stat) -> R {
     all[17] = Value::int(st.st_blocks);
     all[18] = Value::int(st.st_rdev as i64);
     seq::make(th, Value(STAT_CLASS.load(Relaxed)), 10, &all)
-}
-
-fn stat_by(th: &mut Thread, shown: Value, f: impl FnOnce(*mut libc::stat) -> libc::c_int) -> R {
-    // SAFETY: a struct of numbers.
-    let mut st: libc::stat = unsafe { std::mem::zeroed() };
-    if f(&mut st) != 0 {
-        return Err(failed(th, shown));
-    }
-    stat_value(th, &st)
-}
-
-fn stat(th: &mut Thread, a: Args) -> R {
-    if is_number(a[0]) {
-        return fstat(th, a);
-    }
-    if !truth_or(th, a[2], true)? {
-        return lstat(th, a);
-    }
-    let (c, shown) = path(th, a[0])?;
-    // SAFETY: stat fills the struct for a terminated name.
-    stat_by(th, shown, |st| unsafe { libc::stat(c.as_ptr(), st) })
-}
-
-fn lstat(th: &mut Thread, a: Args) -> R {
-    let (c, shown) = path(th, a[0])?;
-    // SAFETY: lstat fills the struct for a terminated name.
-    stat_by(th, shown, |st| unsafe { libc::lstat(c.as_ptr(), st) })
-}
-
-fn fstat(th: &mut Thread, a: Args) -> R {
-    let fd = descriptor(th, a[0])?;
-    // SAFETY: fstat fills the struct.
-    stat_by(th, Value::UNBOUND, |st| unsafe { libc::fstat(fd, st) })
 }
 
 fn cwd(th: &mut Thread) -> R<Vec<u8>> {
@@ -391,6 +315,11 @@ pub(super) fn names(th: &mut Thread, c: &CStr, shown: Value) -> R<Vec<Vec<u8>>> 
 
 /// A folder argument, the current one by default: as the system takes it, as errors show it, whether it is bytes.
 pub(super) fn folder(th: &mut Thread, v: Value) -> R<(CString, Value, bool)> {
+    if is_number(v) {
+        let fd = descriptor(th, v)?;
+        let link = CString::new(format!("/proc/self/fd/{fd}")).unwrap_or_default();
+        return Ok((link, v, false));
+    }
     if missing(v) {
         let dot = th.str(".")?;
         return Ok((CString::from(c"."), dot, false));
@@ -411,92 +340,10 @@ fn listdir(th: &mut Thread, a: Args) -> R {
     Ok(out)
 }
 
-fn mkdir(th: &mut Thread, a: Args) -> R {
-    let mode = integer_or(th, a[1], 0o777)?;
-    // SAFETY: a terminated name.
-    one(th, a[0], |c| unsafe { libc::mkdir(c.as_ptr(), mode as libc::mode_t) })
-}
-
-fn unlink(th: &mut Thread, a: Args) -> R {
-    // SAFETY: a terminated name.
-    one(th, a[0], |c| unsafe { libc::unlink(c.as_ptr()) })
-}
-
-fn rename(th: &mut Thread, a: Args) -> R {
-    // SAFETY: terminated names.
-    both(th, a, |x, y| unsafe { libc::rename(x.as_ptr(), y.as_ptr()) })
-}
-
-fn readlink(th: &mut Thread, a: Args) -> R {
-    let (c, shown) = path(th, a[0])?;
-    let mut room = vec![0u8; 4096];
-    // SAFETY: a terminated name; the buffer is as long as is said.
-    let n = unsafe { libc::readlink(c.as_ptr(), room.as_mut_ptr().cast(), room.len()) };
-    if n < 0 {
-        return Err(failed(th, shown));
-    }
-    room.truncate(n as usize);
-    if crate::heap::text::is_text(shown.base()) { os_text(th, &room) } else { Ok(th.bytes(&room)?) }
-}
-
-fn chmod(th: &mut Thread, a: Args) -> R {
-    let mode = integer(th, a[1])? as libc::mode_t;
-    if is_number(a[0]) {
-        // SAFETY: a plain call.
-        return by_fd(th, a[0], |fd| unsafe { libc::fchmod(fd, mode) });
-    }
-    // SAFETY: a terminated name.
-    one(th, a[0], |c| unsafe { libc::chmod(c.as_ptr(), mode) })
-}
-
-fn access(th: &mut Thread, a: Args) -> R {
-    let (c, _) = path(th, a[0])?;
-    let mode = integer(th, a[1])? as i32;
-    // SAFETY: a terminated name.
-    Ok(Value::bool(unsafe { libc::access(c.as_ptr(), mode) } == 0))
-}
-
 fn umask(th: &mut Thread, a: Args) -> R {
     let mask = integer(th, a[0])?;
     // SAFETY: a plain call.
     Ok(Value::int(unsafe { libc::umask(mask as libc::mode_t) } as i64))
-}
-
-fn utime(th: &mut Thread, a: Args) -> R {
-    let (c, shown) = path(th, a[0])?;
-    // SAFETY: a struct of numbers.
-    let mut times: [libc::timespec; 2] = unsafe { std::mem::zeroed() };
-    if missing(a[1]) {
-        times.iter_mut().for_each(|t| t.tv_nsec = libc::UTIME_NOW);
-    } else {
-        let pair = th.to_tuple(a[1])?;
-        let pair = pair.base().get::<crate::heap::object::Tuple>();
-        if pair.len() != 2 {
-            return Err(th.type_error("utime: 'times' must be either a tuple of two ints or None"));
-        }
-        for (slot, v) in times.iter_mut().zip(pair.iter()) {
-            let x = super::util::real(th, v)?;
-            slot.tv_sec = x.floor() as i64;
-            slot.tv_nsec = ((x - x.floor()) * 1e9) as i64;
-        }
-    }
-    // SAFETY: a terminated name and two times.
-    let rc = unsafe { libc::utimensat(libc::AT_FDCWD, c.as_ptr(), times.as_ptr(), 0) };
-    done(th, rc, shown)
-}
-
-fn truncate(th: &mut Thread, a: Args) -> R {
-    let n = integer(th, a[1])?;
-    // SAFETY: a terminated name.
-    one(th, a[0], |c| unsafe { libc::truncate(c.as_ptr(), n) })
-}
-
-fn open(th: &mut Thread, a: Args) -> R {
-    let (c, shown) = path(th, a[0])?;
-    let (flags, mode) = (integer(th, a[1])? as i32, integer_or(th, a[2], 0o777)? as libc::c_uint);
-    // SAFETY: a terminated name.
-    let fd = unsafe { libc::open(c.as_ptr(), flags | libc::O_CLOEXEC, mode) };
-    if fd < 0 { Err(failed(th, shown)) } else { Ok(Value::int(fd as i64)) }
 }
 
 fn regular(fd: i32) -> bool {

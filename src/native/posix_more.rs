@@ -3,11 +3,11 @@
 
 use super::posix::{descriptor, done, failed, folder, names, stat_value, text};
 use super::seq;
-use super::util::{errno, integer, os_bytes, os_text, put, shape_of, truth_or, tuple_of};
+use super::util::{errno, integer, os_text, put, shape_of, truth_or, tuple_of};
 use crate::heap::known::C;
 use crate::heap::object::{Boxed, Dict, List, Tuple};
 use crate::heap::{Kind, Value};
-use crate::run::{Args, ClassDef, Def, PLAIN, R, Thread, class, def, door, exit, get, gil, signal, threads};
+use crate::run::{Args, ClassDef, Def, PLAIN, R, Thread, class, def, door, exit, get, gil, signal};
 use crate::struct_seq;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -180,11 +180,6 @@ fn inode(th: &mut Thread, a: Args) -> R {
 
 // ----------------------------------------------------------------------------------------------------------- processes
 
-pub(super) fn fork(th: &mut Thread, _: Args) -> R {
-    let pid = threads::fork(th);
-    if pid < 0 { Err(failed(th, Value::UNBOUND)) } else { Ok(Value::int(pid as i64)) }
-}
-
 /// Waits for a child; (number, status), both 0 if none has ended and the options say not to wait.
 fn wait_for(th: &mut Thread, pid: i32, options: i32) -> R<(i32, i32)> {
     loop {
@@ -260,14 +255,22 @@ pub(super) fn kill(th: &mut Thread, a: Args) -> R {
     let (pid, n) = (integer(th, a[0])?, integer(th, a[1])?);
     // SAFETY: a plain call.
     let rc = unsafe { libc::kill(pid as i32, n as i32) };
-    done(th, rc, Value::UNBOUND)
+    let r = done(th, rc, Value::UNBOUND)?;
+    if signal::waiting(&th.shared) {
+        signal::run_pending(th)?;
+    }
+    Ok(r)
 }
 
 pub(super) fn killpg(th: &mut Thread, a: Args) -> R {
     let (pid, n) = (integer(th, a[0])?, integer(th, a[1])?);
     // SAFETY: a plain call.
     let rc = unsafe { libc::killpg(pid as i32, n as i32) };
-    done(th, rc, Value::UNBOUND)
+    let r = done(th, rc, Value::UNBOUND)?;
+    if signal::waiting(&th.shared) {
+        signal::run_pending(th)?;
+    }
+    Ok(r)
 }
 
 pub(super) fn system(th: &mut Thread, a: Args) -> R {
@@ -277,11 +280,12 @@ pub(super) fn system(th: &mut Thread, a: Args) -> R {
     Ok(Value::int(status as i64))
 }
 
-fn words(th: &mut Thread, v: Value) -> R<Vec<CString>> {
+/// The words of a command; `empty` is said if there is none.
+pub(super) fn words(th: &mut Thread, v: Value, empty: &str) -> R<Vec<CString>> {
     let all = th.to_tuple(v)?;
     let all = all.base().get::<Tuple>();
     if all.is_empty() {
-        return Err(th.value_error("execv() arg 2 must not be empty"));
+        return Err(th.value_error(empty));
     }
     let mut out = Vec::new();
     for v in all.iter() {
@@ -291,36 +295,52 @@ fn words(th: &mut Thread, v: Value) -> R<Vec<CString>> {
     Ok(out)
 }
 
-fn pointers(words: &[CString]) -> Vec<*const libc::c_char> {
+/// Their addresses, and null.
+pub(super) fn pointers(words: &[CString]) -> Vec<*const libc::c_char> {
     words.iter().map(|w| w.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
 pub(super) fn execv(th: &mut Thread, a: Args) -> R {
     let (program, shown) = super::util::path(th, a[0])?;
-    let argv = words(th, a[1])?;
+    let argv = words(th, a[1], "execv() arg 2 must not be empty")?;
     // SAFETY: terminated texts in arrays that end with null.
     unsafe { libc::execv(program.as_ptr(), pointers(&argv).as_ptr()) };
     Err(failed(th, shown))
 }
 
-pub(super) fn execve(th: &mut Thread, a: Args) -> R {
-    let (program, shown) = super::util::path(th, a[0])?;
-    let argv = words(th, a[1])?;
-    if a[2].like::<Dict>().is_none() {
-        return Err(th.type_error("execve: environment must be a mapping object"));
+/// The lines of an environment given as a mapping.
+pub(super) fn environment(th: &mut Thread, v: Value) -> R<Vec<CString>> {
+    let keys = th.intern("keys")?;
+    if v.like::<Dict>().is_none() && th.getattr_opt(v, keys)?.is_none() {
+        return Err(th.type_error("environment must be a mapping object"));
     }
-    let pairs = th.dict_pairs(a[2])?;
+    let pairs = th.dict_pairs(v)?;
     let pairs = pairs.get::<Tuple>();
     let mut env = Vec::new();
     for i in 0..pairs.len() / 2 {
-        let mut line = os_bytes(th, pairs.at(2 * i))?;
+        let mut line = environ_bytes(th, pairs.at(2 * i))?;
+        if line.is_empty() || line[1..].contains(&b'=') {
+            return Err(th.value_error("illegal environment variable name"));
+        }
         line.push(b'=');
-        line.extend(os_bytes(th, pairs.at(2 * i + 1))?);
+        line.extend(environ_bytes(th, pairs.at(2 * i + 1))?);
         match CString::new(line) {
             Ok(c) => env.push(c),
             Err(_) => return Err(th.value_error("embedded null byte")),
         }
     }
+    Ok(env)
+}
+
+/// A name or value of an environment: str, bytes or a path.
+fn environ_bytes(th: &mut Thread, v: Value) -> R<Vec<u8>> {
+    Ok(super::util::path(th, v)?.0.into_bytes())
+}
+
+pub(super) fn execve(th: &mut Thread, a: Args) -> R {
+    let (program, shown) = super::util::path(th, a[0])?;
+    let argv = words(th, a[1], "execve: argv must not be empty")?;
+    let env = environment(th, a[2])?;
     // SAFETY: terminated texts in arrays that end with null.
     unsafe { libc::execve(program.as_ptr(), pointers(&argv).as_ptr(), pointers(&env).as_ptr()) };
     Err(failed(th, shown))

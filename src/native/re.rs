@@ -37,13 +37,14 @@ pub static MODULE: ModuleDef = ModuleDef {
     },
 };
 
-static FUNCTIONS: [Def; 11] = [
+static FUNCTIONS: [Def; 12] = [
     def(
         "compile",
         "(pattern, flags=0)",
         |th, a| compiled(th, a[0], a[1]),
         "Compile a regular expression pattern, returning a Pattern object.",
     ),
+    def("_compile", "(pattern, flags)", |th, a| compiled(th, a[0], a[1]), "What pickles of patterns name."),
     def(
         "match",
         "(pattern, string, flags=0)",
@@ -226,7 +227,7 @@ static METHODS: [Def; 12] = [
         "__reduce__",
         "($self, /)",
         |th, a| {
-            let f = types::imported(th, "re", "compile")?;
+            let f = types::imported(th, "re", "_compile")?;
             let b = a[0].get::<Boxed>();
             let args = th.tuple(&[b.x.get(), b.z.get()])?;
             Ok(th.tuple(&[f, args])?)

@@ -235,7 +235,7 @@ pub(super) fn recvfrom(th: &mut Thread, a: Args) -> R {
 }
 
 /// The place that a script gives to be filled: an object that `store_into` takes, and its bytes.
-fn place(th: &mut Thread, v: Value, caller: &str) -> R<(Value, usize)> {
+pub(super) fn place(th: &mut Thread, v: Value, caller: &str) -> R<(Value, usize)> {
     if let Some(b) = v.base().cast::<ByteArray>() {
         return Ok((v, b.len.get()));
     }

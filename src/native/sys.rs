@@ -362,6 +362,11 @@ fn getframe(th: &mut Thread, a: Args) -> R {
     }
 }
 
+/// The innermost frame of the script, or None.
+pub(super) fn current_frame(th: &mut Thread) -> R {
+    Ok(frames(th, 0)?.unwrap_or(Value::NONE))
+}
+
 fn getframemodulename(th: &mut Thread, a: Args) -> R {
     let depth = if a[0].is_unbound() { 0 } else { integer(th, a[0])?.max(0) };
     let globals = frame::walk(th).nth(depth as usize).map(|at| at.func.globals.get());

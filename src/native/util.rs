@@ -153,6 +153,9 @@ pub fn buffer(th: &mut Thread, v: Value) -> R<Vec<u8>> {
         let data = a.data.get().get::<Bytes>().bytes();
         return Ok(data[..a.len.get().min(data.len())].to_vec());
     }
+    if let Some(m) = crate::types::mapping::Mapping::of(b) {
+        return Ok(m.bytes().to_vec());
+    }
     if crate::run::class::is_instance(v, C::memoryview) || has_buffer(th, v) {
         let copy = th.call(C::bytes.v(), &[v])?;
         return Ok(copy.base().get::<Bytes>().bytes().to_vec());

@@ -189,7 +189,8 @@ pub fn generic_set(th: &mut Thread, o: Value, name: Value, v: Value) -> R<()> {
     store_own(th, o, name, v, member)
 }
 
-fn store_own(th: &mut Thread, o: Value, name: Value, v: Value, member: bool) -> R<()> {
+/// Sets an attribute that the object itself holds, past descriptors; `member`: it is one of the class's slots.
+pub fn store_own(th: &mut Thread, o: Value, name: Value, v: Value, member: bool) -> R<()> {
     match o.kind() {
         Kind::Instance | Kind::Exception => {
             use crate::heap::slots::{Change, delete_attr, dict_of, set_attr};

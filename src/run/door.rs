@@ -344,6 +344,10 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
     me.door.kind.store(kind.code(), SeqCst);
     let result = gil::outside(th, Reason::Blocking, |me| {
         me.door.opaque.store(true, SeqCst);
+        // A signal that came just before found nobody to interrupt.
+        if main && signal::waiting(me) {
+            signal::interrupt_soon();
+        }
         let result = f();
         me.door.opaque.store(false, SeqCst);
         result

@@ -380,6 +380,13 @@ fn loaded(me: u32, name: &str) {
     super::wait::wake_all(LOCK_KEY, || ());
 }
 
+/// In the child of a fork: what other threads were importing nobody will finish.
+pub(super) fn after_fork(me: u32) {
+    let mut loading = LOADING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    loading.get_or_insert_default().retain(|_, owner| *owner == me);
+    WAITING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert_default().clear();
+}
+
 /// Finds the module and runs it.
 fn load_one(th: &mut Thread, name: &str, key: Value, parent: Value) -> R {
     let path = if parent.is_none() {

@@ -30,6 +30,8 @@ static TRIPPED: AtomicU64 = AtomicU64::new(0);
 /// The main thread's pending word.
 static PENDING: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 static EVENT: AtomicI32 = AtomicI32::new(-1);
+/// A script's descriptor that is told the numbers of signals, -1: none.
+static WAKEUP: AtomicI32 = AtomicI32::new(-1);
 static WATCHED: AtomicBool = AtomicBool::new(false);
 static MAIN: AtomicU64 = AtomicU64::new(0);
 /// Writes a dump of all threads.
@@ -38,6 +40,14 @@ static DUMPER: OnceLock<fn(&mut Thread)> = OnceLock::new();
 static DUMP: AtomicBool = AtomicBool::new(false);
 /// Script handlers by number: a listed root.
 static HANDLERS: [AtomicU64; COUNT] = [const { AtomicU64::new(DEFAULT.0) }; COUNT];
+
+/// Makes the frame object that handlers are given.
+static FRAME: OnceLock<fn(&mut Thread) -> R> = OnceLock::new();
+
+/// Sets what makes the frame object that handlers are given.
+pub fn on_frame(f: fn(&mut Thread) -> R) {
+    let _ = FRAME.set(f);
+}
 
 /// `signal.default_int_handler`.
 pub static DEFAULT_INT: Def = def(
@@ -87,7 +97,19 @@ pub fn trip(number: u32) {
             libc::write(fd, (&raw const one).cast(), 8);
             *libc::__errno_location() = errno;
         }
+        let fd = WAKEUP.load(SeqCst);
+        if fd >= 0 {
+            let errno = *libc::__errno_location();
+            let byte = number as u8;
+            libc::write(fd, (&raw const byte).cast(), 1);
+            *libc::__errno_location() = errno;
+        }
     }
+}
+
+/// Sets the descriptor that each signal's number is written to; gives the old one.
+pub fn set_wakeup(fd: i32) -> i32 {
+    WAKEUP.swap(fd, SeqCst)
 }
 
 /// Whether signals wait for this thread.
@@ -109,8 +131,10 @@ pub fn begin(th: &mut Thread) -> R<()> {
                 HANDLERS[number as usize].store(IGNORE.0, SeqCst);
             }
         }
-        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
-        HANDLERS[libc::SIGPIPE as usize].store(IGNORE.0, SeqCst);
+        for number in [libc::SIGPIPE, libc::SIGXFSZ] {
+            libc::signal(number, libc::SIG_IGN);
+            HANDLERS[number as usize].store(IGNORE.0, SeqCst);
+        }
         catch(nudge(), on_nudge as *const () as usize);
     }
     if handler(libc::SIGINT as u32) != IGNORE {
@@ -170,18 +194,23 @@ unsafe fn catch(number: i32, action: usize) -> i32 {
     }
 }
 
+/// Lets no signal be handled in the calling thread, which runs no script: the script's masks must mean something.
+pub fn block_all() {
+    // SAFETY: a full set, for the calling thread.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
+    }
+}
+
 /// Starts, once, the thread that wakes the main thread: called before the main thread blocks.
 pub(super) fn watch() {
     if WATCHED.load(Relaxed) || EVENT.load(SeqCst) < 0 || WATCHED.swap(true, SeqCst) {
         return;
     }
     let started = std::thread::Builder::new().name("signals".to_string()).stack_size(64 << 10).spawn(|| {
-        // SAFETY: blocks all signals for this thread, which runs no script.
-        unsafe {
-            let mut all: libc::sigset_t = std::mem::zeroed();
-            libc::sigfillset(&mut all);
-            libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
-        }
+        block_all();
         loop {
             let mut count = 0u64;
             // SAFETY: reads eight bytes into a local.
@@ -192,6 +221,13 @@ pub(super) fn watch() {
         }
     });
     WATCHED.store(started.is_ok(), SeqCst);
+}
+
+/// Has the main thread, which is about to enter a system call with a signal waiting, interrupted there.
+pub(super) fn interrupt_soon() {
+    let one = 1u64;
+    // SAFETY: writes eight bytes from a local.
+    unsafe { libc::write(EVENT.load(SeqCst), (&raw const one).cast(), 8) };
 }
 
 /// Wakes the main thread wherever it blocks.
@@ -252,7 +288,11 @@ fn handle(th: &mut Thread, number: u32) -> R<()> {
     // The interrupted code's own exception state is not the handler's business.
     let raised = std::mem::replace(&mut th.raised, Value::UNBOUND);
     let mark = th.keep(raised);
-    let r = th.call(h, &[Value::int(number as i64), Value::NONE]);
+    let r = match FRAME.get() {
+        Some(frame) => frame(th),
+        None => Ok(Value::NONE),
+    };
+    let r = r.and_then(|frame| th.call(h, &[Value::int(number as i64), frame]));
     th.drop_kept(mark);
     r?;
     th.raised = raised;

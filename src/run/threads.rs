@@ -638,6 +638,7 @@ pub fn fork(th: &mut Thread) -> i32 {
         gil::after_fork(&me);
         door::after_fork(&me);
         signal::after_fork(&me);
+        super::import::after_fork(me.number);
     };
     let pid = th.heap.fork(before, after);
     match pid {

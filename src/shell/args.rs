@@ -83,6 +83,18 @@ pub struct Run {
     pub color: Color,
 }
 
+impl Run {
+    /// The options, but for the GIL mode, that processes started by the program get too.
+    pub fn inherited(&self) -> Vec<String> {
+        let color = match self.color {
+            Color::Auto => None,
+            Color::Always => Some("--color=always".to_string()),
+            Color::Never => Some("--color=never".to_string()),
+        };
+        color.into_iter().chain(self.max_heap.map(|bytes| format!("--max-heap={bytes}"))).collect()
+    }
+}
+
 /// `minipy compare`.
 #[derive(Clone, Debug)]
 pub struct Compare {

@@ -35,6 +35,7 @@ pub fn program_on(job: Run, stack: usize) -> ! {
         unsafe { std::env::set_var("PYTHONUNBUFFERED", "1") };
     }
     let started = std::thread::Builder::new().stack_size(stack).spawn(move || life(&job, script));
+    crate::run::signal::block_all();
     match started.map(|t| t.join()) {
         Ok(_) => std::process::exit(1),
         Err(e) => {
@@ -47,6 +48,7 @@ pub fn program_on(job: Run, stack: usize) -> ! {
 /// The main script thread from its start to the end of the process.
 fn life(job: &Run, script: Option<Script>) -> ! {
     report::prepare(job, script.as_ref());
+    crate::native::multiprocessing::inherit(job.inherited());
     if let Some(bytes) = job.max_heap {
         space::set_limit(bytes);
     }

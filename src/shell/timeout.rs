@@ -21,6 +21,7 @@ pub fn passed() -> bool {
 pub fn start(limit: Duration) {
     let pid = std::process::id();
     let watch = move || {
+        signal::block_all();
         std::thread::sleep(limit);
         if std::process::id() != pid {
             return;

@@ -12,6 +12,24 @@ use crate::run::class::{class_of, slots as slots_of};
 use crate::run::instance::wrap_base;
 use crate::run::{Args, Bin, ClassDef, PLAIN, R, Raised, Thread, TypeSlots};
 
+/// How a bytearray, or an instance of a subclass, is made again.
+pub fn reduce_array(th: &mut Thread, o: Value, proto: isize) -> R {
+    let window = [o];
+    let state = super::reduce::getstate(th, crate::run::Args { at: window.as_ptr(), n: 1 })?;
+    let bytes = content(o).to_vec();
+    let args = if bytes.is_empty() {
+        th.tuple(&[])?
+    } else if proto >= 3 {
+        let b = super::bytes::make(th, &bytes)?;
+        th.tuple(&[b])?
+    } else {
+        let latin: String = bytes.iter().map(|b| *b as char).collect();
+        let (t, codec) = (th.str(&latin)?, th.intern("latin-1")?);
+        th.tuple(&[t, codec])?
+    };
+    Ok(th.tuple(&[crate::run::class::class_of(o), args, state])?)
+}
+
 /// `bytearray`.
 pub static DEF: ClassDef = ClassDef {
     name: "bytearray",

@@ -81,6 +81,11 @@ pub static ARRAY_METHODS: &[Def] = {
         def("remove", "($self, value, /)", remove, "Remove the first occurrence of a value in the bytearray."),
         def("resize", "($self, size, /)", resize, "Resize the internal buffer of bytearray to len."),
         def("reverse", "($self, /)", reverse, "Reverse the order of the values in B in place."),
+        def("__reduce__", "($self, /)", |th, a| reduce_array(th, a[0], 2), "Return state information for pickling."),
+        def("__reduce_ex__", "($self, proto=0, /)", |th, a| {
+            let proto = if a[1].is_unbound() { 0 } else { th.index(a[1])? };
+            reduce_array(th, a[0], proto)
+        }, "Return state information for pickling."),
         def("__sizeof__", "($self, /)", |_, a| Ok(Value::int(57 + content(a[0]).len() as i64)), "Returns the size of the bytearray object in memory, in bytes."),
     }
 };

@@ -1,8 +1,9 @@
-//! `memoryview` over bytes and bytearrays, one dimension. A view is an Iter cell: `over` the buffer's owner (unbound once
+//! `memoryview` over bytes, bytearrays and mapped memory, one dimension. A view is an Iter cell: `over` the buffer's owner (unbound once
 //! released), `x` the format, `at` the first byte, `end` the number of items, `step` the bytes from item to item.
 //! Invariant: every access is checked against the owner as it is now, so a bytearray may shrink under a view. A view
 //! keeps its bytearray from being resized only inside `with`, since nothing else says when it is no longer used.
 
+use super::mapping::Mapping;
 use super::seq;
 use crate::heap::cell::flag;
 use crate::heap::known::C;
@@ -125,10 +126,13 @@ static METHODS: &[Def] = &[
         "($self, /)",
         |th, a| {
             let i = open(th, a[0])?;
-            if let Some(b) = i.over.get().cast::<ByteArray>()
-                && i.y.swap(Value::TRUE) != Value::TRUE
-            {
-                b.exports.atomic().fetch_add(1, Ordering::AcqRel);
+            if i.y.swap(Value::TRUE) != Value::TRUE {
+                match i.over.get().cast::<ByteArray>() {
+                    Some(b) => drop(b.exports.atomic().fetch_add(1, Ordering::AcqRel)),
+                    None => {
+                        Mapping::of(i.over.get()).map(|m| m.exports.fetch_add(1, Ordering::AcqRel));
+                    }
+                }
             }
             Ok(a[0])
         },
@@ -234,19 +238,29 @@ fn open(th: &mut Thread, o: Value) -> R<&'static Iter> {
     Ok(i)
 }
 
+/// What a view asks a `__buffer__` for: `PyBUF_FULL_RO`.
+const FULL_RO: i64 = 0x11c;
+
 fn is_view(v: Value) -> bool {
     v.is_kind(Kind::Iter) && crate::run::class::class_of(v) == C::memoryview.v()
 }
 
 fn readonly(o: Value) -> bool {
-    o.header().has(flag::FROZEN) || !o.get::<Iter>().over.get().is_kind(Kind::ByteArray)
+    if o.header().has(flag::FROZEN) {
+        return true;
+    }
+    let over = o.get::<Iter>().over.get();
+    !over.is_kind(Kind::ByteArray) && Mapping::of(over).is_none_or(Mapping::readonly)
 }
 
 fn owner_bytes(i: &Iter) -> &'static [u8] {
     let over = i.over.get();
-    match over.cast::<ByteArray>() {
-        Some(b) => seq::array_bytes(b),
-        None => over.cast::<Bytes>().map_or(&[], |b| b.bytes()),
+    if let Some(b) = over.cast::<ByteArray>() {
+        return seq::array_bytes(b);
+    }
+    match over.cast::<Bytes>() {
+        Some(b) => b.bytes(),
+        None => Mapping::of(over).map_or(&[], Mapping::bytes),
     }
 }
 
@@ -316,7 +330,20 @@ fn new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
             readonly(b),
         );
     }
-    if !matches!(b.kind(), Kind::Bytes | Kind::ByteArray) {
+    let mapping = Mapping::of(b);
+    if mapping.is_some_and(Mapping::closed) {
+        return Err(th.value_error("mmap closed or invalid"));
+    }
+    if !matches!(b.kind(), Kind::Bytes | Kind::ByteArray) && mapping.is_none() {
+        let hook = th.intern("__buffer__")?;
+        if let Some(f) = crate::run::class::lookup(th.class_of(object), hook) {
+            let f = crate::run::attr::bind(th, f, object)?;
+            let given = th.call(f, &[Value::int(FULL_RO)])?;
+            if is_view(given) {
+                return Ok(given);
+            }
+            return Err(th.type_error("__buffer__ returned non-memoryview object"));
+        }
         let t = th.type_name(object);
         return Err(th.type_error(format!("memoryview: a bytes-like object is required, not '{t}'")));
     }
@@ -324,8 +351,8 @@ fn new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
     let code = if code == b'u' { b'w' } else { code };
     let format = th.intern(std::str::from_utf8(&[code]).unwrap_or("B"))?;
     let size = size_of_code(code).unwrap_or(1);
-    let n = super::bytes::content(b).len() / size;
-    view(th, b, format, 0, n, size as isize, false)
+    let len = mapping.map_or_else(|| super::bytes::content(b).len(), |m| m.bytes().len());
+    view(th, b, format, 0, len / size, size as isize, false)
 }
 
 /// Item `k`, which is below the length.
@@ -505,6 +532,10 @@ pub fn to_half(x: f64) -> Option<u16> {
 fn write(th: &mut Thread, o: Value, k: usize, bytes: &[u8]) -> R<()> {
     let i = open(th, o)?;
     let from = place(i, k);
+    if let Some(m) = Mapping::of(i.over.get()) {
+        let there = m.write(from, bytes);
+        return if there { Ok(()) } else { Err(th.index_error("index out of bounds on dimension 1")) };
+    }
     let b = i.over.get().get::<ByteArray>();
     th.heap.lock(&b.h);
     let there = from + bytes.len() <= seq::array_bytes(b).len();
@@ -569,10 +600,13 @@ fn tolist(th: &mut Thread, a: Args) -> R {
 fn release(_: &mut Thread, o: Value) -> R {
     let i = o.get::<Iter>();
     let over = i.over.swap(Value::UNBOUND);
-    if i.y.swap(Value::UNBOUND) == Value::TRUE
-        && let Some(b) = over.cast::<ByteArray>()
-    {
-        b.exports.atomic().fetch_sub(1, Ordering::AcqRel);
+    if i.y.swap(Value::UNBOUND) == Value::TRUE && !over.is_unbound() {
+        match over.cast::<ByteArray>() {
+            Some(b) => drop(b.exports.atomic().fetch_sub(1, Ordering::AcqRel)),
+            None => {
+                Mapping::of(over).map(|m| m.exports.fetch_sub(1, Ordering::AcqRel));
+            }
+        }
     }
     Ok(Value::NONE)
 }

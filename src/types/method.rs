@@ -179,7 +179,23 @@ fn descriptor(s: &mut TypeSlots) {
     s.new = None;
 }
 
-static NATIVE_METHODS: &[Def] = &[def("__reduce__", "($self, /)", |th, a| qualname(th, a[0]), "")];
+static NATIVE_METHODS: &[Def] = &[def("__reduce__", "($self, /)", reduce, "")];
+
+/// A function of a module goes by its name, a method by what it is a method of.
+fn reduce(th: &mut Thread, a: Args) -> R {
+    let this = match bound_to(a[0]) {
+        v if v.is_unbound() => native(a[0]).owner.get(),
+        v => v,
+    };
+    if this.is_kind(Kind::Module) || super::is_str(this) && bound_to(a[0]).is_unbound() || this.is_none() {
+        return qualname(th, a[0]);
+    }
+    let getattr = th.intern("getattr")?;
+    let getattr = th.builtin(getattr).unwrap_or(Value::NONE);
+    let name = th.intern(row(a[0]).name)?;
+    let args = th.tuple(&[this, name])?;
+    Ok(th.tuple(&[getattr, args])?)
+}
 
 static BUILTIN_GETSET: &[GetSet] = &[
     get("__name__", |th, o| text(th, row(o).name), ""),

@@ -32,6 +32,7 @@ pub mod int_text;
 pub mod iters;
 pub mod list;
 pub mod list_sort;
+pub mod mapping;
 pub mod memoryview;
 pub mod method;
 pub mod module;

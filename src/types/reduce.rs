@@ -40,15 +40,7 @@ fn second(th: &mut Thread, o: Value) -> R {
     if let Some(f) = lookup(class, ex) {
         let f = attr::bind(th, f, o)?;
         let got = th.call(f, &[])?;
-        match got.like::<Tuple>() {
-            Some(t) if t.len() == 2 && t.at(0).is_kind(Kind::Tuple) && t.at(1).is_kind(Kind::Dict) => {
-                (args, kwargs) = (t.at(0), t.at(1));
-            }
-            _ => {
-                let text = format!("__getnewargs_ex__ should return a tuple, not '{}'", th.type_name(got));
-                return Err(th.type_error(text));
-            }
-        }
+        (args, kwargs) = arguments(th, got)?;
     } else if let Some(f) = lookup(class, N::__getnewargs__.v()) {
         let f = attr::bind(th, f, o)?;
         args = th.call(f, &[])?;
@@ -58,7 +50,11 @@ fn second(th: &mut Thread, o: Value) -> R {
         }
     } else if !plain {
         let name = full_name(th, class)?;
-        return Err(th.type_error(format!("cannot pickle '{name}' object")));
+        return Err(th.type_error(match name.strip_prefix("_io.") {
+            Some(stream) => format!("cannot pickle '{stream}' instances"),
+            None if name == "memoryview" => "cannot pickle memoryview objects".to_string(),
+            None => format!("cannot pickle '{name}' object"),
+        }));
     }
     let state = th.call_method(o, N::__getstate__, &[])?;
     let items = match base.kind() {
@@ -72,7 +68,7 @@ fn second(th: &mut Thread, o: Value) -> R {
         }
         _ => Value::NONE,
     };
-    if !kwargs.is_unbound() && kwargs.get::<Dict>().used.get() > 0 {
+    if !kwargs.is_unbound() && kwargs.base().get::<Dict>().used.get() > 0 {
         let make = imported(th, "copyreg", "__newobj_ex__")?;
         let given = th.tuple(&[class, args, kwargs])?;
         return Ok(th.tuple(&[make, given, state, items, pairs])?);
@@ -83,6 +79,30 @@ fn second(th: &mut Thread, o: Value) -> R {
     Ok(th.tuple(&[make, given, state, items, pairs])?)
 }
 
+/// The two parts of what `__getnewargs_ex__` gave.
+fn arguments(th: &mut Thread, got: Value) -> R<(Value, Value)> {
+    let Some(t) = got.like::<Tuple>() else {
+        let text = format!("__getnewargs_ex__ should return a tuple, not '{}'", th.type_name(got));
+        return Err(th.type_error(text));
+    };
+    if t.len() != 2 {
+        let text = format!("__getnewargs_ex__ should return a tuple of length 2, not {}", t.len());
+        return Err(th.value_error(text));
+    }
+    for (i, which, want, right) in [
+        (0, "first", "tuple", t.at(0).like::<Tuple>().is_some()),
+        (1, "second", "dict", t.at(1).like::<Dict>().is_some()),
+    ] {
+        if !right {
+            let got = th.type_name(t.at(i));
+            return Err(th.type_error(format!(
+                "{which} item of the tuple returned by __getnewargs_ex__ must be a {want}, not '{got}'"
+            )));
+        }
+    }
+    Ok((t.at(0), t.at(1)))
+}
+
 /// `object.__getstate__`: the attributes, the slots beside them, or None.
 pub fn getstate(th: &mut Thread, a: Args) -> R {
     let o = a[0];
@@ -91,19 +111,29 @@ pub fn getstate(th: &mut Thread, a: Args) -> R {
     if c.bits.get().as_int() & HEAP == 0 && !has_dict(o) {
         return Ok(Value::NONE);
     }
+    let members = th.heap.new_dict()?;
     let state = if has_dict(o) {
         let d = own_attributes(th, o)?;
-        let copy = th.heap.new_dict()?;
-        let pairs = th.dict_pairs(d)?;
-        let p = pairs.get::<Tuple>();
-        for i in 0..p.len() / 2 {
-            th.dict_insert(copy, p.at(2 * i), p.at(2 * i + 1))?;
+        if fields::dict_of(o).is_none() && matches!(o.kind(), Kind::Instance | Kind::Exception) {
+            // That was a fresh one, without the members.
+            if d.get::<Dict>().is_empty() { Value::NONE } else { d }
+        } else {
+            let copy = th.heap.new_dict()?;
+            let pairs = th.dict_pairs(d)?;
+            let p = pairs.get::<Tuple>();
+            for i in 0..p.len() / 2 {
+                let (name, v) = (p.at(2 * i), p.at(2 * i + 1));
+                let member = super::is_str(name) && {
+                    let name = th.attr_name(name)?;
+                    is_member(o, name)
+                };
+                th.dict_insert(if member { members } else { copy }, name, v)?;
+            }
+            if copy.get::<Dict>().is_empty() { Value::NONE } else { copy }
         }
-        if p.is_empty() { Value::NONE } else { copy }
     } else {
         Value::NONE
     };
-    let members = th.heap.new_dict()?;
     let list = th.list_with(0)?;
     let mut full = Ok(());
     if matches!(o.kind(), Kind::Instance | Kind::Exception) && fields::dict_of(o).is_none() {

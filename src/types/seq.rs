@@ -93,7 +93,7 @@ pub fn array_bytes(b: &ByteArray) -> &'static [u8] {
     &data[..b.len.get().min(data.len())]
 }
 
-/// The bytes of a bytes, bytearray or memoryview (or an instance of a subclass).
+/// The bytes of a bytes, bytearray, mapping or memoryview (or an instance of a subclass).
 pub fn buffer(v: Value) -> Option<Cow<'static, [u8]>> {
     let b = v.base();
     if let Some(b) = b.cast::<Bytes>() {
@@ -101,6 +101,9 @@ pub fn buffer(v: Value) -> Option<Cow<'static, [u8]>> {
     }
     if let Some(b) = b.cast::<ByteArray>() {
         return Some(Cow::Borrowed(array_bytes(b)));
+    }
+    if let Some(m) = super::mapping::Mapping::of(b) {
+        return Some(Cow::Borrowed(m.bytes()));
     }
     super::memoryview::contents(b)
 }
