@@ -2,13 +2,13 @@
 //! holds no heap value, so it may be kept and shown when the world runs on.
 
 use super::door::{self, Kind};
+use super::event::Call;
 use super::frame::{self, At};
 use super::gil::{self, Mode};
 use super::names::{self, Names, word};
 use super::thread::{State, Thread};
 use super::threads::{self, Handle};
 use super::wait::{Lock, QueueLog};
-use super::event::Call;
 use super::{event, signal};
 use crate::code::data::flag;
 use crate::heap::object::List;

@@ -194,7 +194,7 @@ impl Lock {
             l.how.set(how::REENTRANT);
         }
         if event::hears_locks() {
-            let code = frame::function(th.base).map(frame::code_of);
+            let code = if th.base.is_null() { None } else { frame::function(th.base).map(frame::code_of) };
             let own = code.is_none_or(|c| c.flags & LIBRARY == 0 || c.filename.ends_with("_concurrency.mp"));
             event::emit(th, What::NewLock { object: l.key(), own });
         }

@@ -5,8 +5,8 @@
 use super::args::Run;
 use super::bold;
 use super::script::Script;
-use crate::run::event::want;
 use crate::run::event::Log;
+use crate::run::event::want;
 use crate::run::native::Def;
 use crate::run::{Thread, event, gil, graph, procs, unseen};
 use crate::trace::gil_report::{self, Input, Report};

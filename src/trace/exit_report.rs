@@ -19,7 +19,10 @@ pub fn report(g: &Graph, inventory: &Inventory, main: u32, unseen: &[String]) ->
         let holds: Vec<&str> = f.holds.iter().map(|o| o.name.as_str()).filter(|n| !n.is_empty()).collect();
         let holding = if holds.is_empty() { String::new() } else { format!(" holding {}", holds.join(", ")) };
         let kind = if f.daemon { "daemon " } else { "" };
-        lines.push(("stopped", format!("{kind}{} {} stopped{at}{holding}", letter(f.number as usize), f.name)));
+        lines.push((
+            "stopped",
+            format!("{kind}{} {} stopped{at}{holding}", letter(f.number as usize), f.name),
+        ));
     }
     for (name, q, _) in inventory.queues.iter().filter(|(_, q, _)| q.depth > 0) {
         let items = if q.depth == 1 { "1 item".to_string() } else { format!("{} items", count(q.depth)) };
@@ -36,7 +39,8 @@ pub fn report(g: &Graph, inventory: &Inventory, main: u32, unseen: &[String]) ->
     for o in &inventory.orphans {
         let Some(by) = o.by else { continue };
         let name = g.ended.iter().find(|e| e.0 == by).map_or("", |e| &e.1);
-        let since = if o.since.line > 0 { format!(", acquired at {}", spot(&o.since)) } else { String::new() };
+        let since =
+            if o.since.line > 0 { format!(", acquired at {}", spot(&o.since)) } else { String::new() };
         lines.push(("held", format!("{} {name} ended holding {}{since}", letter(by as usize), o.name)));
     }
     Report { lines }
@@ -56,8 +60,9 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
 
 /// As JSON.
 pub fn json(r: &Report) -> Json {
-    let lines = r.lines.iter().map(|(kind, line)| {
-        Json::Map(vec![("kind", (*kind).into()), ("text", line.clone().into())])
-    });
+    let lines = r
+        .lines
+        .iter()
+        .map(|(kind, line)| Json::Map(vec![("kind", (*kind).into()), ("text", line.clone().into())]));
     Json::Map(vec![("report", "exit".into()), ("findings", Json::List(lines.collect()))])
 }

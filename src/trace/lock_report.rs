@@ -3,7 +3,7 @@
 //! its part `lock`; an address counts as a new lock when one is made there.
 
 use super::json::Json;
-use super::life::{self, Clock, Lives, Part};
+use super::life::{Clock, Lives, Part};
 use super::table::letter;
 use crate::run::event::{Call, Inventory, Log, What};
 use std::collections::HashMap;
@@ -145,7 +145,11 @@ pub fn report(logs: &[(u32, Log)], lives: &Lives, inventory: &Inventory, clock: 
             What::Depth { object, depth } => {
                 let q = queues.entry(object).or_default();
                 let before = depths.insert(object, depth).unwrap_or(0);
-                if depth > before { q.puts += 1 } else { q.gets += 1 }
+                if depth > before {
+                    q.puts += 1
+                } else {
+                    q.gets += 1
+                }
                 q.most = q.most.max(depth as u64);
             }
             _ => {}
@@ -227,7 +231,9 @@ pub fn report(logs: &[(u32, Log)], lives: &Lives, inventory: &Inventory, clock: 
             None => q.rank = u32::MAX,
         }
         // A queue's own lock is no concern of the script; waits for it are.
-        if let Some(i) = locks.iter().position(|l| l.kind == "Queue" && l.name == q.name && !q.name.is_empty()) {
+        if let Some(i) =
+            locks.iter().position(|l| l.kind == "Queue" && l.name == q.name && !q.name.is_empty())
+        {
             other += locks.swap_remove(i).waited;
         }
         rows.push(q);
@@ -323,4 +329,3 @@ pub fn json(r: &Report) -> Json {
         ("dropped_events", r.dropped.into()),
     ])
 }
-

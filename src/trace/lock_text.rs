@@ -53,9 +53,11 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
         let part = l.contended.min(l.acquired);
         let share = tenths([part, l.acquired - part])[0];
         let contended = if l.acquired > 0 { format!("{}%", percent(share)) } else { "-".to_string() };
-        let longest = l.longest.as_ref().filter(|_| l.acquired > 0).map_or(String::new(), |h| {
-            cut(&format!("  {} {}", amount(r.clock, h.length), r.who(h)), 24)
-        });
+        let longest = l
+            .longest
+            .as_ref()
+            .filter(|_| l.acquired > 0)
+            .map_or(String::new(), |h| cut(&format!("  {} {}", amount(r.clock, h.length), r.who(h)), 24));
         out.push_str(&format!(
             "  {}{}{}{}{longest}\n",
             left(&name_of(l), NAME),
