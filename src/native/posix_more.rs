@@ -193,7 +193,7 @@ fn wait_for(th: &mut Thread, pid: i32, options: i32) -> R<(i32, i32)> {
         };
         if got >= 0 {
             if got > 0 {
-                procs::ended(th, got, status);
+                procs::ended(got, status);
             }
             return Ok((got, status));
         }

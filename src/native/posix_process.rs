@@ -229,7 +229,7 @@ fn wait4(th: &mut Thread, pid: Value, options: Value) -> R {
         };
         if got >= 0 {
             if got > 0 {
-                procs::ended(th, got, status);
+                procs::ended(got, status);
             }
             let used = super::resource::usage_value(th, &used)?;
             return Ok(th.tuple(&[Value::int(got as i64), Value::int(status as i64), used])?);

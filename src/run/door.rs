@@ -94,6 +94,28 @@ pub(super) fn state_of(code: u8) -> State {
     }
 }
 
+const WORDS: [&str; 14] = [
+    "",
+    "lock",
+    "condition",
+    "event",
+    "semaphore",
+    "barrier",
+    "queue",
+    "thread",
+    "sleep",
+    "import",
+    "input",
+    "output",
+    "process",
+    "terminal",
+];
+
+/// The word for a kind of thing to wait for, as events number them; empty for nothing.
+pub fn word(kind: u8) -> &'static str {
+    WORDS.get(kind as usize).copied().unwrap_or("")
+}
+
 /// What a thread is about to wait for.
 pub struct What<'a> {
     /// Kind, with the descriptor where it is one.
@@ -272,7 +294,7 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
     }
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
-    event::emit(th, event::What::Enter { state: kind.state(), object });
+    event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object });
     if kind == Kind::Lock
         && event::hears_locks()
         && let Some((object, call)) = graph::purpose(th)
@@ -336,7 +358,7 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
     let me = th.shared.clone();
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
-    event::emit(th, event::What::Enter { state: kind.state(), object: 0 });
+    event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object: 0 });
     if main {
         signal::watch();
     }

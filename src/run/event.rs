@@ -2,12 +2,13 @@
 //! threads and the collector. Invariant: the machine states events and knows no observer; when nobody listens an
 //! event costs one static check.
 
+pub use super::door::word;
 pub use super::graph::{Fellow, For, Graph, Inventory, Known, Owned, Place, Queue, Wait};
 pub use super::procs::Proc;
 pub use super::thread::State;
 use super::thread::Thread;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 /// Why a thread gave up the GIL.
@@ -64,8 +65,8 @@ pub enum What {
     /// It gave up the GIL. `native` is the address of the `native::Def` of a call that kept it while another thread
     /// asked, or 0.
     GilRelease { reason: Reason, native: usize },
-    /// It changed state (see [`State`]); `object` identifies what it waits for.
-    Enter { state: State, object: u64 },
+    /// It changed state (see [`State`]); `object` identifies what it waits for, `kind` is what [`word`] names.
+    Enter { state: State, kind: u8, object: u64 },
     /// What it began to wait for serves this call of the library on `object` (a queue's log, an event, ...).
     For { object: u64, call: Call },
     /// It is running again.
@@ -81,10 +82,8 @@ pub enum What {
     Depth { object: u64, depth: u32 },
     /// It woke thread `other` (unlock, notify, put).
     Wake { other: u32 },
-    /// It started a process.
-    ProcStart { pid: u32 },
-    /// The end of a process was noticed; a negative code is a signal.
-    ProcEnd { pid: u32, code: i32 },
+    /// It made process `pid`, which goes on from here.
+    Fork { pid: u32 },
     /// The world stood still for `ns`.
     Collection { ns: u64 },
 }
@@ -117,6 +116,8 @@ pub struct Log {
     pub name: String,
     /// Instructions that the thread had run by then.
     pub ran: u64,
+    /// Of them those that belong to the parent of a forked process.
+    pub before: u64,
     /// Room set aside for it.
     pub room: usize,
 }
@@ -205,15 +206,38 @@ pub(super) fn record(th: &mut Thread, at: u64, what: What) {
 /// Hands in the log of a thread that ends, or of any thread while the world is stopped.
 pub fn hand_in(th: &mut Thread) {
     if let Some(mut log) = th.log.take() {
-        log.ran = th.instructions();
+        log.ran = th.instructions() - log.before;
         log.name = th.shared.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ENDED.lock().unwrap().push((th.shared.number, *log));
+        ended().push((th.shared.number, *log));
     }
+}
+
+/// The logs handed in, held across a fork.
+pub(super) fn hold_for_fork() -> MutexGuard<'static, Vec<(u32, Log)>> {
+    ended()
+}
+
+/// In the child of a fork: what was recorded so far is the parent's; the child's record begins with its only thread
+/// running.
+pub(super) fn after_fork(th: &mut Thread) {
+    ended().clear();
+    th.log = listening().then(|| Box::new(Log { before: th.instructions(), ..Log::default() }));
+    if listening() {
+        let (at, by) = (now(), th.shared.number);
+        if super::gil::mode() != super::gil::Mode::Off {
+            record(th, at, What::GilAcquire);
+        }
+        record(th, at, What::Start { by });
+    }
+}
+
+fn ended() -> MutexGuard<'static, Vec<(u32, Log)>> {
+    ENDED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All logs handed in so far, by thread number.
 pub fn collect() -> Vec<(u32, Log)> {
-    let mut all = std::mem::take(&mut *ENDED.lock().unwrap());
+    let mut all = std::mem::take(&mut *ended());
     all.sort_by_key(|(n, _)| *n);
     all
 }

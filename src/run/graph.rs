@@ -252,8 +252,15 @@ fn wait(t: &Thread, walk: &[At], names: &Names) -> Option<Wait> {
 fn owned(lock: &Lock, names: &Names) -> Owned {
     let held = lock.held();
     let at = word(std::ptr::from_ref(lock) as u64);
+    // A lock inside an object of the library goes by that object's name.
+    let outer = |at: u64| names.owner(at).filter(|o| kind_of(Value(*o)).is_some());
+    let mut shown = at;
+    while let Some(o) = outer(shown) {
+        shown = o;
+    }
+    let name = names.of(shown).unwrap_or_default();
     Owned {
-        name: names.of(at).unwrap_or_default(),
+        name,
         rank: names.rank(at),
         by: held.by,
         since: Place { file: held.file, line: held.line, func: String::new() },

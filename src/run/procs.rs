@@ -58,19 +58,16 @@ pub fn started(th: &mut Thread, pid: i32) {
     if all.len() < MOST {
         all.push(p);
     }
-    drop(all);
-    event::emit(th, event::What::ProcStart { pid: pid as u32 });
 }
 
 /// Its end was noticed, with a status as `waitpid` gives it.
-pub fn ended(th: &mut Thread, pid: i32, status: i32) {
+pub fn ended(pid: i32, status: i32) {
     let code = if libc::WIFSIGNALED(status) { -libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) };
     if !libc::WIFEXITED(status) && !libc::WIFSIGNALED(status) {
         return;
     }
     let now = event::now();
     with(pid, |p| (p.ended, p.code) = (Some(now), Some(code)));
-    event::emit(th, event::What::ProcEnd { pid: pid as u32, code });
 }
 
 /// What only the library knows of a process.

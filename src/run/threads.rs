@@ -620,7 +620,7 @@ pub fn fork(th: &mut Thread) -> i32 {
     let record: *mut Thread = th;
     let before = || {
         let table = (locked(&TABLE), locked(&IDLE), locked(&STACKS), locked(&GONE));
-        (table, wait::hold_for_fork(), gil::hold_for_fork())
+        (table, wait::hold_for_fork(), gil::hold_for_fork(), event::hold_for_fork())
     };
     let after = |locks, pid: i32| {
         drop(locks);
@@ -641,14 +641,14 @@ pub fn fork(th: &mut Thread) -> i32 {
         super::import::after_fork(me.number);
     };
     let pid = th.heap.fork(before, after);
-    match pid {
-        0 => {
-            Native::here().settle(th);
-            gil::retable(th);
-            super::procs::forget();
-        }
-        1.. => super::procs::started(th, pid),
-        _ => {}
+    if pid == 0 {
+        Native::here().settle(th);
+        gil::retable(th);
+        super::procs::forget();
+        event::after_fork(th);
+    } else if pid > 0 {
+        super::procs::started(th, pid);
+        event::emit(th, Fact::Fork { pid: pid as u32 });
     }
     pid
 }

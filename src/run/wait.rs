@@ -193,12 +193,16 @@ impl Lock {
         if shape == SHAPES[1].load(Relaxed) {
             l.how.set(how::REENTRANT);
         }
-        if event::hears_locks() {
-            let code = if th.base.is_null() { None } else { frame::function(th.base).map(frame::code_of) };
-            let own = code.is_none_or(|c| c.flags & LIBRARY == 0 || c.filename.ends_with("_concurrency.mp"));
-            event::emit(th, What::NewLock { object: l.key(), own });
-        }
         Ok(v)
+    }
+
+    /// States that a lock was made, by a line of the script or inside the library.
+    pub fn state(&self, th: &mut Thread) {
+        if event::hears_locks() && !th.base.is_null() {
+            let code = frame::function(th.base).map(frame::code_of);
+            let own = code.is_none_or(|c| c.flags & LIBRARY == 0 || c.filename.ends_with("_concurrency.mp"));
+            event::emit(th, What::NewLock { object: self.key(), own });
+        }
     }
 
     /// Makes the shapes of the plain and the reentrant class known.

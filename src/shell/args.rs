@@ -3,6 +3,7 @@
 
 use crate::run::gil::Mode;
 use crate::run::show::nearest;
+use crate::trace::timeline;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -73,6 +74,12 @@ pub struct Run {
     pub tag: bool,
     /// `--json=FILE`.
     pub json: Option<String>,
+    /// `--timeline[=COLS]`: its width, if given.
+    pub timeline: Option<Option<usize>>,
+    /// `--trace=FILE`.
+    pub trace: Option<String>,
+    /// `--html=FILE`.
+    pub html: Option<String>,
     /// `-o FILE`.
     pub output: Option<String>,
     /// `--timeout`.
@@ -108,6 +115,8 @@ pub struct Compare {
     pub repeat: u32,
     /// `--json=FILE`.
     pub json: Option<String>,
+    /// `--html=FILE`.
+    pub html: Option<String>,
     /// `--expect-same`.
     pub expect_same: bool,
     /// `--timeout`, for each run.
@@ -148,23 +157,24 @@ pub struct Around {
 
 const COMMANDS: [&str; 3] = ["compare", "dis", "help"];
 const OTHER_COMMANDS: [&str; 5] = ["atomic", "fix", "explore", "step", "replay"];
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 14] = [
     "gil",
     "no-gil",
     "report",
     "json",
     "tag",
     "on-deadlock",
+    "timeline",
+    "trace",
+    "html",
     "timeout",
     "max-heap",
     "color",
     "help",
     "version",
 ];
-const OTHER_OPTIONS: [&str; 12] = [
-    "narrate", "timeline", "trace", "html", "py2", "pasted", "seed", "record", "replay", "race", "expect",
-    "explore",
-];
+const OTHER_OPTIONS: [&str; 9] =
+    ["narrate", "py2", "pasted", "seed", "record", "replay", "race", "expect", "explore"];
 
 /// A fault of the command line: one line.
 pub type Wrong = String;
@@ -221,6 +231,11 @@ fn size(text: &str) -> Result<usize, Wrong> {
     bytes
         .filter(|n| *n >= 1 << 20)
         .ok_or_else(|| format!("--max-heap: '{text}' is no size of 1m or more, such as 64m"))
+}
+
+fn columns(text: String) -> Result<usize, Wrong> {
+    let n = text.parse().ok().filter(|n| (timeline::LEAST..=10_000).contains(n));
+    n.ok_or_else(|| format!("--timeline: '{text}' is no width from {} to 10000", timeline::LEAST))
 }
 
 fn color(text: &str) -> Result<Color, Wrong> {
@@ -283,6 +298,9 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         on_deadlock: OnDeadlock::Report,
         tag: false,
         json: None,
+        timeline: None,
+        trace: None,
+        html: None,
         output: None,
         timeout: None,
         max_heap: None,
@@ -324,6 +342,11 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
             Arg::Long("tag") => run.tag = true,
             Arg::Long("on-deadlock") => run.on_deadlock = on_deadlock(&value(&mut parser)?)?,
             Arg::Long("json") => run.json = Some(value(&mut parser)?),
+            Arg::Long("timeline") => {
+                run.timeline = Some(parser.optional_value().map(text).transpose()?.map(columns).transpose()?);
+            }
+            Arg::Long("trace") => run.trace = Some(value(&mut parser)?),
+            Arg::Long("html") => run.html = Some(value(&mut parser)?),
             Arg::Long("timeout") => run.timeout = Some(seconds(&value(&mut parser)?)?),
             Arg::Long("max-heap") => run.max_heap = Some(size(&value(&mut parser)?)?),
             Arg::Long("color") => run.color = color(&value(&mut parser)?)?,
@@ -358,8 +381,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         Some(m) => m,
         None => default_mode(around)?,
     };
-    if run.output.is_some() && !run.reports() {
-        return Err("-o FILE names the file of a report: add --report=gil".to_string());
+    if run.output.is_some() && !run.reports() && run.timeline.is_none() {
+        return Err("-o FILE names the file of a report: add --report=gil or --timeline".to_string());
     }
     Ok(Job::Run(Box::new(run)))
 }
@@ -398,6 +421,7 @@ fn compare(parser: &mut Parser) -> Result<Job, Wrong> {
         modes: vec![Mode::Py310, Mode::Py32, Mode::Ticks(97), Mode::Off],
         repeat: 1,
         json: None,
+        html: None,
         expect_same: false,
         timeout: None,
         color: Color::Auto,
@@ -417,6 +441,7 @@ fn compare(parser: &mut Parser) -> Result<Job, Wrong> {
                     .ok_or_else(|| format!("--repeat: '{n}' is no number from 1 to 1000"))?;
             }
             Arg::Long("json") => job.json = Some(value(parser)?),
+            Arg::Long("html") => job.html = Some(value(parser)?),
             Arg::Long("expect-same") => job.expect_same = true,
             Arg::Long("timeout") => job.timeout = Some(seconds(&value(parser)?)?),
             Arg::Long("color") => job.color = color(&value(parser)?)?,

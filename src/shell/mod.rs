@@ -2,6 +2,7 @@
 //! names it. Invariant: every way out of `main` is an exit code of the table in `help exit`.
 
 pub mod args;
+mod charts;
 pub mod compare;
 mod deadlock;
 mod dis;
@@ -74,12 +75,16 @@ fn product(text: &str) -> i32 {
 
 /// What to put around bold text.
 fn bold(color: Color, terminal: bool) -> (&'static str, &'static str) {
+    if painted(color, terminal) { ("\x1b[1m", "\x1b[0m") } else { ("", "") }
+}
+
+/// Whether to colour what goes to a terminal, or not to one.
+fn painted(color: Color, terminal: bool) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
-    let on = match color {
+    match color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto if set("NO_COLOR") => false,
         Color::Auto => terminal || set("FORCE_COLOR"),
-    };
-    if on { ("\x1b[1m", "\x1b[0m") } else { ("", "") }
+    }
 }

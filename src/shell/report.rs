@@ -3,22 +3,24 @@
 //! output.
 
 use super::args::Run;
-use super::bold;
+use super::charts::{self, Gather};
 use super::script::Script;
-use crate::run::event::Log;
+use super::{bold, painted};
 use crate::run::event::want;
-use crate::run::native::Def;
 use crate::run::{Thread, event, gil, graph, procs, unseen};
 use crate::trace::gil_report::{self, Input, Report};
 use crate::trace::json::Json;
 use crate::trace::life::{self, Clock, End};
-use crate::trace::{exit_report, gil_text, lock_report, lock_text, procs_report};
-use std::io::{IsTerminal, Write};
+use crate::trace::story::{Recorded, Story};
+use crate::trace::{chrome, exit_report, gil_text, lock_report, lock_text, page, procs_report, timeline};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::{Mutex, OnceLock};
 
 /// Name of the variable by which `compare` hands a descriptor to the runs that it starts.
 pub const HANDBACK: &str = "MINIPY_HANDBACK";
+/// Name of the variable by which `compare` tells them where to write what its page shows of them.
+pub const PAGE: &str = "MINIPY_PAGE";
 
 struct Settings {
     pid: u32,
@@ -28,6 +30,17 @@ struct Settings {
     exit: bool,
     output: Option<String>,
     json: Option<String>,
+    /// Width of the chart.
+    timeline: Option<usize>,
+    trace: Option<String>,
+    html: Option<String>,
+    /// Where `compare` wants the data of its page.
+    page: Option<String>,
+    /// Where children hand their records.
+    gather: Mutex<Option<Gather>>,
+    /// Where this process hands its own.
+    above: Option<Gather>,
+    color: bool,
     handback: Mutex<Option<OwnedFd>>,
     bold: (&'static str, &'static str),
     file: String,
@@ -44,11 +57,20 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
         std::env::remove_var(HANDBACK);
         (libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) == 0).then(|| OwnedFd::from_raw_fd(fd))
     });
-    if !job.reports() && job.json.is_none() && handback.is_none() {
+    let page = std::env::var(PAGE).ok();
+    if page.is_some() {
+        // SAFETY: as above.
+        unsafe { std::env::remove_var(PAGE) };
+    }
+    let above = Gather::above();
+    let charts = job.timeline.is_some() || job.trace.is_some() || job.html.is_some() || page.is_some();
+    if !job.reports() && job.json.is_none() && handback.is_none() && !charts && above.is_none() {
         return;
     }
     let terminal = job.output.is_none() && std::io::stderr().is_terminal();
+    let (page, paged) = (page.is_some(), page);
     let settings = Settings {
+        page: paged,
         pid: std::process::id(),
         gil: job.report,
         locks: job.locks,
@@ -56,6 +78,12 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
         exit: job.exit,
         output: job.output.clone(),
         json: job.json.clone(),
+        timeline: job.timeline.map(|cols| cols.unwrap_or_else(|| width(terminal))),
+        trace: job.trace.clone(),
+        html: job.html.clone(),
+        gather: Mutex::new(if charts { Gather::open() } else { None }),
+        above,
+        color: painted(job.color, terminal),
         handback: Mutex::new(handback),
         bold: bold(job.color, terminal),
         file: script.map_or("<stdin>", Script::short).to_string(),
@@ -63,25 +91,35 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     };
     if SETTINGS.set(settings).is_ok() {
         // Counting slows a run a little, which a comparison of times should not see.
-        let counts = job.report || job.json.is_some();
-        let locks = if job.locks { want::LOCKS } else { 0 };
-        event::listen(want::TURNS | locks | if counts { want::COUNTS } else { 0 });
+        let counts = job.report || job.json.is_some() || job.html.is_some();
+        let locks = job.locks || job.trace.is_some() || job.html.is_some() || page;
+        event::listen(
+            want::TURNS | if counts { want::COUNTS } else { 0 } | if locks { want::LOCKS } else { 0 },
+        );
     }
 }
 
 /// Writes the reports. The world is stopped. Gives the exit code.
 pub fn write(th: &mut Thread, code: i32) -> i32 {
-    let Some(settings) = SETTINGS.get().filter(|s| s.pid == std::process::id()) else { return code };
-    let logs = event::collect();
-    let report = gather(th, settings, &logs);
-    let others = others(th, settings, &logs);
-    let mut text = if settings.gil { gil_text::text(&report, settings.bold) } else { String::new() };
-    others.iter().for_each(|o| text.push_str(&o.text));
+    let Some(settings) = SETTINGS.get() else { return code };
+    let mut gather = settings.gather.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let record = charts::record(th);
+    if settings.pid != std::process::id() {
+        // A forked child.
+        if let Some(up) = gather.as_ref().or(settings.above.as_ref()) {
+            up.hand_up(record);
+        }
+        return code;
+    }
+    let report = report(settings, &record);
     let mut code = code;
-    match &settings.output {
-        _ if text.is_empty() => {}
-        None => eprint!("{text}"),
-        Some(file) => code = save(file, &text, code),
+    let mut said = String::new();
+    let others = others(th, settings, &record);
+    if settings.gil {
+        said.push_str(&gil_text::text(&report, settings.bold));
+    }
+    for o in &others {
+        said.push_str(&o.text);
     }
     if let Some(file) = &settings.json {
         let gil = gil_report::json(&report);
@@ -97,16 +135,70 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
         // The parent may be gone; then nobody misses this.
         let _ = std::fs::File::from(fd).write_all(hand_back(&report).as_bytes());
     }
+    match (gather.as_mut(), &settings.above) {
+        (None, None) => {}
+        (None, Some(up)) => up.hand_up(record),
+        (Some(_), _) => {
+            let story = charts::story(record, gather.as_mut(), &settings.file);
+            code = draw(settings, &story, &report, &mut said, code);
+        }
+    }
+    match &settings.output {
+        _ if said.is_empty() => {}
+        None => eprint!("{said}"),
+        Some(file) => code = save(file, &said, code),
+    }
     code
+}
+
+/// The charts that were asked for: the one in text is added to `said`.
+fn draw(settings: &Settings, story: &Story, report: &Report, said: &mut String, code: i32) -> i32 {
+    let mut code = code;
+    if let Some(width) = settings.timeline {
+        said.push_str(if said.is_empty() { "" } else { "\n" });
+        said.push_str(&timeline::text(story, width, settings.color));
+    }
+    if let Some(file) = &settings.trace {
+        let written = std::fs::File::create(file).and_then(|f| {
+            let mut out = BufWriter::new(f);
+            let left = chrome::write(story, &mut out)?;
+            out.flush()?;
+            Ok(left)
+        });
+        match written {
+            Ok(0) => {}
+            Ok(left) => {
+                eprintln!("minipy: the trace holds the first {} events; {left} were left out", chrome::LIMIT)
+            }
+            Err(e) => code = cannot_write(file, &e, code),
+        }
+    }
+    if settings.html.is_some() || settings.page.is_some() {
+        let data = page::data(story, report, &settings.source);
+        if let Some(file) = &settings.html {
+            code = save(file, &page::page(&settings.file, &data), code);
+        }
+        if let Some(file) = &settings.page {
+            code = save(file, &data, code);
+        }
+    }
+    code
+}
+
+/// Columns of the terminal, or 80.
+fn width(terminal: bool) -> usize {
+    // SAFETY: plain data, filled by the system.
+    let size = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        (terminal && libc::ioctl(2, libc::TIOCGWINSZ, &mut size) == 0).then_some(size.ws_col as usize)
+    };
+    size.filter(|n| *n > 0).unwrap_or(80).max(timeline::LEAST)
 }
 
 fn save(file: &str, text: &str, code: i32) -> i32 {
     match std::fs::write(file, text) {
         Ok(()) => code,
-        Err(e) => {
-            eprintln!("minipy: can't write '{file}': {e}");
-            if code == 0 { 1 } else { code }
-        }
+        Err(e) => cannot_write(file, &e, code),
     }
 }
 
@@ -117,17 +209,17 @@ struct Other {
     json: Json,
 }
 
-fn others(th: &mut Thread, settings: &Settings, logs: &[(u32, Log)]) -> Vec<Other> {
+fn others(th: &mut Thread, settings: &Settings, record: &Recorded) -> Vec<Other> {
     let mut out = Vec::new();
     if !(settings.locks || settings.exit || settings.procs) {
         return out;
     }
     let inventory = graph::inventory(th);
     if settings.locks {
-        let mode = gil::mode();
-        let end = End { at: event::now(), thread: th.shared.number, ran: th.instructions() };
-        let lives = life::tile(logs, clock(mode), mode != gil::Mode::Off, end);
-        let r = lock_report::report(logs, &lives, &inventory, clock(mode), &settings.file);
+        let clock = if record.ordered { Clock::Instructions } else { Clock::Time };
+        let end = record.end.unwrap_or(End { at: 0, thread: 0, ran: 0 });
+        let lives = life::tile(&record.logs, clock, record.gil, end);
+        let r = lock_report::report(&record.logs, &lives, &inventory, clock, &settings.file);
         out.push(Other {
             name: "locks",
             text: lock_text::text(&r, settings.bold),
@@ -151,18 +243,19 @@ fn others(th: &mut Thread, settings: &Settings, logs: &[(u32, Log)]) -> Vec<Othe
     out
 }
 
-fn clock(mode: gil::Mode) -> Clock {
-    if matches!(mode, gil::Mode::Ticks(_)) { Clock::Instructions } else { Clock::Time }
+fn cannot_write(file: &str, e: &std::io::Error, code: i32) -> i32 {
+    eprintln!("minipy: can't write '{file}': {e}");
+    if code == 0 { 1 } else { code }
 }
 
-fn gather(th: &mut Thread, settings: &Settings, logs: &[(u32, Log)]) -> Report {
+/// The report on the GIL.
+fn report(settings: &Settings, record: &Recorded) -> Report {
     let mode = gil::mode();
-    // SAFETY: rows of natives are statics, and the machine noted the address of one.
-    let native = |at: usize| unsafe { &*(at as *const Def) }.name.to_string();
+    let native = |at: usize| record.natives.get(&at).cloned().unwrap_or_default();
     gil_report::report(&Input {
-        mode: mode.to_string(),
-        gil: mode != gil::Mode::Off,
-        clock: clock(mode),
+        mode: record.mode.clone(),
+        gil: record.gil,
+        clock: if record.ordered { Clock::Instructions } else { Clock::Time },
         counted: gil::counts(mode),
         turn: match mode {
             gil::Mode::Ticks(97) => Some((97, "--gil=ticks:89")),
@@ -172,8 +265,8 @@ fn gather(th: &mut Thread, settings: &Settings, logs: &[(u32, Log)]) -> Report {
         },
         interval: matches!(mode, gil::Mode::Py310 | gil::Mode::Py32)
             .then(|| gil::interval().as_nanos() as u64),
-        logs,
-        end: End { at: event::now(), thread: th.shared.number, ran: th.instructions() },
+        logs: &record.logs,
+        end: record.end.unwrap_or(End { at: 0, thread: 0, ran: 0 }),
         file: &settings.file,
         source: &settings.source,
         native: &native,

@@ -115,7 +115,7 @@ mod tests {
                     (t(0), 0, 0, What::Start { by: 0 }),
                     (t(1), 9, 4, What::Wake { other: 1 }),
                     (t(1), 10, 6, What::Wake { other: 2 }),
-                    (t(2), 11, 8, What::Enter { state: State::Join, object: 7 }),
+                    (t(2), 11, 8, What::Enter { state: State::Join, kind: 7, object: 7 }),
                     (t(2), 11, 8, release(Reason::Blocking)),
                     (t(9), 11, 8, What::GilWait),
                     (t(9) + 1, 11, 8, What::GilAcquire),

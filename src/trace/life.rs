@@ -70,19 +70,25 @@ pub struct Wait {
     pub line: u32,
 }
 
-/// One stretch of waiting for a lock, queue or the like.
-#[derive(Clone, Copy, Debug)]
-pub struct Blocked {
-    /// What the thread waited for, as the events state it.
-    pub object: u64,
-    /// The call of the library that this wait served.
-    pub call: Option<Call>,
+/// A stretch of one part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stretch {
+    /// What the thread did.
+    pub part: Part,
     /// From when.
     pub from: u64,
-    /// To when.
+    /// To when; later than `from`.
     pub to: u64,
-    /// Line.
+    /// Line at its begin, 0 if unknown.
     pub line: u32,
+    /// Line at its end.
+    pub last: u32,
+    /// What it waited for, as `event::word` names its kind; 0 for nothing.
+    pub kind: u8,
+    /// The object waited for, 0 for none.
+    pub object: u64,
+    /// The call of the library that the wait served, and on what.
+    pub aim: Option<(u64, Call)>,
 }
 
 /// One thread's life.
@@ -102,27 +108,93 @@ pub struct Life {
     pub ran: u64,
     /// Its waits for the GIL.
     pub waits: Vec<Wait>,
-    /// Its waits for locks and the like; together as long as that part of its life.
-    pub blocked: Vec<Blocked>,
     /// How often it was woken in vain.
     pub false_wakes: u64,
+    /// When that was.
+    pub vain: Vec<u64>,
+    /// What it did, one after the other: stretches fill its life and sum to `parts`.
+    pub stretches: Vec<Stretch>,
+    /// Number of the thread that started it.
+    pub by: u32,
+    /// Whether it ended before the record.
+    pub ended: bool,
     /// Events that were not kept.
     pub dropped: u64,
 }
 
 impl Life {
-    fn spend(&mut self, part: Part, from: u64, to: u64) {
-        self.parts[part as usize] += to.saturating_sub(from);
-    }
-
-    /// As `spend`, and notes for what it waited.
-    fn wait(&mut self, part: Part, from: u64, to: u64, what: (u64, Option<Call>, u32)) {
-        self.spend(part, from, to);
-        if part == Part::Lock && to > from {
-            let (object, call, line) = what;
-            self.blocked.push(Blocked { object, call, from, to, line });
+    fn spend(&mut self, now: &Now, to: u64, last: u32) {
+        let (part, from) = (now.part, now.since);
+        if to <= from {
+            return;
+        }
+        self.parts[part as usize] += to - from;
+        let (kind, object, aim) = match part {
+            Part::Run | Part::Gil => (0, 0, None),
+            _ => (now.kind, now.object, now.aim),
+        };
+        match self.stretches.last_mut() {
+            Some(s) if s.part == part && s.to == from && s.object == object && s.aim == aim => {
+                (s.to, s.last) = (to, last)
+            }
+            _ => self.stretches.push(Stretch { part, from, to, line: now.line, last, kind, object, aim }),
         }
     }
+}
+
+/// What a thread does while its events are read.
+struct Now {
+    part: Part,
+    since: u64,
+    line: u32,
+    kind: u8,
+    object: u64,
+    aim: Option<(u64, Call)>,
+}
+
+impl Now {
+    fn begin(&mut self, part: Part, since: u64, line: u32) {
+        (self.part, self.since, self.line) = (part, since, line);
+    }
+}
+
+/// A lock held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hold {
+    /// The lock.
+    pub object: u64,
+    /// Index of the holder's life.
+    pub life: usize,
+    /// From when.
+    pub from: u64,
+    /// To when.
+    pub to: u64,
+    /// Line at which it was acquired.
+    pub line: u32,
+}
+
+/// What happened between threads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mark {
+    /// Thread number `other` was woken, or started.
+    Wake { other: u32 },
+    /// A queue came to hold that many items.
+    Depth { object: u64, depth: u32 },
+    /// Process `pid` was made.
+    Fork { pid: u32 },
+}
+
+/// A mark with its moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// When.
+    pub at: u64,
+    /// Index of the life that did it.
+    pub life: usize,
+    /// Line.
+    pub line: u32,
+    /// What.
+    pub mark: Mark,
 }
 
 /// One turn: the GIL held from `from` to `to`.
@@ -151,12 +223,37 @@ pub struct Lives {
     pub lives: Vec<Life>,
     /// Turns in order.
     pub turns: Vec<Turn>,
+    /// Locks held, in order of their begin; those of one lock do not overlap.
+    pub holds: Vec<Hold>,
+    /// What happened between threads, in order.
+    pub moments: Vec<Moment>,
+    /// Nanoseconds and the clock's figure at the begin of turns, in order.
+    pub beats: Vec<(u64, u64)>,
     /// Length of the record.
     pub length: u64,
     /// Whether the record ends before the run.
     pub full: bool,
     /// The clock of each event that counts, by thread.
     pub clocks: Vec<Vec<u64>>,
+}
+
+impl Lives {
+    /// Moves everything by that much in time.
+    pub fn shift(&mut self, by: i64) {
+        let go = |at: &mut u64| *at = at.saturating_add_signed(by);
+        for l in &mut self.lives {
+            go(&mut l.from);
+            go(&mut l.to);
+            l.vain.iter_mut().for_each(go);
+            l.waits.iter_mut().for_each(|w| [&mut w.from, &mut w.to].into_iter().for_each(go));
+            l.stretches.iter_mut().for_each(|s| [&mut s.from, &mut s.to].into_iter().for_each(go));
+        }
+        self.turns.iter_mut().for_each(|t| [&mut t.from, &mut t.to].into_iter().for_each(go));
+        self.holds.iter_mut().for_each(|h| [&mut h.from, &mut h.to].into_iter().for_each(go));
+        self.moments.iter_mut().for_each(|m| go(&mut m.at));
+        self.beats.iter_mut().for_each(|b| go(&mut b.1));
+        go(&mut self.length);
+    }
 }
 
 /// The part of a thread's record that is read.
@@ -198,9 +295,54 @@ pub fn tile(logs: &[(u32, Log)], clock: Clock, gil: bool, mut end: End) -> Lives
         out.lives.push(life);
     }
     out.turns.sort_by_key(|t| (t.from, t.to));
-    drop(parts);
+    between(&parts, &clocks, &mut out);
     out.clocks = clocks;
     out
+}
+
+/// Locks held and marks, from the events of all threads in order.
+fn between(parts: &[Read], clocks: &[Vec<u64>], out: &mut Lives) {
+    let mut all: Vec<(u64, u64, usize, &Event)> = Vec::new();
+    for (l, (part, clock)) in parts.iter().zip(clocks).enumerate() {
+        for (e, &at) in part.events.iter().zip(clock) {
+            match e.what {
+                What::Acquire { .. }
+                | What::Release { .. }
+                | What::Depth { .. }
+                | What::Wake { .. }
+                | What::Fork { .. } => {
+                    all.push((at, e.at, l, e));
+                }
+                What::GilAcquire => out.beats.push((e.at, at)),
+                _ => {}
+            }
+        }
+    }
+    all.sort_by_key(|(at, ns, ..)| (*at, *ns));
+    out.beats.sort_unstable();
+    // Open holds: index in `out.holds` by lock.
+    let mut open: HashMap<u64, usize> = HashMap::new();
+    for (at, _, life, e) in all {
+        let mut mark = |mark| out.moments.push(Moment { at, life, line: e.line, mark });
+        match e.what {
+            What::Wake { other } => mark(Mark::Wake { other }),
+            What::Depth { object, depth } => mark(Mark::Depth { object, depth }),
+            What::Fork { pid } => mark(Mark::Fork { pid }),
+            What::Acquire { object } => {
+                let new = Hold { object, life, from: at, to: out.length, line: e.line };
+                if let Some(before) = open.insert(object, out.holds.len()) {
+                    out.holds[before].to = at;
+                }
+                out.holds.push(new);
+            }
+            What::Release { object } => {
+                if let Some(i) = open.remove(&object) {
+                    out.holds[i].to = at;
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The clock of instructions: turns one after the other, each as long as the instructions run in it. Gives the
@@ -273,65 +415,68 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
     let started = wakes.first().copied().filter(|w| counted && *w <= first);
     life.from = started.unwrap_or(first);
     life.to = length;
-    // What it does, since when, and from when it waits for the GIL.
-    let (mut part, mut since) = (if gil { Part::Gil } else { Part::Run }, life.from);
+    let part = if gil { Part::Gil } else { Part::Run };
+    let mut now = Now { part, since: life.from, line: 0, kind: 0, object: 0, aim: None };
     let mut entered: Option<Part> = None;
-    let mut object: (u64, Option<Call>, u32) = (0, None, 0);
-    for (e, &now) in events.iter().zip(at) {
+    for (e, &at) in events.iter().zip(at) {
         match e.what {
-            What::Enter { state, object: for_what } => {
+            What::Start { by } => life.by = by,
+            What::Enter { state, kind, object } => {
                 entered = Some(part_of(state));
-                object = (for_what, None, e.line);
                 if !gil {
-                    life.spend(part, since, now);
-                    (part, since) = (part_of(state), now);
+                    life.spend(&now, at, e.line);
+                    now.begin(part_of(state), at, e.line);
                 }
+                (now.kind, now.object, now.aim) = (kind, object, None);
             }
-            What::For { object: for_what, call } => object = (for_what, Some(call), e.line),
+            What::For { object, call } => now.aim = Some((object, call)),
             What::Leave => {
                 entered = None;
                 if !gil {
-                    life.wait(part, since, now, object);
-                    (part, since) = (Part::Run, now);
+                    life.spend(&now, at, e.line);
+                    now.begin(Part::Run, at, e.line);
                 }
             }
             What::GilRelease { reason, .. } if gil => {
-                life.spend(part, since, now);
-                since = now;
-                part = match reason {
+                life.spend(&now, at, e.line);
+                let part = match reason {
                     Reason::Blocking => entered.unwrap_or(Part::Io),
                     _ => Part::Gil,
                 };
+                now.begin(part, at, e.line);
             }
-            What::GilWait if gil && !counted && part != Part::Gil => {
-                let now = now.max(since);
-                life.wait(part, since, now, object);
-                (part, since) = (Part::Gil, now);
+            What::GilWait if gil && !counted && now.part != Part::Gil => {
+                let at = at.max(now.since);
+                life.spend(&now, at, e.line);
+                now.begin(Part::Gil, at, e.line);
             }
             What::GilAcquire if gil => {
-                if counted && part != Part::Gil && part != Part::Run {
-                    let i = wakes.partition_point(|w| *w < since);
-                    if let Some(&ready) = wakes.get(i).filter(|w| **w <= now) {
-                        life.wait(part, since, ready, object);
-                        (part, since) = (Part::Gil, ready);
+                if counted && now.part != Part::Gil && now.part != Part::Run {
+                    let i = wakes.partition_point(|w| *w < now.since);
+                    if let Some(&ready) = wakes.get(i).filter(|w| **w <= at) {
+                        life.spend(&now, ready, e.line);
+                        now.begin(Part::Gil, ready, e.line);
                     }
                 }
-                life.wait(part, since, now, object);
-                if part == Part::Gil && now > since {
-                    life.waits.push(Wait { from: since, to: now, line: e.line });
+                life.spend(&now, at, e.line);
+                if now.part == Part::Gil && at > now.since {
+                    life.waits.push(Wait { from: now.since, to: at, line: e.line });
                 }
-                (part, since) = (Part::Run, now);
+                now.begin(Part::Run, at, e.line);
             }
-            What::FalseWake => life.false_wakes += 1,
+            What::FalseWake => {
+                life.false_wakes += 1;
+                life.vain.push(at);
+            }
             What::End => {
-                life.spend(part, since, now);
-                life.to = now;
+                life.spend(&now, at, e.line);
+                (life.to, life.ended) = (at, true);
                 return;
             }
             _ => {}
         }
     }
-    life.wait(part, since, length, object);
+    life.spend(&now, length, now.line);
 }
 
 /// The turns of one thread.

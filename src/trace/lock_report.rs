@@ -129,7 +129,7 @@ pub fn report(logs: &[(u32, Log)], lives: &Lives, inventory: &Inventory, clock: 
             }
             What::Acquire { object } => {
                 let n = *now.entry(object).or_insert(0);
-                let r = raw.entry((object, n)).or_insert_with(|| Raw { own: true, ..Raw::default() });
+                let r = raw.entry((object, n)).or_default();
                 if r.row.acquired == 0 {
                     r.row.first = line;
                 }
@@ -180,15 +180,15 @@ pub fn report(logs: &[(u32, Log)], lives: &Lives, inventory: &Inventory, clock: 
     let mut calls: HashMap<u64, LockRow> = HashMap::new();
     for life in &lives.lives {
         waited += life.parts[Part::Lock as usize];
-        for b in &life.blocked {
+        for b in life.stretches.iter().filter(|s| s.part == Part::Lock) {
             let n = b.to - b.from;
             let add = |w: &mut (u64, u64)| *w = (w.0 + 1, w.1 + n);
-            match b.call {
-                Some(Call::Get) => add(&mut queues.entry(b.object).or_default().blocked_gets),
-                Some(Call::Put) => add(&mut queues.entry(b.object).or_default().blocked_puts),
-                Some(Call::Done) => add(&mut queues.entry(b.object).or_default().blocked_joins),
-                Some(_) => {
-                    let row = calls.entry(b.object).or_default();
+            match b.aim {
+                Some((q, Call::Get)) => add(&mut queues.entry(q).or_default().blocked_gets),
+                Some((q, Call::Put)) => add(&mut queues.entry(q).or_default().blocked_puts),
+                Some((q, Call::Done)) => add(&mut queues.entry(q).or_default().blocked_joins),
+                Some((object, _)) => {
+                    let row = calls.entry(object).or_default();
                     row.waits += 1;
                     row.slept += n;
                 }

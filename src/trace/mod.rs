@@ -2,6 +2,7 @@
 //! names of natives, the moment of the end) is handed in by the shell. Invariant: a report is a function of its
 //! input, so equal events give equal bytes.
 
+pub mod chrome;
 pub mod deadlock;
 pub mod deadlock_text;
 pub mod exit_report;
@@ -11,5 +12,9 @@ pub mod json;
 pub mod life;
 pub mod lock_report;
 pub mod lock_text;
+pub mod page;
 pub mod procs_report;
+pub mod story;
 pub mod table;
+pub mod timeline;
+pub mod wire;

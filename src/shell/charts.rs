@@ -1,0 +1,110 @@
+//! What charts are made of: this process's record, and those of the processes that it made. A child hands its record
+//! up when it ends, through a nameless file of the first process that the environment names. Invariants: a child
+//! writes nothing but its record, in one piece; the first process reads what is there at its own end.
+
+use crate::run::event::{self, What};
+use crate::run::native::Def;
+use crate::run::{Thread, gil};
+use crate::trace::life::End;
+use crate::trace::story::{Recorded, Story};
+use crate::trace::wire;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
+
+/// Name of the variable by which processes learn where to hand their records: path and begin of the first one's clock.
+const VARIABLE: &str = "MINIPY_EVENTS";
+
+/// Where records of children are gathered.
+pub struct Gather {
+    /// The file, in the process that reads it.
+    file: Option<File>,
+    path: String,
+    /// Begin of the first process's clock by the system's.
+    begin: i64,
+}
+
+/// Begin of this process's clock, by the system's monotonic one.
+fn begin() -> i64 {
+    // SAFETY: plain data, filled by the system.
+    let now = unsafe {
+        let mut t: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut t);
+        t.tv_sec * 1_000_000_000 + t.tv_nsec
+    };
+    now - event::now() as i64
+}
+
+impl Gather {
+    /// Where to hand the record of this process, if it is the child of one that gathers. Before the machine starts.
+    pub fn above() -> Option<Gather> {
+        let value = std::env::var(VARIABLE).ok()?;
+        let (path, begin) = value.rsplit_once('@')?;
+        Some(Gather { file: None, path: path.to_string(), begin: begin.parse().ok()? })
+    }
+
+    /// A file for the records of children, made known to them. Before the machine starts.
+    pub fn open() -> Option<Gather> {
+        // SAFETY: a terminated name; the descriptor is ours.
+        let file = unsafe {
+            let fd = libc::memfd_create(c"minipy".as_ptr(), libc::MFD_CLOEXEC);
+            (fd >= 0).then(|| File::from_raw_fd(fd))?
+        };
+        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        let begin = begin();
+        // SAFETY: only this thread reads or writes variables before the machine starts.
+        unsafe { std::env::set_var(VARIABLE, format!("{path}@{begin}")) };
+        Some(Gather { file: Some(file), path, begin })
+    }
+
+    /// Hands a child's record up. If the first process is gone nobody misses it.
+    pub fn hand_up(&self, mut record: Recorded) {
+        record.begin = begin() - self.begin;
+        if let Ok(mut file) = OpenOptions::new().append(true).open(&self.path) {
+            let _ = file.write_all(&wire::write(&record));
+        }
+    }
+
+    /// Records of children that have ended.
+    pub fn children(&mut self) -> Vec<Recorded> {
+        let mut bytes = Vec::new();
+        if let Some(file) = &mut self.file
+            && file.seek(SeekFrom::Start(0)).is_ok()
+        {
+            let _ = file.read_to_end(&mut bytes);
+        }
+        wire::read(&bytes)
+    }
+}
+
+/// The record of this process. The world is stopped and all events are handed in.
+pub fn record(th: &mut Thread) -> Recorded {
+    let mode = gil::mode();
+    let logs = event::collect();
+    let mut natives = HashMap::new();
+    for e in logs.iter().flat_map(|(_, l)| &l.events) {
+        if let What::GilRelease { native: at @ 1.., .. } = e.what {
+            // SAFETY: rows of natives are statics, and the machine noted the address of one.
+            natives.entry(at).or_insert_with(|| unsafe { &*(at as *const Def) }.name.to_string());
+        }
+    }
+    Recorded {
+        pid: std::process::id(),
+        mode: mode.to_string(),
+        gil: mode != gil::Mode::Off,
+        ordered: matches!(mode, gil::Mode::Ticks(_)),
+        begin: 0,
+        end: Some(End { at: event::now(), thread: th.shared.number, ran: th.instructions() }),
+        names: HashMap::new(),
+        natives,
+        logs,
+    }
+}
+
+/// The story of this process and of those that it made.
+pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str) -> Story {
+    let mut all = vec![own];
+    all.extend(gather.map_or(Vec::new(), Gather::children));
+    Story::new(all, file)
+}
