@@ -47,6 +47,7 @@ mod pickle_names;
 mod pickle_op;
 mod pickle_read;
 mod pickle_reduce;
+mod pickle_text;
 mod pickle_write;
 pub mod posix;
 mod posix_fd;
@@ -79,6 +80,7 @@ mod socket_name;
 mod socket_numbers;
 mod socket_opt;
 pub mod string_;
+pub mod subprocess;
 pub mod sys;
 pub mod thread;
 pub mod time;
@@ -118,6 +120,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &mmap::SHM,
     &multiprocessing::MODULE,
     &posix::MODULE,
+    &subprocess::MODULE,
     &fcntl::MODULE,
     &pwd::PWD,
     &pwd::GRP,

@@ -4,7 +4,7 @@
 use super::thread::integer;
 use crate::heap::Value;
 use crate::run::procs::{self, Fact};
-use crate::run::{Args, R, Thread, unseen};
+use crate::run::{Args, R, Thread, graph, unseen};
 
 /// `_unseen(text)`: notes an exception; gives the ticket for `_seen`.
 pub(super) fn note(th: &mut Thread, a: Args) -> R {
@@ -38,4 +38,11 @@ pub(super) fn process(th: &mut Thread, a: Args) -> R {
     procs::add(pid, Fact::Sent(sent));
     procs::add(pid, Fact::Received(received));
     Ok(Value::NONE)
+}
+
+/// `_dump(all_threads=True)`: what threads are doing, as text.
+pub(super) fn dump(th: &mut Thread, a: Args) -> R {
+    let all = a[0].is_unbound() || th.truth(a[0])?;
+    let text = graph::dump(th, all);
+    Ok(th.str(&text)?)
 }

@@ -3,7 +3,8 @@
 
 use super::pickle_names as names;
 use super::pickle_op::*;
-use super::pickle_read::{Reader, bad, truncated};
+use super::pickle_read::{Reader, bad};
+use super::pickle_text::{decoded, name_line, old_string, persistent};
 use crate::heap::cell::flag;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
@@ -118,8 +119,11 @@ pub fn load(r: &mut Reader, th: &mut Thread) -> R {
             }
             FRAME => {
                 let n = r.number(th, 8)?;
-                let n = length(th, n, "FRAME length", true)?;
-                r.need(th, n)?;
+                let Some(n) = usize::try_from(n).ok().filter(|n| *n <= isize::MAX as usize) else {
+                    let text = format!("FRAME length exceeds system's maximum of {} bytes", isize::MAX);
+                    return Err(th.overflow_error(text));
+                };
+                r.enter(th, n)?;
             }
             STACK_GLOBAL => {
                 let name = r.pop(th)?;
@@ -233,7 +237,7 @@ fn rarely(r: &mut Reader, th: &mut Thread, op: u8) -> R<()> {
         EXT4 => extension(r, th, 4),
         BYTEARRAY8 => {
             let n = r.number(th, 8)?;
-            let n = length(th, n, "BYTEARRAY8", false)?;
+            let n = length(th, n, "BYTEARRAY8")?;
             let b = r.take(th, n)?;
             let b = th.bytes(b)?;
             let v = th.call(C::bytearray.v(), &[b])?;
@@ -274,135 +278,22 @@ fn rarely(r: &mut Reader, th: &mut Thread, op: u8) -> R<()> {
             }
             Ok(())
         }
-        _ => lines(r, th, op),
-    }
-}
-
-/// The instructions whose argument is a line.
-fn lines(r: &mut Reader, th: &mut Thread, op: u8) -> R<()> {
-    match op {
-        INT | LONG | FLOAT | GET | PUT => {}
-        STRING => {
-            let line = r.line(th)?;
-            let line = line.trim_ascii_end();
-            let inner = match line {
-                [b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"'] => inner,
-                _ => return Err(bad(th, "the STRING opcode argument must be quoted")),
-            };
-            let b = unescaped(th, inner)?;
-            return old_string(r, th, &b);
-        }
-        UNICODE => {
-            let line = r.line(th)?;
-            let v = decoded(th, line, "raw_unicode_escape", "strict")?;
-            return r.push(th, v);
-        }
-        PERSID => {
-            let line = r.line(th)?;
-            if !line.is_ascii() {
-                return Err(bad(th, "persistent IDs in protocol 0 must be ASCII strings"));
-            }
-            let id = text::of_bytes(&mut th.heap, line)?;
-            return persistent(r, th, id);
-        }
-        0x20..=0x7e if op != b'\'' && op != b'\\' => {
-            return Err(bad(th, format!("invalid load key, '{}'.", op as char)));
-        }
-        _ => return Err(bad(th, format!("invalid load key, '\\x{op:02x}'."))),
-    }
-    let line = r.line(th)?;
-    if line.is_empty() {
-        return Err(truncated(th));
-    }
-    match op {
-        INT => {
-            let v = match line {
-                b"00" => Value::FALSE,
-                b"01" => Value::TRUE,
-                _ => match read_int(th, line, 0) {
-                    Ok(v) => v,
-                    Err(e) if !th.raised_is(C::ValueError) => return Err(e),
-                    Err(_) => {
-                        th.take_raised();
-                        return Err(th.value_error("could not convert string to int"));
-                    }
-                },
-            };
-            r.push(th, v)
-        }
-        LONG => {
-            let v = read_int(th, line.strip_suffix(b"L").unwrap_or(line), 0)?;
-            r.push(th, v)
-        }
-        FLOAT => {
-            let shown = decoded(th, line, "latin-1", "strict")?;
-            let v = match th.call(C::float.v(), &[shown]) {
-                Ok(v) => v,
-                Err(e) if !th.raised_is(C::ValueError) => return Err(e),
-                Err(_) => {
-                    th.take_raised();
-                    return Err(th.value_error("could not convert string to float"));
-                }
-            };
-            r.push(th, v)
-        }
-        GET => {
-            let n = read_int(th, line, 10)?;
-            let n = th.index(n)?;
-            recall(r, th, n as u64)
-        }
-        _ => {
-            let n = read_int(th, line, 10)?;
-            let v = r.top(th)?;
-            match usize::try_from(th.index(n)?) {
-                Ok(n) => r.known.put(th, n, v),
-                Err(_) => Err(th.value_error("negative PUT argument")),
-            }
-        }
+        _ => super::pickle_text::lines(r, th, op),
     }
 }
 
 // ------------------------------------------------------------------------------------------------------------ pieces
 
-/// An int of text.
-fn read_int(th: &mut Thread, line: &[u8], base: i64) -> R {
-    if let Ok(s) = std::str::from_utf8(line)
-        && (base == 10 || !s.trim_start_matches('-').starts_with('0') || s == "0")
-        && s.len() < 18
-        && let Ok(i) = s.parse::<i64>()
-    {
-        return Ok(th.heap.int(i)?);
-    }
-    let shown = decoded(th, line, "latin-1", "strict")?;
-    th.call(C::int.v(), &[shown, Value::int(base)])
-}
-
-/// `bytes.decode`.
-fn decoded(th: &mut Thread, b: &[u8], encoding: &str, errors: &str) -> R {
-    let (encoding, errors) = (th.intern(encoding)?, th.intern(errors)?);
-    decode_by(th, b, encoding, errors)
-}
-
-fn decode_by(th: &mut Thread, b: &[u8], encoding: Value, errors: Value) -> R {
-    let b = th.bytes(b)?;
-    let name = th.intern("decode")?;
-    let f = th.getattr(b, name)?;
-    th.call(f, &[encoding, errors])
-}
-
-/// A claimed length as a size; OverflowError (or ValueError) if there is no such size.
-fn length(th: &mut Thread, n: u64, what: &str, value: bool) -> R<usize> {
+/// A claimed length as a size.
+fn length(th: &mut Thread, n: u64, what: &str) -> R<usize> {
     if n <= isize::MAX as u64 {
         return Ok(n as usize);
-    }
-    if value {
-        let text = format!("{what} exceeds system's maximum of {} bytes", isize::MAX);
-        return Err(th.value_error(text));
     }
     Err(th.overflow_error(format!("{what} exceeds system's maximum size of {} bytes", isize::MAX)))
 }
 
-fn recall(r: &mut Reader, th: &mut Thread, n: u64) -> R<()> {
+/// Puts a numbered object on the stack.
+pub fn recall(r: &mut Reader, th: &mut Thread, n: u64) -> R<()> {
     match r.known.get(th, n as usize)? {
         Some(v) => r.push(th, v),
         None => Err(bad(th, format!("Memo value not found at index {}", n as i64))),
@@ -421,7 +312,7 @@ fn tuple(r: &mut Reader, th: &mut Thread, n: usize) -> R<()> {
 
 fn utf8(r: &mut Reader, th: &mut Thread, n: usize) -> R<()> {
     let n = r.number(th, n)?;
-    let n = length(th, n, "BINUNICODE", false)?;
+    let n = length(th, n, "BINUNICODE")?;
     let b = r.take(th, n)?;
     let v = if b.is_ascii() {
         text::of_ascii(&mut th.heap, b)?
@@ -435,90 +326,9 @@ fn utf8(r: &mut Reader, th: &mut Thread, n: usize) -> R<()> {
 
 fn bytes(r: &mut Reader, th: &mut Thread, n: usize) -> R<()> {
     let n = r.number(th, n)?;
-    let n = length(th, n, "BINBYTES", false)?;
+    let n = length(th, n, "BINBYTES")?;
     let b = r.take(th, n)?;
     let v = crate::types::bytes::make(th, b)?;
-    r.push(th, v)
-}
-
-/// A string of Python 2: decoded, or bytes.
-fn old_string(r: &mut Reader, th: &mut Thread, b: &[u8]) -> R<()> {
-    let plain = r.encoding.is_unbound();
-    if !plain && th.text_of(r.encoding)? == "bytes" {
-        let v = crate::types::bytes::make(th, b)?;
-        return r.push(th, v);
-    }
-    let v = if plain && b.is_ascii() {
-        text::of_bytes(&mut th.heap, b)?
-    } else {
-        let encoding = if plain { th.intern("ASCII")? } else { r.encoding };
-        let errors = if r.errors.is_unbound() { th.intern("strict")? } else { r.errors };
-        decode_by(th, b, encoding, errors)?
-    };
-    r.push(th, v)
-}
-
-/// The bytes of a literal's inside.
-fn unescaped(th: &mut Thread, s: &[u8]) -> R<Vec<u8>> {
-    let mut out = Vec::new();
-    out.try_reserve(s.len()).map_err(|_| crate::heap::Full)?;
-    let mut at = 0;
-    while at < s.len() {
-        let b = s[at];
-        at += 1;
-        if b != b'\\' {
-            out.push(b);
-            continue;
-        }
-        let Some(c) = s.get(at).copied() else { return Err(th.value_error("Trailing \\ in string")) };
-        at += 1;
-        let digit = |i: usize, radix: u32| s.get(i).and_then(|b| (*b as char).to_digit(radix));
-        match c {
-            b'\n' => {}
-            b'\\' | b'\'' | b'"' => out.push(c),
-            b'a' => out.push(7),
-            b'b' => out.push(8),
-            b'f' => out.push(12),
-            b'n' => out.push(10),
-            b'r' => out.push(13),
-            b't' => out.push(9),
-            b'v' => out.push(11),
-            b'0'..=b'7' => {
-                let mut n = (c - b'0') as u32;
-                let end = at + 2;
-                while let Some(d) = digit(at, 8).filter(|_| at < end) {
-                    n = n * 8 + d;
-                    at += 1;
-                }
-                out.push(n as u8);
-            }
-            b'x' => match (digit(at, 16), digit(at + 1, 16)) {
-                (Some(high), Some(low)) => {
-                    out.push((high * 16 + low) as u8);
-                    at += 2;
-                }
-                _ => return Err(th.value_error(format!("invalid \\x escape at position {}", at - 2))),
-            },
-            _ => out.extend_from_slice(&[b'\\', c]),
-        }
-    }
-    Ok(out)
-}
-
-fn name_line(r: &mut Reader, th: &mut Thread) -> R {
-    let line = r.line(th)?;
-    if line.is_empty() {
-        return Err(truncated(th));
-    }
-    decoded(th, line, "utf-8", "strict")
-}
-
-fn persistent(r: &mut Reader, th: &mut Thread, id: Value) -> R<()> {
-    if r.persistent.is_unbound() {
-        let text = "A load persistent id instruction was encountered, but no persistent_load function was specified.";
-        return Err(bad(th, text));
-    }
-    let v = th.call(r.persistent, &[id])?;
     r.push(th, v)
 }
 
@@ -749,7 +559,15 @@ pub fn find_class(th: &mut Thread, module: Value, name: Value, proto: u8, fix: b
     let mut at = found;
     for part in path.split('.') {
         let part = th.intern(part)?;
-        at = th.getattr(at, part)?;
+        let found = th.getattr(at, part);
+        match th.catch(found, C::AttributeError)? {
+            Some(v) => at = v,
+            None => {
+                let (path, module) = (th.repr_text(name)?, th.repr_text(module)?);
+                let text = format!("Can't resolve path {path} on module {module}");
+                return Err(th.raise(C::AttributeError, &text));
+            }
+        }
     }
     Ok(at)
 }

@@ -91,6 +91,8 @@ pub struct Reader {
     /// The object that they are in.
     holder: Value,
     at: usize,
+    /// Where the frame that was begun ends: no read may cross that.
+    frame: usize,
     /// The bytes at hand were shown by the file, not read from it.
     shown: bool,
     /// Methods of the file, or unbound: all the bytes are at hand.
@@ -130,6 +132,7 @@ impl Reader {
             data: &[],
             holder: none,
             at: 0,
+            frame: 0,
             shown: false,
             read: none,
             readline: none,
@@ -166,6 +169,7 @@ impl Reader {
         self.holder = b;
         self.data = b.get::<Bytes>().bytes();
         self.at = 0;
+        self.frame = 0;
         self.shown = false;
     }
 
@@ -184,6 +188,9 @@ impl Reader {
     /// The next `n` bytes.
     #[inline]
     pub fn take(&mut self, th: &mut Thread, n: usize) -> R<&'static [u8]> {
+        if self.at < self.frame && n > self.frame - self.at {
+            return Err(crossed(th));
+        }
         if n > self.data.len() - self.at && (self.read.is_unbound() || !self.fetch(th, n)?) {
             return Err(truncated(th));
         }
@@ -198,9 +205,11 @@ impl Reader {
         Ok(u64::from_le_bytes(b))
     }
 
-    /// Makes sure that the next `n` bytes are at hand, without passing them.
-    pub fn need(&mut self, th: &mut Thread, n: usize) -> R<()> {
+    /// Begins a frame of `n` bytes, which must be there.
+    pub fn enter(&mut self, th: &mut Thread, n: usize) -> R<()> {
+        self.frame = 0;
         self.take(th, n)?;
+        self.frame = self.at;
         self.at -= n;
         Ok(())
     }
@@ -209,8 +218,14 @@ impl Reader {
     pub fn line(&mut self, th: &mut Thread) -> R<&'static [u8]> {
         if let Some(n) = self.data[self.at..].iter().position(|b| *b == b'\n') {
             let line = &self.data[self.at..self.at + n];
+            if self.at < self.frame && self.at + n >= self.frame {
+                return Err(crossed(th));
+            }
             self.at += n + 1;
             return Ok(line);
+        }
+        if self.at < self.frame {
+            return Err(crossed(th));
         }
         if self.read.is_unbound() {
             return Err(truncated(th));
@@ -251,7 +266,7 @@ impl Reader {
                 th.call(self.read, &[Value::int(self.at as i64)])?;
             }
             self.data = &[];
-            self.at = 0;
+            (self.at, self.frame) = (0, 0);
         }
         Ok(())
     }
@@ -416,6 +431,12 @@ impl Reader {
 #[cold]
 pub fn bad(th: &mut Thread, message: impl AsRef<str>) -> Raised {
     fault(th, "UnpicklingError", message.as_ref())
+}
+
+/// A frame ends within what is read.
+#[cold]
+fn crossed(th: &mut Thread) -> Raised {
+    bad(th, "pickle exhausted before end of frame")
 }
 
 /// The data end early.

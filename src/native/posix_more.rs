@@ -304,11 +304,11 @@ pub(super) fn pointers(words: &[CString]) -> Vec<*const libc::c_char> {
 }
 
 pub(super) fn execv(th: &mut Thread, a: Args) -> R {
-    let (program, shown) = super::util::path(th, a[0])?;
+    let (program, _) = super::util::path(th, a[0])?;
     let argv = words(th, a[1], "execv() arg 2 must not be empty")?;
     // SAFETY: terminated texts in arrays that end with null.
     unsafe { libc::execv(program.as_ptr(), pointers(&argv).as_ptr()) };
-    Err(failed(th, shown))
+    Err(failed(th, Value::UNBOUND))
 }
 
 /// The lines of an environment given as a mapping.

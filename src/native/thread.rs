@@ -21,7 +21,7 @@ pub static MODULE: ModuleDef = ModuleDef {
     fill,
 };
 
-static FUNCTIONS: [Def; 21] = [
+static FUNCTIONS: [Def; 22] = [
     def("allocate_lock", "()", lock::allocate, "Create a new lock object."),
     def("allocate", "()", lock::allocate, "An obsolete synonym of allocate_lock()."),
     def(
@@ -59,6 +59,7 @@ static FUNCTIONS: [Def; 21] = [
     def("exit_thread", "()", exit, "An obsolete synonym of exit()."),
     def("interrupt_main", "(signum=2, /)", interrupt_main, "Simulate a signal in the main thread."),
     def("_shutdown", "()", shutdown, "Wait for the joinable threads that are not daemons."),
+    def("_dump", "(all_threads=True)", notes::dump, "What threads are doing, as text."),
     def("_unseen", "(text, /)", notes::note, "Note an exception that somebody should ask for: a ticket."),
     def("_seen", "(ticket, /)", notes::seen, "Take that back: somebody asked."),
     def(

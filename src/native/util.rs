@@ -156,17 +156,15 @@ pub fn buffer(th: &mut Thread, v: Value) -> R<Vec<u8>> {
     if let Some(m) = crate::types::mapping::Mapping::of(b) {
         return Ok(m.bytes().to_vec());
     }
-    if crate::run::class::is_instance(v, C::memoryview) || has_buffer(th, v) {
-        let copy = th.call(C::bytes.v(), &[v])?;
+    let view = match crate::run::class::is_instance(v, C::memoryview) {
+        true => Some(v),
+        false => crate::types::memoryview::shown(th, v)?,
+    };
+    if let Some(view) = view {
+        let copy = th.call(C::bytes.v(), &[view])?;
         return Ok(copy.base().get::<Bytes>().bytes().to_vec());
     }
     Err(th.type_error(format!("a bytes-like object is required, not '{}'", th.type_name(v))))
-}
-
-/// Whether the class of `v` gives a buffer by `__buffer__`.
-fn has_buffer(th: &mut Thread, v: Value) -> bool {
-    let Ok(name) = th.intern("__buffer__") else { return false };
-    class::lookup(th.class_of(v), name).is_some()
 }
 
 /// Copies bytes into a bytearray or a writable memoryview; how many fitted.

@@ -44,8 +44,8 @@ pub enum Kind {
     Write(i32),
     /// The end of a process, by its pidfd.
     Process(i32),
-    /// A line from the terminal.
-    ReadLine,
+    /// A line from the terminal, which the descriptor announces.
+    ReadLine(i32),
 }
 
 impl Kind {
@@ -69,15 +69,14 @@ impl Kind {
             Kind::Read(_) => 10,
             Kind::Write(_) => 11,
             Kind::Process(_) => 12,
-            Kind::ReadLine => 13,
+            Kind::ReadLine(_) => 13,
         }
     }
 
     fn descriptor(self) -> Option<(i32, i16)> {
         match self {
-            Kind::Read(fd) | Kind::Process(fd) => Some((fd, libc::POLLIN)),
+            Kind::Read(fd) | Kind::Process(fd) | Kind::ReadLine(fd) => Some((fd, libc::POLLIN)),
             Kind::Write(fd) => Some((fd, libc::POLLOUT)),
-            Kind::ReadLine => Some((0, libc::POLLIN)),
             _ => None,
         }
     }
@@ -114,6 +113,11 @@ const WORDS: [&str; 14] = [
 /// The word for a kind of thing to wait for, as events number them; empty for nothing.
 pub fn word(kind: u8) -> &'static str {
     WORDS.get(kind as usize).copied().unwrap_or("")
+}
+
+/// The word for what the thread waits for, empty if for nothing.
+pub(super) fn word_of(me: &Shared) -> &'static str {
+    WORDS[me.door.kind.load(Relaxed) as usize]
 }
 
 /// What a thread is about to wait for.
@@ -358,12 +362,12 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
     let me = th.shared.clone();
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
+    me.door.timed.store(true, SeqCst);
+    me.door.kind.store(kind.code(), SeqCst);
     event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object: 0 });
     if main {
         signal::watch();
     }
-    me.door.timed.store(true, SeqCst);
-    me.door.kind.store(kind.code(), SeqCst);
     let result = gil::outside(th, Reason::Blocking, |me| {
         me.door.opaque.store(true, SeqCst);
         // A signal that came just before found nobody to interrupt.

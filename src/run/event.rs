@@ -5,8 +5,10 @@
 pub use super::door::word;
 pub use super::graph::{Fellow, For, Graph, Inventory, Known, Owned, Place, Queue, Wait};
 pub use super::procs::Proc;
+pub use super::seen;
 pub use super::thread::State;
 use super::thread::Thread;
+use super::{gil, threads};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -65,6 +67,8 @@ pub enum What {
     /// It gave up the GIL. `native` is the address of the `native::Def` of a call that kept it while another thread
     /// asked, or 0.
     GilRelease { reason: Reason, native: usize },
+    /// It was in that state when recording began.
+    Already { state: State },
     /// It changed state (see [`State`]); `object` identifies what it waits for, `kind` is what [`word`] names.
     Enter { state: State, kind: u8, object: u64 },
     /// What it began to wait for serves this call of the library on `object` (a queue's log, an event, ...).
@@ -86,6 +90,19 @@ pub enum What {
     Fork { pid: u32 },
     /// The world stood still for `ns`.
     Collection { ns: u64 },
+}
+
+impl What {
+    /// The bit of [`want`] that asks for it.
+    #[inline(always)]
+    fn bit(self) -> u8 {
+        match self {
+            What::Acquire { .. } | What::Release { .. } | What::NewLock { .. } | What::Depth { .. } => {
+                want::LOCKS
+            }
+            _ => want::TURNS,
+        }
+    }
 }
 
 /// A fact with its moment.
@@ -130,6 +147,8 @@ pub mod want {
     pub const LOCKS: u8 = 2;
     /// Instructions counted in every mode.
     pub const COUNTS: u8 = 4;
+    /// Instructions with their values, told to the observer of `observe::begin`; see [`super::seen`].
+    pub const SEEN: u8 = 8;
 }
 
 /// Most events kept for all threads together.
@@ -150,7 +169,58 @@ pub fn now() -> u64 {
 /// Turns recording on, before the first script thread runs. `wants`: bits of [`want`].
 pub fn listen(wants: u8) {
     now();
-    LISTENING.store(wants, Ordering::Relaxed);
+    LISTENING.fetch_or(wants, Ordering::Relaxed);
+}
+
+/// Turns the observed handlers on, before the first script thread runs.
+pub(super) fn observe() {
+    listen(want::COUNTS | want::SEEN);
+}
+
+/// Whether threads use the observed handlers.
+pub fn observing() -> bool {
+    LISTENING.load(Ordering::Relaxed) & want::SEEN != 0
+}
+
+/// Turns recording on while threads run: the record says what each does at this moment.
+pub fn begin(th: &mut Thread, wants: u8) {
+    th.heap.stop_world(|| {
+        listen(wants);
+        let at = now();
+        threads::each(|t| match t.shared.state() {
+            State::Ended => {}
+            State::Run if gil::mode() == gil::Mode::Off || gil::holds(&t.shared) => {
+                record(t, at, What::GilAcquire)
+            }
+            State::Run => record(t, at, What::Already { state: State::Gil }),
+            state => record(t, at, What::Already { state }),
+        });
+    });
+    // The handlers change where instructions are to be counted.
+    gil::change(th, gil::mode());
+}
+
+/// Turns recording off while threads run; gives the record.
+pub fn finish(th: &mut Thread) -> Vec<(u32, Log)> {
+    th.heap.stop_world(|| {
+        threads::each(hand_in);
+        LISTENING.store(0, Ordering::Relaxed);
+    });
+    gil::change(th, gil::mode());
+    ROOM.store(LIMIT / PIECE, Ordering::Relaxed);
+    collect()
+}
+
+/// Counts times from `from` and instructions from each thread's first event.
+pub fn since(logs: &mut [(u32, Log)], from: u64) {
+    for (_, log) in logs {
+        let first = log.events.first().map_or(0, |e| e.ran);
+        for e in &mut log.events {
+            e.at = e.at.saturating_sub(from);
+            e.ran = e.ran.saturating_sub(first);
+        }
+        log.ran = log.ran.saturating_sub(first);
+    }
 }
 
 /// Whether anybody listens.
@@ -172,13 +242,7 @@ pub fn counting() -> bool {
 /// States a fact about the current thread.
 #[inline(always)]
 pub fn emit(th: &mut Thread, what: What) {
-    let bit = match what {
-        What::Acquire { .. } | What::Release { .. } | What::NewLock { .. } | What::Depth { .. } => {
-            want::LOCKS
-        }
-        _ => want::TURNS,
-    };
-    if LISTENING.load(Ordering::Relaxed) & bit != 0 {
+    if LISTENING.load(Ordering::Relaxed) & (what.bit() | want::SEEN) != 0 {
         record(th, now(), what);
     }
 }
@@ -186,6 +250,13 @@ pub fn emit(th: &mut Thread, what: What) {
 /// States a fact of that moment, whether somebody listens or not.
 #[cold]
 pub(super) fn record(th: &mut Thread, at: u64, what: What) {
+    let wants = LISTENING.load(Ordering::Relaxed);
+    if wants & want::SEEN != 0 {
+        super::observe::state(th, what);
+    }
+    if wants & what.bit() == 0 {
+        return;
+    }
     let line = super::frame::script_line(th);
     let place = (th.pc as usize >> 3) as u32;
     let event = Event { at, place, line, ran: th.instructions(), what };

@@ -13,8 +13,8 @@ use super::{event, signal};
 use crate::code::data::flag;
 use crate::heap::object::List;
 use crate::heap::{Kind as CellKind, Value};
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::*;
+use std::sync::{OnceLock, PoisonError};
 
 /// A place in the script.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,6 +145,21 @@ impl Graph {
     pub fn dead(&self) -> bool {
         !self.handlers && !self.threads.is_empty() && self.threads.iter().all(|f| f.stuck)
     }
+}
+
+static DUMPER: OnceLock<fn(&Graph) -> String> = OnceLock::new();
+
+/// Sets who makes the text of a dump.
+pub fn on_dump(f: fn(&Graph) -> String) {
+    let _ = DUMPER.set(f);
+}
+
+/// What all threads, or the calling one, are doing, as text.
+pub fn dump(th: &mut Thread, all: bool) -> String {
+    let mut graph = take(th);
+    let me = th.shared.number;
+    graph.threads.retain(|f| all || f.number == me);
+    DUMPER.get().map_or(String::new(), |f| f(&graph))
 }
 
 /// Whether threads wait only for each other: a look before anything is named.
@@ -380,6 +395,9 @@ pub fn inventory(th: &mut Thread) -> Inventory {
                 continue;
             }
             let Some(kind) = v.is_kind(CellKind::Instance).then(|| kind_of(v)).flatten() else { continue };
+            if names.owner(at).is_some_and(|o| kind_of(Value(o)).is_some()) {
+                continue;
+            }
             let inner = |v: Value| {
                 let inside = ["mutex", "_lock", "_cond"].into_iter().find_map(|n| names::attribute(v, n))?;
                 Some(names::attribute(inside, "_lock").unwrap_or(inside).base())

@@ -166,6 +166,8 @@ pub struct Thread {
     pub native: AtomicPtr<super::native::Def>,
     /// What the recorder keeps for this thread.
     pub log: Option<Box<super::event::Log>>,
+    /// The instruction in progress, as observed.
+    pub open: Option<super::observe::Open>,
 }
 
 impl Deref for Thread {

@@ -244,6 +244,7 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         failed: false,
         native: AtomicPtr::new(std::ptr::null_mut()),
         log: None,
+        open: None,
     });
     th.quantum = gil::quantum(gil::mode(), &mut th);
     th.left = th.quantum;
@@ -637,6 +638,7 @@ pub fn fork(th: &mut Thread) -> i32 {
         wait::after_fork();
         gil::after_fork(&me);
         door::after_fork(&me);
+        super::observe::after_fork();
         signal::after_fork(&me);
         super::import::after_fork(me.number);
     };
@@ -645,6 +647,7 @@ pub fn fork(th: &mut Thread) -> i32 {
         Native::here().settle(th);
         gil::retable(th);
         super::procs::forget();
+        super::tag::after_fork();
         event::after_fork(th);
     } else if pid > 0 {
         super::procs::started(th, pid);

@@ -2,7 +2,7 @@
 //! up when it ends, through a nameless file of the first process that the environment names. Invariants: a child
 //! writes nothing but its record, in one piece; the first process reads what is there at its own end.
 
-use crate::run::event::{self, What};
+use crate::run::event::{self, Log, What};
 use crate::run::native::Def;
 use crate::run::{Thread, gil};
 use crate::trace::life::End;
@@ -80,8 +80,13 @@ impl Gather {
 
 /// The record of this process. The world is stopped and all events are handed in.
 pub fn record(th: &mut Thread) -> Recorded {
+    let end = End { at: event::now(), thread: th.shared.number, ran: th.instructions() };
+    of_logs(event::collect(), end)
+}
+
+/// What `logs` hold, which end there.
+pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
     let mode = gil::mode();
-    let logs = event::collect();
     let mut natives = HashMap::new();
     for e in logs.iter().flat_map(|(_, l)| &l.events) {
         if let What::GilRelease { native: at @ 1.., .. } = e.what {
@@ -95,7 +100,7 @@ pub fn record(th: &mut Thread) -> Recorded {
         gil: mode != gil::Mode::Off,
         ordered: matches!(mode, gil::Mode::Ticks(_)),
         begin: 0,
-        end: Some(End { at: event::now(), thread: th.shared.number, ran: th.instructions() }),
+        end: Some(end),
         names: HashMap::new(),
         natives,
         logs,

@@ -2,6 +2,7 @@
 //! names it. Invariant: every way out of `main` is an exit code of the table in `help exit`.
 
 pub mod args;
+mod atomic;
 mod charts;
 pub mod compare;
 mod deadlock;
@@ -43,6 +44,7 @@ pub fn main() -> ! {
         Ok(Job::Run(job)) => run::program(*job),
         Ok(Job::Compare(job)) => compare::compare(&job),
         Ok(Job::Dis(file)) => dis::dis(&file),
+        Ok(Job::Atomic(text)) => atomic::atomic(&text),
         Ok(Job::Help(topic)) => help::topic(topic.as_deref()),
         Ok(Job::Usage) => product(help::USAGE),
         Ok(Job::LongUsage) => product(&format!("{}{}", help::USAGE, help::EXAMPLES)),

@@ -6,11 +6,13 @@ use super::args::Run;
 use super::charts::{self, Gather};
 use super::script::Script;
 use super::{bold, painted};
+use crate::heap::Value;
 use crate::run::event::want;
-use crate::run::{Thread, event, gil, graph, procs, unseen};
+use crate::run::{R, Thread, event, gil, graph, observe, procs, unseen};
 use crate::trace::gil_report::{self, Input, Report};
 use crate::trace::json::Json;
 use crate::trace::life::{self, Clock, End};
+use crate::trace::narrate::Narrator;
 use crate::trace::story::{Recorded, Story};
 use crate::trace::{chrome, exit_report, gil_text, lock_report, lock_text, page, procs_report, timeline};
 use std::io::{BufWriter, IsTerminal, Write};
@@ -64,7 +66,8 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     }
     let above = Gather::above();
     let charts = job.timeline.is_some() || job.trace.is_some() || job.html.is_some() || page.is_some();
-    if !job.reports() && job.json.is_none() && handback.is_none() && !charts && above.is_none() {
+    let recorded = job.reports() || job.json.is_some() || handback.is_some() || charts || above.is_some();
+    if !recorded && !job.narrate {
         return;
     }
     let terminal = job.output.is_none() && std::io::stderr().is_terminal();
@@ -89,7 +92,11 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
         file: script.map_or("<stdin>", Script::short).to_string(),
         source: script.map_or(String::new(), |s| String::from_utf8_lossy(&s.text).into_owned()),
     };
-    if SETTINGS.set(settings).is_ok() {
+    if job.narrate {
+        let gil = job.mode != gil::Mode::Off;
+        observe::begin(Box::new(Narrator::new(job.mode.to_string(), gil, settings.file.clone())));
+    }
+    if SETTINGS.set(settings).is_ok() && recorded {
         // Counting slows a run a little, which a comparison of times should not see.
         let counts = job.report || job.json.is_some() || job.html.is_some();
         let locks = job.locks || job.trace.is_some() || job.html.is_some() || page;
@@ -111,9 +118,9 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
         }
         return code;
     }
-    let report = report(settings, &record);
+    let report = report(&settings.file, &settings.source, &record);
     let mut code = code;
-    let mut said = String::new();
+    let mut said = observe::told(th).unwrap_or_default();
     let others = others(th, settings, &record);
     if settings.gil {
         said.push_str(&gil_text::text(&report, settings.bold));
@@ -219,7 +226,7 @@ fn others(th: &mut Thread, settings: &Settings, record: &Recorded) -> Vec<Other>
         let clock = if record.ordered { Clock::Instructions } else { Clock::Time };
         let end = record.end.unwrap_or(End { at: 0, thread: 0, ran: 0 });
         let lives = life::tile(&record.logs, clock, record.gil, end);
-        let r = lock_report::report(&record.logs, &lives, &inventory, clock, &settings.file);
+        let r = lock_report::report(&record.logs, &lives, &inventory, clock);
         out.push(Other {
             name: "locks",
             text: lock_text::text(&r, settings.bold),
@@ -248,8 +255,24 @@ fn cannot_write(file: &str, e: &std::io::Error, code: i32) -> i32 {
     if code == 0 { 1 } else { code }
 }
 
+/// Calls `f` and reports on it alone: the outcome, and the text. `file` and `source`: what is called.
+pub fn of_call(th: &mut Thread, f: Value, file: &str, source: &str) -> (R, String) {
+    if event::listening() {
+        let why = "minipy: this run is recorded as a whole: no report of a part\n";
+        return (th.call(f, &[]), why.to_string());
+    }
+    event::begin(th, want::TURNS | want::COUNTS);
+    let (from, before) = (event::now(), th.instructions());
+    let outcome = th.call(f, &[]);
+    let end = End { at: event::now() - from, thread: th.shared.number, ran: th.instructions() - before };
+    let mut logs = event::finish(th);
+    event::since(&mut logs, from);
+    let report = report(file, source, &charts::of_logs(logs, end));
+    (outcome, gil_text::text(&report, ("", "")))
+}
+
 /// The report on the GIL.
-fn report(settings: &Settings, record: &Recorded) -> Report {
+fn report(file: &str, source: &str, record: &Recorded) -> Report {
     let mode = gil::mode();
     let native = |at: usize| record.natives.get(&at).cloned().unwrap_or_default();
     gil_report::report(&Input {
@@ -267,8 +290,8 @@ fn report(settings: &Settings, record: &Recorded) -> Report {
             .then(|| gil::interval().as_nanos() as u64),
         logs: &record.logs,
         end: record.end.unwrap_or(End { at: 0, thread: 0, ran: 0 }),
-        file: &settings.file,
-        source: &settings.source,
+        file,
+        source,
         native: &native,
     })
 }

@@ -430,6 +430,10 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
                 (now.kind, now.object, now.aim) = (kind, object, None);
             }
             What::For { object, call } => now.aim = Some((object, call)),
+            What::Already { state } => {
+                life.spend(&now, at, e.line);
+                now.begin(part_of(state), at, e.line);
+            }
             What::Leave => {
                 entered = None;
                 if !gil {

@@ -78,10 +78,6 @@ pub struct Report {
     pub other: u64,
     /// Waiting in all: the part `lock` of all lives.
     pub waited: u64,
-    /// Names of the threads.
-    pub threads: Vec<String>,
-    /// The script's name.
-    pub file: String,
     /// Events that did not fit.
     pub dropped: u64,
 }
@@ -98,7 +94,7 @@ struct Raw {
 }
 
 /// Makes the report.
-pub fn report(logs: &[(u32, Log)], lives: &Lives, inventory: &Inventory, clock: Clock, file: &str) -> Report {
+pub fn report(logs: &[(u32, Log)], lives: &Lives, inventory: &Inventory, clock: Clock) -> Report {
     let mut now: HashMap<u64, u32> = HashMap::new();
     let mut raw: HashMap<Key, Raw> = HashMap::new();
     let mut queues: HashMap<u64, QueueRow> = HashMap::new();
@@ -251,8 +247,6 @@ pub fn report(logs: &[(u32, Log)], lives: &Lives, inventory: &Inventory, clock: 
         queues: rows,
         other,
         waited,
-        threads: lives.lives.iter().map(|l| l.name.clone()).collect(),
-        file: file.to_string(),
         dropped: lives.lives.iter().map(|l| l.dropped).sum(),
     }
 }
@@ -278,9 +272,9 @@ fn contended(logs: &[(u32, Log)], lives: &Lives) -> Vec<(u64, u64)> {
 }
 
 impl Report {
-    /// `B at file:line`.
+    /// `B line 7`.
     pub fn who(&self, hold: &Hold) -> String {
-        format!("{} {}:{}", letter(hold.thread), self.file, hold.line)
+        format!("{} line {}", letter(hold.thread), hold.line)
     }
 }
 

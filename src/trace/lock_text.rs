@@ -57,7 +57,7 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
             .longest
             .as_ref()
             .filter(|_| l.acquired > 0)
-            .map_or(String::new(), |h| cut(&format!("  {} {}", amount(r.clock, h.length), r.who(h)), 24));
+            .map_or(String::new(), |h| cut(&format!("  {} {}", amount(r.clock, h.length), r.who(h)), 23));
         out.push_str(&format!(
             "  {}{}{}{}{longest}\n",
             left(&name_of(l), NAME),

@@ -12,6 +12,7 @@ pub mod json;
 pub mod life;
 pub mod lock_report;
 pub mod lock_text;
+pub mod narrate;
 pub mod page;
 pub mod procs_report;
 pub mod story;

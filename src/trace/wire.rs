@@ -177,7 +177,8 @@ fn fields(what: What) -> (u8, u64, u64) {
         What::Fork { pid } => (12, pid as u64, 0),
         What::Collection { ns } => (13, ns, 0),
         What::NewLock { object, own } => (14, object, own as u64),
-        What::For { object, call } => (15, object, CALLS.iter().position(|c| *c == call).unwrap_or(0) as u64),
+        What::Already { state: s } => (15, state(s), 0),
+        What::For { object, call } => (16, object, CALLS.iter().position(|c| *c == call).unwrap_or(0) as u64),
     }
 }
 
@@ -198,7 +199,8 @@ fn what(tag: u8, a: u64, b: u64) -> Option<What> {
         12 => What::Fork { pid: a as u32 },
         13 => What::Collection { ns: a },
         14 => What::NewLock { object: a, own: b != 0 },
-        15 => What::For { object: a, call: *CALLS.get(b as usize)? },
+        15 => What::Already { state: *STATES.get(a as usize & 255)? },
+        16 => What::For { object: a, call: *CALLS.get(b as usize)? },
         _ => return None,
     })
 }
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn records_come_back_as_they_were() {
-        let all = (0..15).filter_map(|tag| what(tag, 3, 70_000));
+        let all = (0..16).filter_map(|tag| what(tag, 3, 70_000));
         let events: Vec<Event> = all
             .enumerate()
             .map(|(i, what)| Event { at: i as u64 * 1_000_003, place: 7, line: 9, ran: 300, what })

@@ -378,6 +378,9 @@ pub fn collected(th: &mut Thread, source: Value) -> R<Vec<u8>> {
     if let Some(v) = by_method(th, source)? {
         return Ok(content(v).to_vec());
     }
+    if let Some(b) = super::memoryview::shown(th, source)? {
+        return Ok(seq::buffer(b).map(|b| b.into_owned()).unwrap_or_default());
+    }
     if text::is_text(source.base()) {
         let t = th.type_name(source);
         return Err(th.type_error(format!("cannot convert '{t}' object to bytes")));

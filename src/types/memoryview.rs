@@ -238,9 +238,6 @@ fn open(th: &mut Thread, o: Value) -> R<&'static Iter> {
     Ok(i)
 }
 
-/// What a view asks a `__buffer__` for: `PyBUF_FULL_RO`.
-const FULL_RO: i64 = 0x11c;
-
 fn is_view(v: Value) -> bool {
     v.is_kind(Kind::Iter) && crate::run::class::class_of(v) == C::memoryview.v()
 }
@@ -335,14 +332,8 @@ fn new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
         return Err(th.value_error("mmap closed or invalid"));
     }
     if !matches!(b.kind(), Kind::Bytes | Kind::ByteArray) && mapping.is_none() {
-        let hook = th.intern("__buffer__")?;
-        if let Some(f) = crate::run::class::lookup(th.class_of(object), hook) {
-            let f = crate::run::attr::bind(th, f, object)?;
-            let given = th.call(f, &[Value::int(FULL_RO)])?;
-            if is_view(given) {
-                return Ok(given);
-            }
-            return Err(th.type_error("__buffer__ returned non-memoryview object"));
+        if let Some(given) = shown(th, object)? {
+            return Ok(given);
         }
         let t = th.type_name(object);
         return Err(th.type_error(format!("memoryview: a bytes-like object is required, not '{t}'")));
@@ -353,6 +344,21 @@ fn new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
     let size = size_of_code(code).unwrap_or(1);
     let len = mapping.map_or_else(|| super::bytes::content(b).len(), |m| m.bytes().len());
     view(th, b, format, 0, len / size, size as isize, false)
+}
+
+/// What a view asks a `__buffer__` for: `PyBUF_FULL_RO`.
+const FLAGS: i64 = 0x11c;
+
+/// The view that the `__buffer__` of an object's class gives.
+pub fn shown(th: &mut Thread, o: Value) -> R<Option<Value>> {
+    let name = th.intern("__buffer__")?;
+    let Some(f) = crate::run::class::lookup(th.class_of(o), name) else { return Ok(None) };
+    let f = crate::run::attr::bind(th, f, o)?;
+    let given = th.call(f, &[Value::int(FLAGS)])?;
+    if is_view(given) {
+        return Ok(Some(given));
+    }
+    Err(th.type_error("__buffer__ returned non-memoryview object"))
 }
 
 /// Item `k`, which is below the length.
