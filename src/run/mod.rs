@@ -28,6 +28,7 @@ pub mod mode;
 pub mod names;
 pub mod native;
 pub mod observe;
+mod offers;
 pub mod ops;
 pub mod park;
 pub mod poll;

@@ -245,6 +245,7 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         native: AtomicPtr::new(std::ptr::null_mut()),
         log: None,
         open: None,
+        entered: None,
     });
     th.quantum = gil::quantum(gil::mode(), &mut th);
     th.left = th.quantum;

@@ -16,13 +16,15 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
       off      free-threaded: no GIL. --no-gil means the same
       3.8      a version of Python: the mode it had
   --report[=gil,locks,procs,exit,all] [-o FILE] [--json=FILE]  what happened
+  --narrate [-o FILE]            what the threads did, turn by turn, with values
   --tag                          each line of output says which thread wrote it
   --on-deadlock=report|exit|raise|off             see help deadlock
   --timeout=SECS                 list all threads and stop, exit code 124
   --max-heap=64m  --color=auto|always|never       memory limit, colours
 minipy compare FILE              the same program in several GIL modes
 minipy dis FILE                  its instructions and where threads may switch
-minipy help [gil|ticks|report|locks|deadlock|compare|exit]
+minipy atomic 'STATEMENT'        can another thread come between?
+minipy help [gil|ticks|report|locks|deadlock|narrate|atomic|compare|exit]
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
 
@@ -38,12 +40,14 @@ Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
   PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
 ";
 
-const TOPICS: [(&str, &str); 7] = [
+const TOPICS: [(&str, &str); 9] = [
     ("gil", GIL),
     ("ticks", TICKS),
     ("report", REPORT),
     ("locks", LOCKS),
     ("deadlock", DEADLOCK),
+    ("narrate", NARRATE),
+    ("atomic", ATOMIC),
     ("compare", COMPARE),
     ("exit", EXIT),
 ];
@@ -137,6 +141,44 @@ with a timeout is no deadlock.
               raise    threading.DeadlockError in the thread that closed it
               off      nothing: the program hangs
 Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on.
+";
+
+const NARRATE: &str = "\
+minipy --narrate [-o FILE] program.mp        (--gil=ticks:3 shows most)
+
+What the threads did, turn by turn, after the program's last output:
+  turn 9   B   line 28   STORE counter <- 33   LOST: C's write of turn 8
+A turn lasts until another thread has the GIL. The first turn of each thread in
+the script is told in the six steps of help ticks, later ones in short; the
+first 40 whole, then only what is new and the last ones: the rest is counted.
+  LOAD x -> 1, STORE x <- 1    x is read, written; 1 is the value
+  LOST                         the value stored was made from an older content:
+                               the other thread's write in between is gone
+  NEXT, TEST                   a round of a loop begins, a condition is asked
+  CALL q.get() [9 inside]      9 instructions of the library in it, which is
+                               not told itself; a missing turn ran only library
+  : waits, sleeps, yield       why the GIL was given up
+  with m: acquire, release     the lock m
+Values are shown without running methods of the script. With --gil=off there
+are no turns: rows of all threads, ~ where another one ran meanwhile; of two
+threads that wrote at once, either update may be the lost one. Watching costs
+time, so turns that end by time (py310, py32) hold fewer instructions.
+";
+
+const ATOMIC: &str = "\
+minipy atomic 'counter += 1'
+
+Lists the instructions of a statement (its names taken as globals) and the
+places inside it where a GIL mode can switch threads: between what it reads and
+what it writes for that reason. Computed from the code; runs nothing.
+Levels, in the words of Python's documentation:
+  atomic                  no other thread sees it half done
+  safe on shared objects  nothing breaks, but others may see it half done
+  compatible              right only under a lock that all its users take
+Single operations of built-in containers are atomic in every mode, also without
+a GIL: L.append(x), L.pop(), d[k] = v, d.get(k), s.add(x). x += 1 is not, nor is
+a test and what follows from it. That py310 has no place inside `x += 1` is so
+in CPython 3.10 and later; nobody promises it.
 ";
 
 const COMPARE: &str = "\

@@ -11,6 +11,8 @@ mod dump;
 pub mod help;
 pub mod library;
 mod parts;
+mod pasted;
+mod progress;
 mod prompt;
 mod report;
 pub mod run;
@@ -45,6 +47,7 @@ pub fn main() -> ! {
         Ok(Job::Compare(job)) => compare::compare(&job),
         Ok(Job::Dis(file)) => dis::dis(&file),
         Ok(Job::Atomic(text)) => atomic::atomic(&text),
+        Ok(Job::Fix(file)) => pasted::fix(&file),
         Ok(Job::Help(topic)) => help::topic(topic.as_deref()),
         Ok(Job::Usage) => product(help::USAGE),
         Ok(Job::LongUsage) => product(&format!("{}{}", help::USAGE, help::EXAMPLES)),

@@ -94,7 +94,12 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     };
     if job.narrate {
         let gil = job.mode != gil::Mode::Off;
-        observe::begin(Box::new(Narrator::new(job.mode.to_string(), gil, settings.file.clone())));
+        let limit = match job.mode {
+            gil::Mode::Ticks(n) => Some(n as u64),
+            gil::Mode::Py2 => Some(gil::check_interval().max(1) as u64),
+            _ => None,
+        };
+        observe::begin(Box::new(Narrator::new(job.mode.to_string(), gil, limit, settings.file.clone())));
     }
     if SETTINGS.set(settings).is_ok() && recorded {
         // Counting slows a run a little, which a comparison of times should not see.
@@ -146,7 +151,9 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
         (None, None) => {}
         (None, Some(up)) => up.hand_up(record),
         (Some(_), _) => {
-            let story = charts::story(record, gather.as_mut(), &settings.file);
+            // Runs that are compared are drawn on one scale.
+            let clock = settings.page.as_ref().map(|_| Clock::Time);
+            let story = charts::story(record, gather.as_mut(), &settings.file, clock);
             code = draw(settings, &story, &report, &mut said, code);
         }
     }
