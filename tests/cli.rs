@@ -344,7 +344,7 @@ fn options_behind_the_script_are_noticed_on_a_terminal() {
 fn examples_run_in_every_mode() {
     let mut names: Vec<PathBuf> = std::fs::read_dir("examples").unwrap().map(|e| e.unwrap().path()).collect();
     names.sort();
-    assert_eq!(names.len(), 11);
+    assert_eq!(names.len(), 18);
     let mut jobs = Vec::new();
     for path in &names {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -372,6 +372,13 @@ fn examples_run_in_every_mode() {
             "09" if args.len() > 1 => "all 1000 meals eaten",
             "10" => "8 jobs done, the last one says (129, 121)",
             "11" => "400 rounds in",
+            "12" => "exit codes [0, 1, 2]; here the counter is still 0",
+            "13" => "22 primes in all",
+            "14" => "the sum of all squares is 2646700; it should be 2646700",
+            "15" => "the number went 200 times there and back and is 200",
+            "16" => "locked: 0 of 200 lost",
+            "17" => "counted 600 of 600 words: {'lock': 201, 'pipe': 198, 'queue': 201}",
+            "18" => "the results are the same",
             _ => "",
         };
         match o.code == Some(0) && o.stderr.is_empty() && o.stdout.contains(must) && !o.stdout.is_empty() {
