@@ -9,6 +9,7 @@ mod flow;
 pub mod liveness;
 pub mod op;
 pub mod scope;
+pub mod site;
 pub mod verify;
 
 pub use compile::{Flags, Mode, compile};

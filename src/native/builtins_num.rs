@@ -63,8 +63,7 @@ pub fn chr(th: &mut Thread, a: Args) -> R {
     let i = arith::index(th, a[0])?;
     match bigint::to_i64(i) {
         Some(i) if (0..0x11_0000).contains(&i) => Ok(text::char_string(&mut th.heap, i as u32)?),
-        Some(i) if i32::try_from(i).is_ok() => Err(th.value_error("chr() arg not in range(0x110000)")),
-        _ => Err(th.overflow_error("Python int too large to convert to C int")),
+        _ => Err(th.value_error("chr() arg not in range(0x110000)")),
     }
 }
 
@@ -127,28 +126,24 @@ pub fn pow(th: &mut Thread, a: Args) -> R {
     if let Some(v) = scripted_pow(th, a)? {
         return Ok(v);
     }
-    let whole = |v: Value| bigint::is_integer(v.base());
-    if !(whole(a[0]) && whole(a[1]) && whole(a[2])) {
-        for v in [a[0], a[1], a[2]] {
-            if !whole(v)
-                && !crate::run::class::is_instance(v, C::float)
-                && !crate::run::class::is_instance(v, C::complex)
-            {
-                let (x, y, z) = (th.type_name(a[0]), th.type_name(a[1]), th.type_name(a[2]));
-                let text = format!("unsupported operand type(s) for ** or pow(): '{x}', '{y}', '{z}'");
-                return Err(th.type_error(text));
-            }
+    // The class of each operand is asked once, in their order.
+    let class = |v: Value| match class_of(v.base()) {
+        c if c == C::float.v() || c == C::complex.v() => c,
+        _ if bigint::is_integer(v.base()) => C::int.v(),
+        _ => Value::UNBOUND,
+    };
+    for i in 0..3 {
+        let by = class(a[i]);
+        if by.is_unbound() || (0..i).any(|j| class(a[j]) == by) {
+            continue;
         }
-        return Err(th.type_error("pow() 3rd argument not allowed unless all arguments are integers"));
-    }
-    match bigint::modpow(&mut th.heap, a[0].base(), a[1].base(), a[2].base()) {
-        Ok(v) => Ok(v),
-        Err(bigint::Fault::Zero) => Err(th.value_error("pow() 3rd argument cannot be 0")),
-        Err(bigint::Fault::NotInvertible) => {
-            Err(th.value_error("base is not invertible for the given modulus"))
+        let v = arith::power_by(th, by, a[0], a[1], a[2])?;
+        if v != Value::NOT_IMPLEMENTED {
+            return Ok(v);
         }
-        Err(_) => Err(th.memory_error("")),
     }
+    let (x, y, z) = (th.type_name(a[0]), th.type_name(a[1]), th.type_name(a[2]));
+    Err(th.type_error(format!("unsupported operand type(s) for ** or pow(): '{x}', '{y}', '{z}'")))
 }
 
 /// `round(number, ndigits)`.
@@ -171,6 +166,10 @@ pub fn sorted(th: &mut Thread, a: Args) -> R {
     let (mut key, mut reverse) = (Value::NONE, false);
     let pairs = th.dict_pairs(a[1])?;
     let p = pairs.get::<Tuple>();
+    if p.len() > 4 {
+        let n = p.len() / 2;
+        return Err(th.type_error(format!("sort() takes at most 2 keyword arguments ({n} given)")));
+    }
     for i in 0..p.len() / 2 {
         let (name, value) = (p.at(2 * i), p.at(2 * i + 1));
         if name == N::key.v() {
@@ -230,6 +229,7 @@ pub fn min(th: &mut Thread, a: Args) -> R {
 
 /// `sum(iterable, start)`: ints by plain addition, floats by Neumaier's compensated summation (CPython 3.12).
 pub fn sum(th: &mut Thread, a: Args) -> R {
+    let it = th.iter(a[0])?;
     let mut total = a[1].or(Value::int(0));
     match total.base().kind() {
         Kind::Str | Kind::Rope => {
@@ -239,58 +239,112 @@ pub fn sum(th: &mut Thread, a: Args) -> R {
         Kind::ByteArray => return Err(th.type_error("sum() can't sum bytearray [use b''.join(seq) instead]")),
         _ => {}
     }
-    let it = th.iter(a[0])?;
+    // Ints come first, then doubles (or pairs of them) summed with compensation, then whatever else; never back.
+    let mut ints = class_of(total) == C::int.v();
     let mut n = 0u32;
     while let Some(v) = th.next(it)? {
         n = n.wrapping_add(1);
         if n & 0xfff == 0 {
             crate::run::poll::native_poll(th)?;
         }
-        if Value::both_int(total, v)
-            && let Some(t) = total.as_int().checked_add(v.as_int()).and_then(Value::try_int)
-        {
+        if ints && let Some(t) = int_sum(total, v) {
             total = t;
             continue;
         }
-        if v.is_float() && (total.is_float() || total.is_int()) {
-            // An int total is added without compensation, as CPython does.
-            let (start, first) = match total.is_float() {
-                true => (total.as_float(), v.as_float()),
-                false => (total.as_int() as f64 + v.as_float(), 0.0),
-            };
-            match float_sum(th, it, start, first)? {
-                (t, None) => return Ok(t),
-                (t, Some(next)) => {
-                    total = arith::binary(th, Bin::Add, t, next)?;
-                    continue;
-                }
-            }
+        total = arith::binary(th, Bin::Add, total, v)?;
+        // As long as both fit a machine word.
+        let fits =
+            |v: Value| v.is_int() || v.is_bool() || v.is_kind(Kind::Big) && bigint::to_i64(v).is_some();
+        ints = ints && fits(v) && fits(total);
+        if ints {
+            continue;
         }
+        if let Some(x) = as_float(total) {
+            let (sum, rest) = float_sum(th, it, x)?;
+            total = sum;
+            let Some(v) = rest else { return Ok(total) };
+            total = arith::binary(th, Bin::Add, total, v)?;
+        }
+        if let Some(x) = crate::types::complex::value(total) {
+            let (sum, rest) = complex_sum(th, it, x)?;
+            total = sum;
+            let Some(v) = rest else { return Ok(total) };
+            total = arith::binary(th, Bin::Add, total, v)?;
+        }
+        break;
+    }
+    while let Some(v) = th.next(it)? {
         total = arith::binary(th, Bin::Add, total, v)?;
     }
     Ok(total)
 }
 
+fn int_sum(total: Value, v: Value) -> Option<Value> {
+    if !Value::both_int(total, v) {
+        return None;
+    }
+    total.as_int().checked_add(v.as_int()).and_then(Value::try_int)
+}
+
+/// A double of class float itself.
+fn as_float(v: Value) -> Option<f64> {
+    crate::types::float::value(v).filter(|_| class_of(v) == C::float.v())
+}
+
+/// What counts as a double in a sum of them: floats, and ints that a machine word holds.
+fn summand(v: Value) -> Option<f64> {
+    if v.is_int() {
+        return Some(v.as_int() as f64);
+    }
+    as_float(v)
+        .or_else(|| bigint::to_i64(v.base()).filter(|_| bigint::is_integer(v.base())).map(|i| i as f64))
+}
+
+/// A sum of doubles and what rounding has taken from it.
+struct Compensated(f64, f64);
+
+impl Compensated {
+    fn add(&mut self, x: f64) {
+        let t = self.0 + x;
+        self.1 += if self.0.abs() >= x.abs() { (self.0 - t) + x } else { (x - t) + self.0 };
+        self.0 = t;
+    }
+
+    fn value(&self) -> f64 {
+        if self.1 != 0.0 && self.1.is_finite() { self.0 + self.1 } else { self.0 }
+    }
+}
+
 /// Sums floats and ints; gives the total and the first item that is neither.
-fn float_sum(th: &mut Thread, it: Value, start: f64, first: f64) -> R<(Value, Option<Value>)> {
-    let (mut sum, mut c) = (start, 0.0f64);
-    let mut add = |x: f64| {
-        let t = sum + x;
-        c += if sum.abs() >= x.abs() { (sum - t) + x } else { (x - t) + sum };
-        sum = t;
-    };
-    add(first);
+fn float_sum(th: &mut Thread, it: Value, start: f64) -> R<(Value, Option<Value>)> {
+    let mut sum = Compensated(start, 0.0);
     let mut rest = None;
     while let Some(v) = th.next(it)? {
-        if v.is_float() {
-            add(v.as_float());
-        } else if v.is_int() {
-            add(v.as_int() as f64);
+        match summand(v) {
+            Some(x) => sum.add(x),
+            None => {
+                rest = Some(v);
+                break;
+            }
+        }
+    }
+    Ok((th.float(sum.value())?, rest))
+}
+
+/// Sums complex numbers, floats and ints; gives the total and the first item that is none of them.
+fn complex_sum(th: &mut Thread, it: Value, start: (f64, f64)) -> R<(Value, Option<Value>)> {
+    let (mut re, mut im) = (Compensated(start.0, 0.0), Compensated(start.1, 0.0));
+    let mut rest = None;
+    while let Some(v) = th.next(it)? {
+        if let Some((x, y)) = crate::types::complex::value(v) {
+            re.add(x);
+            im.add(y);
+        } else if let Some(x) = summand(v) {
+            re.add(x);
         } else {
             rest = Some(v);
             break;
         }
     }
-    let total = if c != 0.0 && c.is_finite() { sum + c } else { sum };
-    Ok((th.float(total)?, rest))
+    Ok((th.complex(re.value(), im.value())?, rest))
 }

@@ -1,6 +1,7 @@
 //! Native module `math`: functions of real numbers. Integers stand in `math_int`. Invariant: an error says what was
 //! wrong with the argument in CPython's words.
 
+use super::math_gamma::Fault;
 use super::math_int as whole;
 use super::util::{as_float, put_float, real};
 use crate::heap::known::{C, N};
@@ -13,8 +14,6 @@ pub static MODULE: ModuleDef =
     ModuleDef { name: "math", doc: "Mathematical functions of real numbers.", functions: FUNCTIONS, fill };
 
 unsafe extern "C" {
-    fn lgamma_r(x: f64, sign: *mut libc::c_int) -> f64;
-    fn tgamma(x: f64) -> f64;
     fn acosh(x: f64) -> f64;
     #[link_name = "asinh"]
     fn c_asinh(x: f64) -> f64;
@@ -244,30 +243,20 @@ fn ulp(x: f64) -> f64 {
 const GAMMA: &str = "expected a noninteger or positive integer, got {}";
 
 fn gamma(th: &mut Thread, a: Args) -> R {
-    let x = real(th, a[0])?;
-    if x == f64::NEG_INFINITY || x == 0.0 || x < 0.0 && x == x.floor() {
-        return Err(wrong(th, GAMMA, x));
-    }
-    // SAFETY: a pure function of the C library.
-    let r = unsafe { tgamma(x) };
-    if r.is_infinite() && x.is_finite() {
-        return Err(range_error(th));
-    }
-    Ok(th.float(r)?)
+    gamma_by(th, a, super::math_gamma::gamma)
 }
 
 fn lgamma(th: &mut Thread, a: Args) -> R {
+    gamma_by(th, a, super::math_gamma::lgamma)
+}
+
+fn gamma_by(th: &mut Thread, a: Args, f: fn(f64) -> Result<f64, Fault>) -> R {
     let x = real(th, a[0])?;
-    if x.is_finite() && x <= 0.0 && x == x.floor() {
-        return Err(wrong(th, GAMMA, x));
+    match f(x) {
+        Ok(r) => Ok(th.float(r)?),
+        Err(Fault::Domain) => Err(wrong(th, GAMMA, x)),
+        Err(Fault::Range) => Err(range_error(th)),
     }
-    let mut sign = 0;
-    // SAFETY: writes the sign, nothing else.
-    let r = unsafe { lgamma_r(x, &mut sign) };
-    if r.is_infinite() && x.is_finite() {
-        return Err(range_error(th));
-    }
-    Ok(th.float(r)?)
 }
 
 /// `floor` and `ceil`: floats here, others by their special method.
@@ -387,6 +376,9 @@ fn next_after(th: &mut Thread, a: Args) -> R {
         return Err(th.value_error("steps must be a non-negative integer"));
     }
     let steps = bigint::to_u64(steps).unwrap_or(u64::MAX);
+    if steps == 0 {
+        return Ok(th.float(x)?);
+    }
     if x.is_nan() || y.is_nan() {
         return Ok(th.float(x + y)?);
     }
@@ -528,7 +520,10 @@ impl Exact {
             x = high;
         }
         self.0.truncate(kept);
-        self.0.push(x);
+        // No zeros, whose sign would show.
+        if x != 0.0 {
+            self.0.push(x);
+        }
     }
 
     /// The sum, rounded once.
@@ -625,8 +620,7 @@ fn prod(th: &mut Thread, a: Args) -> R {
 fn sumprod(th: &mut Thread, a: Args) -> R {
     let (p, q) = (th.iter(a[0])?, th.iter(a[1])?);
     let mut total = Value::int(0);
-    let mut exact = Exact::default();
-    let mut floats = false;
+    let mut exact: Option<Exact> = None;
     loop {
         let (x, y) = match (th.next(p)?, th.next(q)?) {
             (Some(x), Some(y)) => (x, y),
@@ -638,20 +632,24 @@ fn sumprod(th: &mut Thread, a: Args) -> R {
         if either && let (Some(f), Some(g)) = (fits(x), fits(y)) {
             let high = f * g;
             if high.is_finite() {
-                floats = true;
-                exact.add(high);
-                exact.add(f.mul_add(g, -high));
+                let sum = exact.get_or_insert_default();
+                sum.add(high);
+                sum.add(f.mul_add(g, -high));
                 continue;
             }
         }
+        // What is no product of doubles is added as it stands, after the sum so far.
+        total = with_sum(th, total, exact.take())?;
         let xy = th.binary(Bin::Mul, x, y)?;
         total = th.binary(Bin::Add, total, xy)?;
     }
-    if floats {
-        let x = th.float(exact.value())?;
-        total = th.binary(Bin::Add, total, x)?;
-    }
-    Ok(total)
+    with_sum(th, total, exact)
+}
+
+fn with_sum(th: &mut Thread, total: Value, sum: Option<Exact>) -> R {
+    let Some(sum) = sum else { return Ok(total) };
+    let x = th.float(sum.value())?;
+    th.binary(Bin::Add, total, x)
 }
 
 fn isclose(th: &mut Thread, a: Args) -> R {

@@ -1,12 +1,12 @@
 //! Operators in general: which operand is asked first, what errors say. Invariant: int and float never come here from
 //! the handlers' fast paths; everything else does.
 
-use super::class::{class_of, is_subclass, lookup, slots};
+use super::class::{HEAP, class_of, is_subclass, lookup, slots};
 use super::slots::{Bin, Cmp, Side, Un};
 use super::thread::{R, Raised, Thread};
 use crate::heap::known::C;
 use crate::heap::object::*;
-use crate::heap::{Kind, Value, text};
+use crate::heap::{Kind, Value, bigint, text};
 
 /// `a op b`.
 pub fn binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
@@ -14,7 +14,13 @@ pub fn binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
         return Ok(text::concat(&mut th.heap, a, b)?);
     }
     let v = try_binary(th, op, a, b)?;
-    if v == Value::NOT_IMPLEMENTED { Err(unsupported(th, op.symbol(), op, a, b)) } else { Ok(v) }
+    if v != Value::NOT_IMPLEMENTED {
+        return Ok(v);
+    }
+    if op == Bin::MatMul && super::import::is_old() {
+        return old_division(th, a, b);
+    }
+    Err(unsupported(th, op.symbol(), op, a, b))
 }
 
 fn try_binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
@@ -68,6 +74,9 @@ pub fn inplace(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
     }
     let v = try_binary(th, op, a, b)?;
     if v == Value::NOT_IMPLEMENTED {
+        if op == Bin::MatMul && super::import::is_old() {
+            return old_division(th, a, b);
+        }
         let symbol = match op {
             Bin::Pow => "**=".to_string(),
             op => format!("{}=", op.symbol()),
@@ -77,14 +86,67 @@ pub fn inplace(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
     Ok(v)
 }
 
+/// Whether `+` concatenates and `*` repeats the value.
+pub fn is_sequence(v: Value) -> bool {
+    matches!(
+        v.base().kind(),
+        Kind::List | Kind::Tuple | Kind::Str | Kind::Rope | Kind::Bytes | Kind::ByteArray
+    )
+}
+
+/// Whether the value is a container, or of a class that could be one.
+pub fn is_container(v: Value) -> bool {
+    slots(class_of(v)).contains.is_some() || class_of(v).get::<Class>().bits.get().as_int() & HEAP != 0
+}
+
+/// `pow(a, b, m)` as the builtin class `by` does it; NotImplemented where it does not know the operands.
+pub fn power_by(th: &mut Thread, by: Value, a: Value, b: Value, m: Value) -> R {
+    let whole = |v: Value| bigint::is_integer(v.base());
+    if by == C::float.v() {
+        return Err(th.type_error("pow() 3rd argument not allowed unless all arguments are integers"));
+    }
+    if by == C::complex.v() {
+        let number = |v: Value| whole(v) || [C::float.v(), C::complex.v()].contains(&class_of(v.base()));
+        return match number(a) && number(b) {
+            true => Err(th.value_error("complex modulo")),
+            false => Ok(Value::NOT_IMPLEMENTED),
+        };
+    }
+    if by != C::int.v() || !(whole(a) && whole(b) && whole(m)) {
+        return Ok(Value::NOT_IMPLEMENTED);
+    }
+    match bigint::modpow(&mut th.heap, a.base(), b.base(), m.base()) {
+        Ok(v) => Ok(v),
+        Err(bigint::Fault::Zero) => Err(th.value_error("pow() 3rd argument cannot be 0")),
+        Err(bigint::Fault::NotInvertible) => {
+            Err(th.value_error("base is not invertible for the given modulus"))
+        }
+        Err(_) => Err(th.memory_error("")),
+    }
+}
+
+/// Division as Python 2 has it, for which its text, made Python 3, has `@`: integers are rounded down.
 #[cold]
-fn unsupported(th: &mut Thread, symbol: &str, op: Bin, a: Value, b: Value) -> Raised {
-    let sequence = |v: Value| {
-        matches!(
-            v.base().kind(),
-            Kind::List | Kind::Tuple | Kind::Str | Kind::Rope | Kind::Bytes | Kind::ByteArray
-        )
-    };
+fn old_division(th: &mut Thread, a: Value, b: Value) -> R {
+    for (name, left, right) in [("__div__", a, b), ("__rdiv__", b, a)] {
+        let name = th.intern(name)?;
+        if let Some(f) = lookup(class_of(left), name) {
+            let f = super::attr::bind(th, f, left)?;
+            let v = th.call(f, &[right])?;
+            if v != Value::NOT_IMPLEMENTED {
+                return Ok(v);
+            }
+        }
+    }
+    let whole = |v: Value| crate::heap::bigint::is_integer(v.base());
+    let op = if whole(a) && whole(b) { Bin::FloorDiv } else { Bin::TrueDiv };
+    binary(th, op, a, b)
+}
+
+/// The TypeError of an operation that neither operand knows.
+#[cold]
+pub fn unsupported(th: &mut Thread, symbol: &str, op: Bin, a: Value, b: Value) -> Raised {
+    let sequence = is_sequence;
     // CPython's concatenation and repetition texts come from the left sequence.
     if op == Bin::Add && !symbol.ends_with('=') && sequence(a) {
         let (ta, tb) = (th.type_name(a), th.type_name(b));
@@ -99,7 +161,8 @@ fn unsupported(th: &mut Thread, symbol: &str, op: Bin, a: Value, b: Value) -> Ra
         let (ta, tb) = (th.type_name(a), th.type_name(b));
         return th.type_error(format!("can only concatenate {ta} (not \"{tb}\") to {ta}"));
     }
-    if op == Bin::Mul && (sequence(a) || sequence(b)) {
+    let passed = symbol.ends_with('=') && is_container(a) && !sequence(a);
+    if op == Bin::Mul && (sequence(a) || sequence(b) && !passed) {
         let other = if sequence(a) { b } else { a };
         let text = format!("can't multiply sequence by non-int of type '{}'", th.type_name(other));
         return th.type_error(text);
@@ -286,8 +349,8 @@ impl Thread {
             return Ok(v.as_int() as isize);
         }
         let i = index(self, v)?;
-        if i.is_int() {
-            return Ok(i.as_int() as isize);
+        if let Some(i) = bigint::to_i64(i) {
+            return Ok(i as isize);
         }
         Err(self.raise(C::OverflowError, "cannot fit 'int' into an index-sized integer"))
     }

@@ -312,7 +312,7 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
     put(th, v, N::__module__.v(), module)?;
     let doc = if d.doc.is_empty() { Value::NONE } else { th.str(d.doc)? };
     put(th, v, N::__doc__.v(), doc)?;
-    add_wrappers(th, v, &slots, base)?;
+    add_wrappers(th, v, d.name, &slots, base)?;
     for m in d.methods {
         add_def(th, v, m)?;
     }
@@ -376,10 +376,10 @@ fn put(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
 }
 
 /// Adds the script-visible method of every slot that the class has and its base does not share.
-fn add_wrappers(th: &mut Thread, class: Value, slots: &TypeSlots, base: Value) -> R<()> {
+fn add_wrappers(th: &mut Thread, class: Value, name: &str, slots: &TypeSlots, base: Value) -> R<()> {
     let inherited = if base.is_unbound() { TypeSlots::default() } else { *self::slots(base) };
     for w in super::attr::wrappers() {
-        if (w.differs)(slots, &inherited) {
+        if (w.differs)(slots, &inherited) && super::offers::offers(name, w.def.name) {
             if w.def.name == "__new__" {
                 let f = th.native(&w.def, class, Value::NONE)?;
                 put_str(th, class, w.def.name, f)?;

@@ -315,9 +315,13 @@ pub fn init_done() -> *const u64 {
     INIT_DONE.as_ptr()
 }
 
-/// The handlers of a mode: counting or not, locking or not.
+/// The handlers of a mode: counting or not, locking or not; those of an observer if there is one.
 pub fn table(counted: bool, locked: bool) -> *const Handler {
     let t: &'static [Handler; 256] = match (counted, locked) {
+        _ if super::event::observing() => match locked {
+            false => &super::observe::OBSERVED,
+            true => &super::observe::OBSERVED_SHARED,
+        },
         (false, false) => &super::ops::PLAIN,
         (false, true) => &super::ops::SHARED,
         (true, false) => &super::ops::COUNTED,

@@ -115,6 +115,11 @@ pub fn word(kind: u8) -> &'static str {
     WORDS.get(kind as usize).copied().unwrap_or("")
 }
 
+/// The word for what the thread waits for, empty if for nothing.
+pub(super) fn word_of(me: &Shared) -> &'static str {
+    WORDS[me.door.kind.load(Relaxed) as usize]
+}
+
 /// What a thread is about to wait for.
 pub struct What<'a> {
     /// Kind, with the descriptor where it is one.
@@ -351,12 +356,12 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
     let me = th.shared.clone();
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
+    me.door.timed.store(true, SeqCst);
+    me.door.kind.store(kind.code(), SeqCst);
     event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object: 0 });
     if main {
         signal::watch();
     }
-    me.door.timed.store(true, SeqCst);
-    me.door.kind.store(kind.code(), SeqCst);
     let result = gil::outside(th, Reason::Blocking, |me| {
         me.door.opaque.store(true, SeqCst);
         // A signal that came just before found nobody to interrupt.

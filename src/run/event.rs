@@ -4,6 +4,7 @@
 
 pub use super::door::word;
 pub use super::graph::{Fellow, For, Graph, Owned, Place, Queue, Wait};
+pub use super::seen;
 pub use super::thread::State;
 use super::thread::Thread;
 use super::{gil, threads};
@@ -66,6 +67,19 @@ pub enum What {
     Collection { ns: u64 },
 }
 
+impl What {
+    /// The bit of [`want`] that asks for it.
+    #[inline(always)]
+    fn bit(self) -> u8 {
+        match self {
+            What::Acquire { .. } | What::Release { .. } | What::NewLock { .. } | What::Depth { .. } => {
+                want::LOCKS
+            }
+            _ => want::TURNS,
+        }
+    }
+}
+
 /// A fact with its moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Event {
@@ -108,6 +122,8 @@ pub mod want {
     pub const LOCKS: u8 = 2;
     /// Instructions counted in every mode.
     pub const COUNTS: u8 = 4;
+    /// Instructions with their values, told to the observer of `observe::begin`; see [`super::seen`].
+    pub const SEEN: u8 = 8;
 }
 
 /// Most events kept for all threads together.
@@ -128,7 +144,17 @@ pub fn now() -> u64 {
 /// Turns recording on, before the first script thread runs. `wants`: bits of [`want`].
 pub fn listen(wants: u8) {
     now();
-    LISTENING.store(wants, Ordering::Relaxed);
+    LISTENING.fetch_or(wants, Ordering::Relaxed);
+}
+
+/// Turns the observed handlers on, before the first script thread runs.
+pub(super) fn observe() {
+    listen(want::COUNTS | want::SEEN);
+}
+
+/// Whether threads use the observed handlers.
+pub fn observing() -> bool {
+    LISTENING.load(Ordering::Relaxed) & want::SEEN != 0
 }
 
 /// Turns recording on while threads run: the record says what each does at this moment.
@@ -186,13 +212,7 @@ pub fn counting() -> bool {
 /// States a fact about the current thread.
 #[inline(always)]
 pub fn emit(th: &mut Thread, what: What) {
-    let bit = match what {
-        What::Acquire { .. } | What::Release { .. } | What::NewLock { .. } | What::Depth { .. } => {
-            want::LOCKS
-        }
-        _ => want::TURNS,
-    };
-    if LISTENING.load(Ordering::Relaxed) & bit != 0 {
+    if LISTENING.load(Ordering::Relaxed) & (what.bit() | want::SEEN) != 0 {
         record(th, now(), what);
     }
 }
@@ -200,6 +220,13 @@ pub fn emit(th: &mut Thread, what: What) {
 /// States a fact of that moment, whether somebody listens or not.
 #[cold]
 pub(super) fn record(th: &mut Thread, at: u64, what: What) {
+    let wants = LISTENING.load(Ordering::Relaxed);
+    if wants & want::SEEN != 0 {
+        super::observe::state(th, what);
+    }
+    if wants & what.bit() == 0 {
+        return;
+    }
     let line = super::frame::script_line(th);
     let place = (th.pc as usize >> 3) as u32;
     let event = Event { at, place, line, ran: th.instructions(), what };

@@ -319,11 +319,12 @@ fn step_aside(th: &mut Thread, reason: Reason) -> bool {
         return false;
     }
     COUNTS.reasons[reason as usize].fetch_add(1, Relaxed);
+    // Before anybody else can state an acquire.
+    stated_release(th, reason);
     me.door.turn.store(turn::QUEUED, SeqCst);
     q.waiting.push_back(me.clone());
     let next = q.hand_over();
     drop(q);
-    stated_release(th, reason);
     if let Some(n) = next {
         n.door.rouse();
     }

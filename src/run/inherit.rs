@@ -405,18 +405,32 @@ macro_rules! binary_wrappers {
         [$(Wrapper {
             def: def($name, "($self, value, /)", |th, a| {
                 let (x, y) = if Side::$side == Side::Left { (a[0], a[1]) } else { (a[1], a[0]) };
-                owner(&a).binary.unwrap()(th, Bin::$op, x, y, Side::$side)
+                let v = owner(&a).binary.unwrap()(th, Bin::$op, x, y, Side::$side)?;
+                if v == Value::NOT_IMPLEMENTED { refused(th, Bin::$op, a[0], a[1]) } else { Ok(v) }
             }, ""),
             differs: differs!(binary),
         }),*]
     };
 }
 
+/// What an operation gives that the class does not know for that operand: sequences say why.
+fn refused(th: &mut Thread, op: Bin, this: Value, other: Value) -> R {
+    if super::arith::is_sequence(this) {
+        match op {
+            Bin::Add => return Err(super::arith::unsupported(th, "+", op, this, other)),
+            Bin::Mul => super::arith::index(th, other).map(drop)?,
+            _ => {}
+        }
+    }
+    Ok(Value::NOT_IMPLEMENTED)
+}
+
 macro_rules! inplace_wrappers {
     ($($name:literal $op:ident)*) => {
         [$(Wrapper {
             def: def($name, "($self, value, /)", |th, a| {
-                owner(&a).inplace.unwrap()(th, Bin::$op, a[0], a[1])
+                let v = owner(&a).inplace.unwrap()(th, Bin::$op, a[0], a[1])?;
+                if v == Value::NOT_IMPLEMENTED { refused(th, Bin::$op, a[0], a[1]) } else { Ok(v) }
             }, ""),
             differs: differs!(inplace),
         }),*]
@@ -427,6 +441,9 @@ macro_rules! compare_wrappers {
     ($($name:literal $op:ident)*) => {
         [$(Wrapper {
             def: def($name, "($self, value, /)", |th, a| {
+                if a.callee().owner.get() == C::int.v() && class_of(a[1].base()) == C::float.v() {
+                    return Ok(Value::NOT_IMPLEMENTED);
+                }
                 owner(&a).compare.unwrap()(th, Cmp::$op, a[0], a[1])
             }, ""),
             differs: differs!(compare),
@@ -701,14 +718,36 @@ fn new_wrapper(th: &mut Thread, a: Args) -> R {
     }
 }
 
-static BINARY: [Wrapper; 28] = binary_wrappers! {
+static BINARY: [Wrapper; 26] = binary_wrappers! {
     "__add__" Add Left "__radd__" Add Right "__sub__" Sub Left "__rsub__" Sub Right "__mul__" Mul Left
     "__rmul__" Mul Right "__truediv__" TrueDiv Left "__rtruediv__" TrueDiv Right "__floordiv__" FloorDiv Left
-    "__rfloordiv__" FloorDiv Right "__mod__" Mod Left "__rmod__" Mod Right "__pow__" Pow Left "__rpow__" Pow Right
+    "__rfloordiv__" FloorDiv Right "__mod__" Mod Left "__rmod__" Mod Right
     "__matmul__" MatMul Left "__rmatmul__" MatMul Right "__lshift__" LShift Left "__rlshift__" LShift Right
     "__rshift__" RShift Left "__rrshift__" RShift Right "__and__" And Left "__rand__" And Right "__or__" Or Left
     "__ror__" Or Right "__xor__" Xor Left "__rxor__" Xor Right "__divmod__" DivMod Left "__rdivmod__" DivMod Right
 };
+
+macro_rules! power_wrapper {
+    ($name:literal $side:ident) => {
+        Wrapper {
+            def: def(
+                $name,
+                "($self, value, mod=None, /)",
+                |th, a| {
+                    let (x, y) = if Side::$side == Side::Left { (a[0], a[1]) } else { (a[1], a[0]) };
+                    match a[2].is_unbound() || a[2].is_none() {
+                        true => owner(&a).binary.unwrap()(th, Bin::Pow, x, y, Side::$side),
+                        false => super::arith::power_by(th, a.callee().owner.get(), x, y, a[2]),
+                    }
+                },
+                "",
+            ),
+            differs: differs!(binary),
+        }
+    };
+}
+
+static POWER: [Wrapper; 2] = [power_wrapper!("__pow__" Left), power_wrapper!("__rpow__" Right)];
 
 static INPLACE: [Wrapper; 13] = inplace_wrappers! {
     "__iadd__" Add "__isub__" Sub "__imul__" Mul "__itruediv__" TrueDiv "__ifloordiv__" FloorDiv "__imod__" Mod
@@ -723,5 +762,5 @@ static UNARY: [Wrapper; 3] = unary_wrappers! { "__neg__" Neg "__pos__" Pos "__in
 
 /// All wrappers.
 pub fn wrappers() -> impl Iterator<Item = &'static Wrapper> {
-    SIMPLE.iter().chain(&BINARY).chain(&INPLACE).chain(&COMPARE).chain(&UNARY)
+    SIMPLE.iter().chain(&BINARY).chain(&POWER).chain(&INPLACE).chain(&COMPARE).chain(&UNARY)
 }

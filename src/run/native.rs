@@ -2,6 +2,7 @@
 //! error texts and `help()`. Invariant: a native sees its arguments bound, an absent optional one as unbound.
 
 use super::thread::{R, Thread};
+use crate::heap::known::C;
 use crate::heap::object::{Native, Str, Tuple};
 use crate::heap::value::Value;
 use std::collections::HashMap;
@@ -182,7 +183,6 @@ impl Thread {
     /// A native function object for `def`; `this` unbound unless it is a bound builtin method, `owner` the class of
     /// a method descriptor, the module's name or None.
     pub fn native(&mut self, def: &'static Def, this: Value, owner: Value) -> R {
-        use crate::heap::known::C;
         let class = if this.is_unbound() && owner.is_kind(crate::heap::Kind::Class) {
             C::method_descriptor
         } else {
@@ -210,6 +210,9 @@ impl Thread {
         let arg = |i: usize| unsafe { &mut *w.add(3 + i) };
         let nkw = kw.map_or(0, |k| k.len());
         let npos = n - nkw;
+        if nkw > 0 {
+            self.refuse_names(def, sig, w, npos, nkw)?;
+        }
         if sig.plain && nkw == 0 {
             if npos < sig.min || npos > sig.max {
                 return Err(self.arity_error(def, npos, w));
@@ -290,10 +293,44 @@ impl Thread {
             }
         }
         if let Some(name) = unexpected {
+            if npos == 0 && star.is_some() && matches!(def.name, "max" | "min") {
+                let text = format!("{} expected at least 1 argument, got 0", def.name);
+                return Err(self.type_error(text));
+            }
             let text = format!("{}() got an unexpected keyword argument '{name}'", def.name);
             return Err(self.type_error(text));
         }
         Ok(total)
+    }
+
+    /// Named arguments for a callee that takes none, or more arguments than parameters.
+    #[cold]
+    fn refuse_names(&mut self, def: &Def, sig: &Sig, w: *mut Value, npos: usize, nkw: usize) -> R<()> {
+        if sig.params.iter().any(|p| p.1 == Param::StarStar) {
+            return Ok(());
+        }
+        let own = sig.method as usize;
+        if !sig.params.iter().skip(own).any(|p| matches!(p.1, Param::Either | Param::Keyword)) {
+            let label = match is_wrapper(w) {
+                true => format!("wrapper {}", def.name),
+                false => self.native_label(def, w),
+            };
+            return Err(self.type_error(format!("{label}() takes no keyword arguments")));
+        }
+        let named = sig.params.iter().filter(|p| p.1 == Param::Keyword).count();
+        if nkw > named && sig.params.iter().any(|p| p.1 == Param::Star) {
+            let s = if named == 1 { "" } else { "s" };
+            let text = format!("{}() takes at most {named} keyword argument{s} ({nkw} given)", def.name);
+            return Err(self.type_error(text));
+        }
+        let (room, given) = (sig.params.len() - own, npos + nkw - own.min(npos));
+        if given > room && !sig.params.iter().any(|p| p.1 == Param::Star) {
+            let kind = if given == nkw { "keyword " } else { "" };
+            let s = if room == 1 { "" } else { "s" };
+            let text = format!("{}() takes at most {room} {kind}argument{s} ({given} given)", def.name);
+            return Err(self.type_error(text));
+        }
+        Ok(())
     }
 
     /// `list.append` for a method descriptor's row, else the plain name.
@@ -332,7 +369,19 @@ impl Thread {
         let nameless = sig.params.iter().filter(|p| p.1 == Param::Positional && !p.2).count();
         let nameless = nameless - own.min(nameless);
         let mapping = sig.params.iter().any(|p| p.1 == Param::StarStar);
-        let text = if mapping && n > max {
+        let text = if is_wrapper(w) && given > 0 {
+            let wanted = match (min, max) {
+                (1, 2) if matches!(name, "__pow__" | "__rpow__") => "1 or 2 arguments".to_string(),
+                (2, 2) => return self.type_error(format!("{name} expected 2 arguments, got {n}")),
+                (1, 2) if n < 1 => {
+                    return self.type_error(format!("{name} expected at least 1 argument, got {n}"));
+                }
+                (min, max) if min == max => format!("{max} argument{}", plural(max)),
+                (min, _) if n < min => format!("at least {min} argument{}", plural(min)),
+                (_, max) => format!("at most {max} argument{}", plural(max)),
+            };
+            format!("expected {wanted}, got {n}")
+        } else if mapping && n > max {
             format!("{name} expected at most {max} argument{}, got {n}", plural(max))
         } else if !sig.plain || sig.params.iter().any(|p| p.1 == Param::Either && p.0 != "self") {
             if n > max && max == 0 {
@@ -364,4 +413,21 @@ impl Thread {
         };
         self.type_error(text)
     }
+}
+
+/// Whether the callee at the window's start is the method of a slot.
+fn is_wrapper(w: *mut Value) -> bool {
+    // SAFETY: the callee stands at the window's start.
+    let callee = unsafe { *w };
+    let Some(native) = callee.cast::<Native>() else { return false };
+    let owner = native.owner.get();
+    // SAFETY: the address was stored from a `&'static Def`.
+    let name = unsafe { (*(native.def.get() as *const Def)).name };
+    // Containers have these as methods beside their slots.
+    let twice = match name {
+        "__getitem__" => owner == C::dict.v() || owner == C::list.v(),
+        "__contains__" => owner == C::dict.v() || owner == C::set.v() || owner == C::frozenset.v(),
+        _ => false,
+    };
+    callee.header().shape() == C::wrapper.shape() && !twice
 }

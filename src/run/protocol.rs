@@ -147,8 +147,15 @@ impl Thread {
         match slots(class_of(o)).setitem {
             Some(f) => f(self, o, k, v),
             None => {
-                let what = if v.is_unbound() {
+                // Sequences look at the index first; what is no index they refuse in other words.
+                let sequence = super::arith::is_container(o) && crate::heap::bigint::is_integer(k.base());
+                if sequence && !k.is_bool() && crate::heap::bigint::to_i64(k.base()).is_none() {
+                    return Err(self.index_error("cannot fit 'int' into an index-sized integer"));
+                }
+                let what = if v.is_unbound() && sequence {
                     "doesn't support item deletion"
+                } else if v.is_unbound() {
+                    "does not support item deletion"
                 } else {
                     "does not support item assignment"
                 };

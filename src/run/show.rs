@@ -333,13 +333,13 @@ fn syntax_text(th: &mut Thread, exc: Value, name: &str) -> Option<String> {
     if let Some(text) = get(th, "text") {
         let text = th.text_of(text).ok()?;
         let text = text.trim_end_matches(['\n', '\r']);
-        let stripped = text.trim_start_matches([' ', '\t', '\x0c']);
+        let stripped = text.trim_start_matches([' ', '\x0c']);
         let indent = text.chars().count() - stripped.chars().count();
         let shown = stripped.trim_end();
         out.push_str(&format!("    {shown}\n"));
         if let Some(col) = get(th, "offset")
             && col.is_int()
-            && col.as_int() > 0
+            && col.as_int() > indent as i64
         {
             let chars: Vec<char> = text.chars().collect();
             let start = (col.as_int() as usize - 1).min(chars.len()).max(indent);
@@ -353,9 +353,16 @@ fn syntax_text(th: &mut Thread, exc: Value, name: &str) -> Option<String> {
             let part = |a: usize, b: usize| -> String {
                 chars[a.min(chars.len())..b.min(chars.len())].iter().collect()
             };
-            let before = minipy_grammar::display_width(&part(indent, start));
+            // Tabs stay tabs, so that the carets stand below what they mean.
+            let before: String = part(indent, start)
+                .chars()
+                .map(|c| match c {
+                    '\t' => c.to_string(),
+                    c => " ".repeat(minipy_grammar::display_width(&c.to_string())),
+                })
+                .collect();
             let marked = minipy_grammar::display_width(&part(start, end)).max(1);
-            out.push_str(&format!("    {}{}\n", " ".repeat(before), "^".repeat(marked)));
+            out.push_str(&format!("    {before}{}\n", "^".repeat(marked)));
         }
     }
     out.push_str(&format!("{name}: {msg}\n"));

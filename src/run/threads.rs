@@ -244,6 +244,8 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         failed: false,
         native: AtomicPtr::new(std::ptr::null_mut()),
         log: None,
+        open: None,
+        entered: None,
     });
     th.quantum = gil::quantum(gil::mode(), &mut th);
     th.left = th.quantum;
@@ -637,6 +639,7 @@ pub fn fork(th: &mut Thread) -> i32 {
         wait::after_fork();
         gil::after_fork(&me);
         door::after_fork(&me);
+        super::observe::after_fork();
         signal::after_fork(&me);
         super::import::after_fork(me.number);
     };

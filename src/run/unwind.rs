@@ -34,6 +34,9 @@ pub fn find(th: &mut Thread) -> bool {
     if th.raised.is_unbound() {
         th.raised = crate::heap::known::S::memory_error.v();
     }
+    if super::event::observing() {
+        super::observe::raised(th);
+    }
     let mut pc = th.pc;
     let mut base = th.base;
     // A Reraise keeps the traceback as it is for the frame it stands in.

@@ -72,6 +72,8 @@ pub struct Run {
     pub on_deadlock: OnDeadlock,
     /// `--tag`.
     pub tag: bool,
+    /// `--narrate`.
+    pub narrate: bool,
     /// `--json=FILE`.
     pub json: Option<String>,
     /// `--timeline[=COLS]`: its width, if given.
@@ -88,6 +90,10 @@ pub struct Run {
     pub max_heap: Option<usize>,
     /// `--color`.
     pub color: Color,
+    /// `--py2`.
+    pub old: bool,
+    /// `--pasted`.
+    pub pasted: bool,
 }
 
 impl Run {
@@ -98,7 +104,8 @@ impl Run {
             Color::Always => Some("--color=always".to_string()),
             Color::Never => Some("--color=never".to_string()),
         };
-        color.into_iter().chain(self.max_heap.map(|bytes| format!("--max-heap={bytes}"))).collect()
+        let old = self.old.then(|| "--py2".to_string());
+        color.into_iter().chain(old).chain(self.max_heap.map(|bytes| format!("--max-heap={bytes}"))).collect()
     }
 }
 
@@ -134,6 +141,10 @@ pub enum Job {
     Compare(Box<Compare>),
     /// List its instructions.
     Dis(String),
+    /// What of a statement no other thread can come between.
+    Atomic(String),
+    /// Print the text of a file repaired.
+    Fix(String),
     /// A short text.
     Help(Option<String>),
     /// `-h`.
@@ -155,9 +166,12 @@ pub struct Around {
     pub terminal: bool,
 }
 
-const COMMANDS: [&str; 3] = ["compare", "dis", "help"];
-const OTHER_COMMANDS: [&str; 5] = ["atomic", "fix", "explore", "step", "replay"];
-const OPTIONS: [&str; 14] = [
+const COMMANDS: [&str; 5] = ["compare", "dis", "atomic", "fix", "help"];
+const OTHER_COMMANDS: [&str; 3] = ["explore", "step", "replay"];
+const OPTIONS: [&str; 17] = [
+    "narrate",
+    "py2",
+    "pasted",
     "gil",
     "no-gil",
     "report",
@@ -173,8 +187,7 @@ const OPTIONS: [&str; 14] = [
     "help",
     "version",
 ];
-const OTHER_OPTIONS: [&str; 9] =
-    ["narrate", "py2", "pasted", "seed", "record", "replay", "race", "expect", "explore"];
+const OTHER_OPTIONS: [&str; 6] = ["seed", "record", "replay", "race", "expect", "explore"];
 
 /// A fault of the command line: one line.
 pub type Wrong = String;
@@ -297,6 +310,7 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         exit: false,
         on_deadlock: OnDeadlock::Report,
         tag: false,
+        narrate: false,
         json: None,
         timeline: None,
         trace: None,
@@ -305,6 +319,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         timeout: None,
         max_heap: None,
         color: Color::Auto,
+        old: false,
+        pasted: false,
     };
     let mut asked: Option<Mode> = None;
     let mut program = None;
@@ -339,7 +355,10 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
                     }
                 }
             }
+            Arg::Long("py2") => run.old = true,
+            Arg::Long("pasted") => run.pasted = true,
             Arg::Long("tag") => run.tag = true,
+            Arg::Long("narrate") => run.narrate = true,
             Arg::Long("on-deadlock") => run.on_deadlock = on_deadlock(&value(&mut parser)?)?,
             Arg::Long("json") => run.json = Some(value(&mut parser)?),
             Arg::Long("timeline") => {
@@ -381,8 +400,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         Some(m) => m,
         None => default_mode(around)?,
     };
-    if run.output.is_some() && !run.reports() && run.timeline.is_none() {
-        return Err("-o FILE names the file of a report: add --report=gil or --timeline".to_string());
+    if run.output.is_some() && !run.reports() && run.timeline.is_none() && !run.narrate {
+        return Err("-o FILE names the file of a report: add --report, --timeline or --narrate".to_string());
     }
     Ok(Job::Run(Box::new(run)))
 }
@@ -393,6 +412,14 @@ fn command(word: &str, parser: &mut Parser) -> Result<Job, Wrong> {
         "dis" => {
             let [file] = words::<1>(parser, "minipy dis FILE")?;
             Ok(Job::Dis(file))
+        }
+        "atomic" => {
+            let [text] = words::<1>(parser, "minipy atomic 'STATEMENT'")?;
+            Ok(Job::Atomic(text))
+        }
+        "fix" => {
+            let [file] = words::<1>(parser, "minipy fix FILE")?;
+            Ok(Job::Fix(file))
         }
         _ => match parser.next().map_err(|e| e.to_string())? {
             None => Ok(Job::Help(None)),

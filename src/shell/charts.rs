@@ -5,7 +5,7 @@
 use crate::run::event::{self, Log, What};
 use crate::run::native::Def;
 use crate::run::{Thread, gil};
-use crate::trace::life::End;
+use crate::trace::life::{Clock, End};
 use crate::trace::story::{Recorded, Story};
 use crate::trace::wire;
 use std::collections::HashMap;
@@ -36,6 +36,17 @@ fn begin() -> i64 {
     now - event::now() as i64
 }
 
+/// A file without a name in any folder, and the path by which other processes open it while this one lives.
+pub fn nameless() -> Option<(File, String)> {
+    // SAFETY: a terminated name; the descriptor is ours.
+    let file = unsafe {
+        let fd = libc::memfd_create(c"minipy".as_ptr(), libc::MFD_CLOEXEC);
+        (fd >= 0).then(|| File::from_raw_fd(fd))?
+    };
+    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    Some((file, path))
+}
+
 impl Gather {
     /// Where to hand the record of this process, if it is the child of one that gathers. Before the machine starts.
     pub fn above() -> Option<Gather> {
@@ -46,12 +57,7 @@ impl Gather {
 
     /// A file for the records of children, made known to them. Before the machine starts.
     pub fn open() -> Option<Gather> {
-        // SAFETY: a terminated name; the descriptor is ours.
-        let file = unsafe {
-            let fd = libc::memfd_create(c"minipy".as_ptr(), libc::MFD_CLOEXEC);
-            (fd >= 0).then(|| File::from_raw_fd(fd))?
-        };
-        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        let (file, path) = nameless()?;
         let begin = begin();
         // SAFETY: only this thread reads or writes variables before the machine starts.
         unsafe { std::env::set_var(VARIABLE, format!("{path}@{begin}")) };
@@ -108,8 +114,8 @@ pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
 }
 
 /// The story of this process and of those that it made.
-pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str) -> Story {
+pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str, clock: Option<Clock>) -> Story {
     let mut all = vec![own];
     all.extend(gather.map_or(Vec::new(), Gather::children));
-    Story::new(all, file)
+    Story::new(all, file, clock)
 }

@@ -2,12 +2,15 @@
 //! standard input, arguments and surroundings; only the mode differs.
 
 use super::args::Compare;
-use super::report::HANDBACK;
+use super::charts;
+use super::progress::Progress;
+use super::report::{HANDBACK, PAGE};
 use super::script;
 use super::verdict::{self, Outcome, Row, Same};
 use super::{TIMEOUT, UNEXPECTED, USAGE, bold, product};
 use crate::run::gil::Mode;
-use std::io::{IsTerminal, PipeReader, Read, Write};
+use crate::trace::page;
+use std::io::{IsTerminal, PipeReader, Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStdin, Command, Stdio};
@@ -30,12 +33,12 @@ pub fn compare(job: &Compare) -> i32 {
     };
     let mut input = Input { bytes: Vec::new(), ended: std::io::stdin().is_terminal() };
     let mut rows: Vec<Row> = Vec::new();
-    let mut run = |mode| match one(job, mode, &mut input) {
-        Ok(o) => Some(o),
-        Err(e) => {
-            eprintln!("minipy: can't run in mode {mode}: {e}");
-            None
-        }
+    let progress = Progress::new(job.modes.len() * job.repeat as usize);
+    let mut run = |mode| {
+        progress.next(&format!("{} in mode {mode}", script.short()));
+        let outcome = one(job, mode, &mut input);
+        progress.pause();
+        outcome.map_err(|e| eprintln!("minipy: can't run in mode {mode}: {e}")).ok()
     };
     for &mode in &job.modes {
         let mut runs = Vec::new();
@@ -62,6 +65,20 @@ pub fn compare(job: &Compare) -> i32 {
     {
         eprintln!("minipy: can't write '{file}': {e}");
         code = 1;
+    }
+    if let Some(file) = &job.html {
+        let runs: Vec<String> = rows.iter().map(|r| r.shown.page.clone()).filter(|p| !p.is_empty()).collect();
+        let written = match runs.len() == rows.len() {
+            true => std::fs::write(
+                file,
+                page::page(script.short(), &page::comparison(&all.page(&job.file), &runs)),
+            ),
+            false => Err(std::io::Error::other("a run ended before it could say what it did")),
+        };
+        if let Err(e) = written {
+            eprintln!("minipy: can't write '{file}': {e}");
+            code = 1;
+        }
     }
     let differs = rows.iter().any(|r| r.same != Same::Same && r.same != Same::Times);
     if job.expect_same && differs { UNEXPECTED } else { code }
@@ -120,6 +137,10 @@ fn one(job: &Compare, mode: Mode, input: &mut Input) -> std::io::Result<Outcome>
         command.arg(format!("--timeout={}", t.as_secs_f64()));
     }
     command.arg(&job.file).args(&job.args).env(HANDBACK, FD.to_string());
+    let mut page = if job.html.is_some() { charts::nameless() } else { None };
+    if let Some((_, path)) = &page {
+        command.env(PAGE, path);
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: only system calls between fork and exec.
     unsafe {
@@ -158,6 +179,10 @@ fn one(job: &Compare, mode: Mode, input: &mut Input) -> std::io::Result<Outcome>
             Some("surprise") => outcome.surprises.extend(line.split_once('\t').map(|s| s.1.to_string())),
             _ => {}
         }
+    }
+    if let Some((file, _)) = &mut page {
+        file.rewind()?;
+        file.read_to_string(&mut outcome.page)?;
     }
     Ok(outcome)
 }

@@ -16,13 +16,18 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
       off      free-threaded: no GIL. --no-gil means the same
       3.8      a version of Python: the mode it had
   --report[=gil] [-o FILE]       who ran, who waited for the GIL, and what of it
-  --json=FILE                    the same as JSON
+  --timeline  --html=FILE        the run as a chart in text, as a page to look into
+  --json=FILE  --trace=FILE      the report as JSON, the run for Perfetto's viewer
+  --narrate [-o FILE]            what the threads did, turn by turn, with values
   --timeout=SECS                 list all threads and stop, exit code 124
   --max-heap=SIZE                memory limit, such as 64m
   --color=auto|always|never
+  --py2, --pasted                Python 2 text; text copied from a web page
 minipy compare FILE              the same program in several GIL modes
 minipy dis FILE                  its instructions and where threads may switch
-minipy help [gil|ticks|report|compare|exit]
+minipy atomic 'STATEMENT'        can another thread come between?
+minipy fix FILE                  a copied text repaired, to stdout
+minipy help [gil|ticks|report|timeline|trace|html|narrate|atomic|compare|exit]
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
 
@@ -38,8 +43,18 @@ Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
   PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
 ";
 
-const TOPICS: [(&str, &str); 5] =
-    [("gil", GIL), ("ticks", TICKS), ("report", REPORT), ("compare", COMPARE), ("exit", EXIT)];
+const TOPICS: [(&str, &str); 10] = [
+    ("gil", GIL),
+    ("ticks", TICKS),
+    ("report", REPORT),
+    ("timeline", TIMELINE),
+    ("trace", TRACE),
+    ("html", HTML),
+    ("narrate", NARRATE),
+    ("atomic", ATOMIC),
+    ("compare", COMPARE),
+    ("exit", EXIT),
+];
 
 const GIL: &str = "\
 The GIL (global interpreter lock) lets one thread run at a time. A thread gives
@@ -93,9 +108,89 @@ all times are counts of instructions: a native call is one, and a sleep lasts as
 long as others run meanwhile.
 ";
 
+const TIMELINE: &str = "\
+minipy --timeline[=COLS] [-o FILE] program.mp
+
+A chart on stderr after the program's last output: time runs to the right, a row
+for each thread, a column shows what the thread did for most of that time.
+  #  ran                          z  slept
+  .  waited for the GIL           i  waited for input, output or a process
+  +  waited for it, and ran too   j  waited in join
+  L  waited for a lock            |  its end
+  q  waited for a queue           !  woken while the GIL was taken (py2)
+Where there is room the name of the lock or queue is written in: L[guard]LLL.
+The row GIL has the letter of the thread that held it; without a GIL the row
+running counts the threads that ran at a time. Under ticks:N the columns are
+instructions and the chart is the same in every run. Forked processes follow.
+More than 40 threads: the rest share a row. COLS is the width, 40 or more.
+";
+
+const TRACE: &str = "\
+minipy --trace=FILE program.mp
+
+A file for ui.perfetto.dev or chrome://tracing: a row with who held the GIL, a
+row for each thread with what it did, one for each lock with who held it, the
+number of waiters and of items in queues, and arrows where the GIL, a lock or an
+item was handed on, or a thread started or ended. Forked processes are in it.
+A lock's row stands there if it was ever taken; times are microseconds, under
+ticks:N instructions (1 us is one). At most a million events are written; the
+command says so if there were more. Recording takes memory and some time.
+";
+
+const HTML: &str = "\
+minipy --html=FILE program.mp
+minipy compare --html=FILE program.mp
+
+One page for a browser that needs no network: the verdict, a timeline to zoom
+into (wheel, + and -) and to move (drag, arrows), tables of threads, switches
+and locks, and the program with the switches that fell on each line. Point at a
+stretch, or go there with the arrow keys and n and p, and it says what the
+thread did, where, for how long and who held what it waited for. The figures
+are those of --report. With compare the modes stand one below the other, on one
+scale of time; recording makes these runs a little slower.
+";
+
+const NARRATE: &str = "\
+minipy --narrate [-o FILE] program.mp        (--gil=ticks:3 shows most)
+
+What the threads did, turn by turn, after the program's last output:
+  turn 9   B   line 28   STORE counter <- 33   LOST: C's write of turn 8
+A turn lasts until another thread has the GIL. The first turn of each thread in
+the script is told in the six steps of help ticks, later ones in short; the
+first 40 whole, then only what is new and the last ones: the rest is counted.
+  LOAD x -> 1, STORE x <- 1    x is read, written; 1 is the value
+  LOST                         the value stored was made from an older content:
+                               the other thread's write in between is gone
+  NEXT, TEST                   a round of a loop begins, a condition is asked
+  CALL q.get() [9 inside]      9 instructions of the library in it, which is
+                               not told itself; a missing turn ran only library
+  : waits, sleeps, yield       why the GIL was given up
+  with m: acquire, release     the lock m
+Values are shown without running methods of the script. With --gil=off there
+are no turns: rows of all threads, ~ where another one ran meanwhile; of two
+threads that wrote at once, either update may be the lost one. Watching costs
+time, so turns that end by time (py310, py32) hold fewer instructions.
+";
+
+const ATOMIC: &str = "\
+minipy atomic 'counter += 1'
+
+Lists the instructions of a statement (its names taken as globals) and the
+places inside it where a GIL mode can switch threads: between what it reads and
+what it writes for that reason. Computed from the code; runs nothing.
+Levels, in the words of Python's documentation:
+  atomic                  no other thread sees it half done
+  safe on shared objects  nothing breaks, but others may see it half done
+  compatible              right only under a lock that all its users take
+Single operations of built-in containers are atomic in every mode, also without
+a GIL: L.append(x), L.pop(), d[k] = v, d.get(k), s.add(x). x += 1 is not, nor is
+a test and what follows from it. That py310 has no place inside `x += 1` is so
+in CPython 3.10 and later; nobody promises it.
+";
+
 const COMPARE: &str = "\
 minipy compare FILE [--modes=py310,py32,ticks:97,off] [--repeat=N]
-       [--expect-same] [--json=FILE] [--timeout=SECS] [-- ARGS]
+       [--expect-same] [--json=FILE] [--html=FILE] [--timeout=SECS] [-- ARGS]
 
 Runs the program once in each GIL mode, each in a process of its own. Standard
 input is read once and given to each. The table shows time, CPU time, how many

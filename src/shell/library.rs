@@ -36,6 +36,7 @@ sources! {
     "_ip_network" "_ip_network.mp"
     "_operator" "_operator.mp"
     "_prompt" "_prompt.mp"
+    "_py2" "_py2.mp"
     "_queue" "_queue.mp"
     "_shutil_archive" "_shutil_archive.mp"
     "_statistics_kde" "_statistics_kde.mp"

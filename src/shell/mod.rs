@@ -2,6 +2,7 @@
 //! names it. Invariant: every way out of `main` is an exit code of the table in `help exit`.
 
 pub mod args;
+mod atomic;
 mod charts;
 pub mod compare;
 mod deadlock;
@@ -10,6 +11,8 @@ mod dump;
 pub mod help;
 pub mod library;
 mod parts;
+mod pasted;
+mod progress;
 mod prompt;
 mod report;
 pub mod run;
@@ -43,6 +46,8 @@ pub fn main() -> ! {
         Ok(Job::Run(job)) => run::program(*job),
         Ok(Job::Compare(job)) => compare::compare(&job),
         Ok(Job::Dis(file)) => dis::dis(&file),
+        Ok(Job::Fix(file)) => pasted::fix(&file),
+        Ok(Job::Atomic(text)) => atomic::atomic(&text),
         Ok(Job::Help(topic)) => help::topic(topic.as_deref()),
         Ok(Job::Usage) => product(help::USAGE),
         Ok(Job::LongUsage) => product(&format!("{}{}", help::USAGE, help::EXAMPLES)),

@@ -8,9 +8,10 @@ use super::script::Script;
 use super::{bold, painted};
 use crate::heap::Value;
 use crate::run::event::want;
-use crate::run::{R, Thread, event, gil};
+use crate::run::{R, Thread, event, gil, observe};
 use crate::trace::gil_report::{self, Input, Report};
 use crate::trace::life::{Clock, End};
+use crate::trace::narrate::Narrator;
 use crate::trace::story::{Recorded, Story};
 use crate::trace::{chrome, gil_text, page, timeline};
 use std::io::{BufWriter, IsTerminal, Write};
@@ -61,7 +62,8 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     }
     let above = Gather::above();
     let charts = job.timeline.is_some() || job.trace.is_some() || job.html.is_some() || page.is_some();
-    if !job.report && job.json.is_none() && handback.is_none() && !charts && above.is_none() {
+    let recorded = job.report || job.json.is_some() || handback.is_some() || charts || above.is_some();
+    if !recorded && !job.narrate {
         return;
     }
     let terminal = job.output.is_none() && std::io::stderr().is_terminal();
@@ -83,7 +85,16 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
         file: script.map_or("<stdin>", Script::short).to_string(),
         source: script.map_or(String::new(), |s| String::from_utf8_lossy(&s.text).into_owned()),
     };
-    if SETTINGS.set(settings).is_ok() {
+    if job.narrate {
+        let gil = job.mode != gil::Mode::Off;
+        let limit = match job.mode {
+            gil::Mode::Ticks(n) => Some(n as u64),
+            gil::Mode::Py2 => Some(gil::check_interval().max(1) as u64),
+            _ => None,
+        };
+        observe::begin(Box::new(Narrator::new(job.mode.to_string(), gil, limit, settings.file.clone())));
+    }
+    if SETTINGS.set(settings).is_ok() && recorded {
         // Counting slows a run a little, which a comparison of times should not see.
         let counts = job.report || job.json.is_some() || job.html.is_some();
         let locks = job.trace.is_some() || job.html.is_some() || page;
@@ -107,7 +118,7 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
     }
     let report = report(&settings.file, &settings.source, &record);
     let mut code = code;
-    let mut said = String::new();
+    let mut said = observe::told(th).unwrap_or_default();
     if settings.text {
         said.push_str(&gil_text::text(&report, settings.bold));
     }
@@ -122,7 +133,9 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
         (None, None) => {}
         (None, Some(up)) => up.hand_up(record),
         (Some(_), _) => {
-            let story = charts::story(record, gather.as_mut(), &settings.file);
+            // Runs that are compared are drawn on one scale.
+            let clock = settings.page.as_ref().map(|_| Clock::Time);
+            let story = charts::story(record, gather.as_mut(), &settings.file, clock);
             code = draw(settings, &story, &report, &mut said, code);
         }
     }

@@ -4,12 +4,13 @@
 
 use super::args::{Program, Run};
 use super::script::{self, Script};
-use super::{INTERRUPTED, TIMEOUT, deadlock, dump, parts, prompt, report, timeout};
+use super::{INTERRUPTED, TIMEOUT, deadlock, dump, parts, pasted, prompt, report, timeout};
 use crate::code::Mode as CodeMode;
 use crate::code::data::{Code, Const};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::{Exception, Module, Tuple};
 use crate::heap::{Value, space};
+use crate::native::old;
 use crate::run::{R, Raised, Thread, backtrace, exit, import, load, show, start};
 use std::io::IsTerminal;
 
@@ -97,6 +98,9 @@ fn begin(th: &mut Thread, job: &Run, script: Option<&Script>) -> R {
     let path = texts(th, &path)?;
     th.dict_insert(sys, N::path.v(), path)?;
     start::signals(th)?;
+    if job.old {
+        old::begin(th)?;
+    }
     let main = import::new_module(th, "__main__")?;
     let dict = main.get::<Module>().dict.get();
     let name = th.intern("builtins")?;
@@ -112,6 +116,7 @@ fn begin(th: &mut Thread, job: &Run, script: Option<&Script>) -> R {
     }
     let key = th.intern("__main__")?;
     th.dict_insert(S::modules.v(), key, main)?;
+    import::old_names(th, dict)?;
     Ok(dict)
 }
 
@@ -128,7 +133,13 @@ fn texts(th: &mut Thread, items: &[String]) -> R {
 fn run(th: &mut Thread, main: Value, script: &Script, job: &Run) -> i32 {
     match execute(th, main, script, job) {
         Ok(()) => 0,
-        Err(Raised) => uncaught(th),
+        Err(Raised) => {
+            let code = uncaught(th);
+            if let Some(hint) = pasted::hint() {
+                write_stderr(th, &hint);
+            }
+            code
+        }
     }
 }
 
@@ -141,7 +152,15 @@ fn execute(th: &mut Thread, main: Value, script: &Script, job: &Run) -> R<()> {
         }
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let code = import::compile_text(th, text, &script.name, CodeMode::File, false)?;
+    let repaired = job.pasted.then(|| pasted::repair(text, &script.name));
+    let text = repaired.as_deref().unwrap_or(text);
+    let code = match import::compile_text(th, text, &script.name, CodeMode::File, false) {
+        Ok(code) => code,
+        Err(Raised) => {
+            pasted::remember(text, script.short(), job);
+            return Err(Raised);
+        }
+    };
     late_option(job, &code);
     let f = load::module_function(th, &code, main)?;
     th.call(f, &[]).map(drop)

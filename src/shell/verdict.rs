@@ -59,6 +59,8 @@ pub struct Outcome {
     pub hot: Option<(u32, u64)>,
     /// What its report found surprising.
     pub surprises: Vec<String>,
+    /// The data that a page shows of it.
+    pub page: String,
 }
 
 impl Outcome {
@@ -371,6 +373,29 @@ impl Comparison<'_> {
         let all = self.rows.iter().flat_map(|r| r.shown.surprises.iter().map(|s| (r.mode, s.clone())));
         let said = grouped(all, |s| s.split(" (").next().unwrap_or(s));
         said.into_iter().map(|(modes, s)| format!("{modes}: {s}")).collect()
+    }
+
+    /// What a page says of all runs together.
+    pub fn page(&self, file: &str) -> Json {
+        let at = self.telling_line();
+        let row = |r: &Row| {
+            let o = &r.shown;
+            Json::Map(vec![
+                ("mode", r.mode.to_string().into()),
+                ("wall", seconds(o.wall).into()),
+                ("cpu", seconds(o.cpu).into()),
+                ("cores", r.cores().map_or(Json::Null, Json::Real)),
+                ("switches", o.switches.filter(|_| r.mode != Mode::Off).into()),
+                ("compared", r.same.text().into()),
+                ("shown", cut(&o.cell(at), 200).into()),
+            ])
+        };
+        Json::Map(vec![
+            ("file", file.into()),
+            ("at", (at as u64).into()),
+            ("modes", Json::List(self.rows.iter().map(row).collect())),
+            ("verdict", self.verdicts().into()),
+        ])
     }
 
     /// The same as JSON.

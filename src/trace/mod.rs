@@ -9,6 +9,7 @@ pub mod gil_report;
 pub mod gil_text;
 pub mod json;
 pub mod life;
+pub mod narrate;
 pub mod page;
 pub mod story;
 pub mod table;

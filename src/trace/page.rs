@@ -6,7 +6,7 @@ use super::gil_report::{self, REASONS, Report};
 use super::json::Json;
 use super::life::Clock;
 use super::story::{Arrow, DOES, Story, WAYS, Way, plain};
-use super::table::letter;
+use super::table::{letter, percent, tenths};
 use crate::run::event::{self, Reason};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -150,7 +150,7 @@ pub fn data(story: &Story, report: &Report, source: &str) -> String {
         let base = before[number[i]];
         _ = write!(
             out,
-            "{{\"letter\":{},\"name\":{},\"process\":{},\"from\":{},\"to\":{},\"ended\":{},\"vain\":",
+            "{{\"letter\":{},\"name\":{},\"process\":{},\"from\":{},\"to\":{},\"ended\":{},\"ran\":",
             Json::from(letter(i)),
             Json::from(plain(&l.name)),
             number[i],
@@ -158,6 +158,14 @@ pub fn data(story: &Story, report: &Report, source: &str) -> String {
             l.to,
             l.ended
         );
+        let mut shares = tenths(l.parts);
+        if l.parts.iter().all(|p| *p == 0) {
+            shares[0] = 1000;
+        }
+        let ran = report.rows.iter().any(|r| r.ran.is_some()).then_some(l.ran);
+        _ = write!(out, "{},\"percent\":", Json::from(ran));
+        list(out, shares.iter(), |out, n| _ = write!(out, "{}", percent(*n)));
+        out.push_str(",\"vain\":");
         numbers(out, l.vain.iter().take_while(|at| **at < shown).take(LIMIT / 4).map(|at| *at as i64));
         out.push_str(",\"row\":");
         let row = l.stretches.iter().take_while(|s| s.from < shown).flat_map(|s| {

@@ -177,12 +177,14 @@ impl Process {
 }
 
 impl Story {
-    /// The story of the first process and of those that it made, in the order in which they began.
-    pub fn new(mut all: Vec<Recorded>, file: &str) -> Story {
+    /// The story of the first process and of those that it made, in the order in which they began. The clock is that of
+    /// instructions where all of them can be measured so, unless `clock` says otherwise.
+    pub fn new(mut all: Vec<Recorded>, file: &str, clock: Option<Clock>) -> Story {
         if all.len() > 1 {
             all[1..].sort_by_key(|r| r.begin);
         }
-        let clock = if all.iter().all(|r| r.ordered) { Clock::Instructions } else { Clock::Time };
+        let ordered = all.iter().all(|r| r.ordered);
+        let clock = clock.unwrap_or(if ordered { Clock::Instructions } else { Clock::Time });
         let mut story = Story { clock, length: 0, processes: Vec::new(), file: file.to_string(), dropped: 0 };
         for r in all {
             story.add(r);

@@ -8,8 +8,8 @@ use minipy_grammar::display_width;
 
 /// Least width of a chart.
 pub const LEAST: usize = 40;
-/// Most threads with a row of their own.
-const ROWS: usize = 40;
+/// Most threads with a row of their own: the main one and forty.
+const ROWS: usize = 41;
 /// Most things waited for that are listed.
 const LISTED: usize = 5;
 /// Widest name.
@@ -22,6 +22,8 @@ enum Cell {
     Nothing,
     /// A state; the object waited for.
     State(Does, u64),
+    /// Mostly waited for the GIL, but ran too.
+    Partly,
     /// Waited for the GIL, and was woken in vain.
     Vain,
     /// The end.
@@ -61,6 +63,7 @@ impl Cell {
         match self {
             Cell::Nothing => ' ',
             Cell::State(does, _) => STATES[does as usize].0,
+            Cell::Partly => '+',
             Cell::Vain => '!',
             Cell::End => '|',
             Cell::Held(i) => single(i),
@@ -73,6 +76,7 @@ impl Cell {
     fn color(self) -> &'static str {
         match self {
             Cell::State(does, _) => RANK[does as usize].1,
+            Cell::Partly => RANK[0].1,
             Cell::Vain => "\x1b[1;31m",
             Cell::Held(_) => "\x1b[1m",
             Cell::Nothing | Cell::End | Cell::Running(_) | Cell::Name(_) => "",
@@ -132,7 +136,7 @@ pub fn text(story: &Story, width: usize, color: bool) -> String {
     let room = width - names - 4;
     let columns =
         Columns { count: room.min(story.length.max(1) as usize).max(1), length: story.length.max(1) };
-    let mut out = head(story, &columns);
+    let mut out = head(story, &columns, width);
     let scale = Scale::of(story.clock, &columns);
     out.push_str(&scale.lines(names, &columns));
     let mut row = |name: &str, cells: &[Cell]| line(&mut out, names, name, cells, color);
@@ -148,7 +152,7 @@ pub fn text(story: &Story, width: usize, color: bool) -> String {
         }
         for life in &p.lives.lives {
             if index < shown {
-                row(&std::mem::take(&mut labels[index]), &named(cells(life, &columns), p, story));
+                row(&std::mem::take(&mut labels[index]), &named(cells(life, &columns), p));
             }
             index += 1;
         }
@@ -186,7 +190,7 @@ fn line(out: &mut String, names: usize, name: &str, cells: &[Cell], color: bool)
     out.push_str(if on.is_empty() { "\n" } else { "\x1b[0m\n" });
 }
 
-fn head(story: &Story, columns: &Columns) -> String {
+fn head(story: &Story, columns: &Columns, width: usize) -> String {
     let mode = story.processes.first().map_or("", |p| p.mode.as_str());
     let amount = |n: u64| match story.clock {
         Clock::Time => time(n),
@@ -198,14 +202,18 @@ fn head(story: &Story, columns: &Columns) -> String {
         Clock::Time => format!("; a column is {}", time(each)),
         Clock::Instructions => format!("; a column is {}", count(each)),
     };
-    let mut out = format!("timeline: mode {mode}, {}{each}\n", amount(story.length));
+    let mut out = vec![format!("timeline: mode {mode}, {}{each}", amount(story.length))];
+    if display_width(&out[0]) > width {
+        out = out[0].split("; ").map(String::from).collect();
+        out.iter_mut().skip(1).for_each(|l| *l = format!("  {l}"));
+    }
     if story.processes.first().is_some_and(|p| !p.gil) {
-        out.push_str("  no GIL: the first row counts the threads that ran at a time\n");
+        out.push("  no GIL: the first row counts the threads that ran at a time".to_string());
     }
     if story.dropped > 0 {
-        out.push_str(&format!("  the record was full then: {} events did not fit\n", count(story.dropped)));
+        out.push(format!("  the record was full then: {} events did not fit", count(story.dropped)));
     }
-    out
+    out.iter().map(|l| format!("{}\n", cut(l, width))).collect()
 }
 
 /// Round labels for the axis.
@@ -265,6 +273,11 @@ struct Tally {
 }
 
 impl Tally {
+    /// Whether the thread ran for a tenth of the time at least.
+    fn partly(&self) -> bool {
+        self.shares[Does::Run as usize] * 10 >= self.shares.iter().sum()
+    }
+
     fn does(&self) -> Option<Does> {
         let all = [Does::Run, Does::Gil, Does::Lock, Does::Sleep, Does::Io, Does::Join, Does::Queue];
         let mut best: Option<(u64, Does)> = None;
@@ -293,10 +306,14 @@ fn tally<'a>(stretches: impl Iterator<Item = &'a Stretch>, columns: &Columns) ->
 fn cells(life: &Life, columns: &Columns) -> Vec<Cell> {
     let mut out: Vec<Cell> = tally(life.stretches.iter(), columns)
         .iter()
-        .map(|t| t.does().map_or(Cell::Nothing, |d| Cell::State(d, t.most.1)))
+        .map(|t| match t.does() {
+            None => Cell::Nothing,
+            Some(Does::Gil) if t.partly() => Cell::Partly,
+            Some(d) => Cell::State(d, t.most.1),
+        })
         .collect();
     for at in &life.vain {
-        if let Some(cell @ Cell::State(Does::Gil, _)) = out.get_mut(columns.of(*at)) {
+        if let Some(cell @ (Cell::State(Does::Gil, _) | Cell::Partly)) = out.get_mut(columns.of(*at)) {
             *cell = Cell::Vain;
         }
     }
@@ -314,14 +331,13 @@ fn together(lives: &[&Life], columns: &Columns) -> Vec<Cell> {
 }
 
 /// Writes the names of what is waited for into stretches that are long enough: `L[guard]LLL`.
-fn named(mut cells: Vec<Cell>, p: &Process, story: &Story) -> Vec<Cell> {
+fn named(mut cells: Vec<Cell>, p: &Process) -> Vec<Cell> {
     let mut i = 0;
     while i < cells.len() {
         let same = cells[i..].iter().take_while(|c| **c == cells[i]).count();
         if let Cell::State(Does::Lock | Does::Queue, object) = cells[i]
             && let Some(t) = p.thing(object)
         {
-            let _ = story;
             let name = format!("[{}]", t.name);
             if display_width(&name) == name.chars().count() && name.len() + 3 <= same {
                 for (k, c) in name.chars().enumerate() {
@@ -383,11 +399,15 @@ fn foot(story: &Story, columns: &Columns, width: usize, color: bool) -> String {
         l.stretches.iter().for_each(|s| seen[s.does() as usize] = true);
     }
     let vain = story.threads().any(|(_, l)| !l.vain.is_empty());
+    let partly = story.threads().any(|(_, l)| cells(l, columns).contains(&Cell::Partly));
     let ended = story.threads().any(|(_, l)| l.ended && columns.of(l.to) < columns.count);
     let order = [Does::Run, Does::Gil, Does::Lock, Does::Queue, Does::Sleep, Does::Io, Does::Join];
     let mut words: Vec<(Cell, String)> = Vec::new();
     for d in order.into_iter().filter(|d| seen[*d as usize]) {
         words.push((Cell::State(d, 0), STATES[d as usize].1.to_string()));
+        if d == Does::Gil && partly {
+            words.push((Cell::Partly, "waited and ran".to_string()));
+        }
         if d == Does::Gil && vain {
             words.push((Cell::Vain, "woken in vain".to_string()));
         }

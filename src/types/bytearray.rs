@@ -53,7 +53,7 @@ fn slots(s: &mut TypeSlots) {
         let name = th.type_name(o);
         out.push(&name)?;
         out.push("(b")?;
-        chars::repr_bytes(content(o), &mut out)?;
+        chars::repr_array(content(o), &mut out)?;
         out.push(")")?;
         Ok(out.finish(&mut th.heap)?)
     });
@@ -229,11 +229,12 @@ fn setitem(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
         return Err(th.type_error(format!("bytearray indices must be integers or slices, not {t}")));
     }
     const OUT: &str = "bytearray index out of range";
-    let i = seq::item(th, k, content(o).len(), OUT)?;
+    let i = slice::position(th, k, "bytearray")?;
+    let x = if v.is_unbound() { 0 } else { byte(th, v, "byte must be in range(0, 256)")? };
+    let Some(i) = slice::place(i, content(o).len()) else { return Err(th.index_error(OUT)) };
     let done = if v.is_unbound() {
         edit(th, o, b"", |b| (i < b.len()).then_some((i, i + 1, ())))?
     } else {
-        let x = byte(th, v, "byte must be in range(0, 256)")?;
         edit(th, o, &[x], |b| (i < b.len()).then_some((i, i + 1, ())))?
     };
     if done.is_some() { Ok(()) } else { Err(th.index_error(OUT)) }
@@ -244,7 +245,8 @@ fn set_slice(th: &mut Thread, o: Value, s: &Slice, v: Value) -> R<()> {
     let with = if v.is_unbound() {
         Vec::new()
     } else {
-        let number = seq::is_index(v) || slots_of(class_of(v)).float.is_some();
+        let number =
+            seq::is_index(v) || slots_of(class_of(v)).float.is_some() || v.base().is_kind(Kind::Complex);
         if seq::buffer(v).is_none() && (number || crate::heap::text::is_text(v.base())) {
             let text = "can assign only bytes, buffers, or iterables of ints in range(0, 256)";
             return Err(th.type_error(text));

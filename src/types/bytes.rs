@@ -298,6 +298,7 @@ pub enum Source {
 
 /// The content asked for by `bytes(...)` or `bytearray(...)`.
 pub fn from_source(th: &mut Thread, name: &str, source: Value, encoding: Value, errors: Value) -> R<Source> {
+    let texts = super::codec::options(th, name, encoding, errors)?;
     if source.is_unbound() || !text::is_text(source.base()) {
         let what = match (encoding.is_unbound(), errors.is_unbound()) {
             (false, _) => "encoding",
@@ -315,8 +316,7 @@ pub fn from_source(th: &mut Thread, name: &str, source: Value, encoding: Value, 
         if encoding.is_unbound() && errors.is_unbound() || encoding.is_unbound() {
             return Err(th.type_error("string argument without an encoding"));
         }
-        let (encoding, errors) = super::codec::options(th, name, encoding, errors)?;
-        return super::codec::encode(th, source.base(), &encoding, &errors).map(Source::Value);
+        return super::codec::encode(th, source.base(), &texts.0, &texts.1).map(Source::Value);
     }
     if name == "bytes"
         && let Some(v) = by_method(th, source)?

@@ -170,7 +170,10 @@ fn aligned(th: &mut Thread, a: Args, name: &str) -> R {
                         "{name}(): argument 2 must be a byte string of length 1, not a {t} object of length {}",
                         c.len()
                     ),
-                    _ => format!("{name}() argument 2 must be a byte string of length 1, not {t}"),
+                    _ => {
+                        let t = super::seq::said(th, a[2]);
+                        format!("{name}() argument 2 must be a byte string of length 1, not {t}")
+                    }
                 };
                 return Err(th.type_error(text));
             }
@@ -223,6 +226,12 @@ fn needle(th: &mut Thread, v: Value) -> R<Cow<'static, [u8]>> {
     Err(th.type_error(format!("argument should be integer or bytes-like object, not '{t}'")))
 }
 
+/// What `find(sub, start, stop)` and the like search for; `start` and `stop` are looked at first.
+fn sought(th: &mut Thread, a: &Args) -> R<Cow<'static, [u8]>> {
+    seq::window(th, a[2], a[3], 0)?;
+    needle(th, a[1])
+}
+
 /// The part `start..stop` and where it begins; nothing if they are crossed.
 fn part(th: &mut Thread, o: Value, start: Value, stop: Value) -> R<Option<(usize, &'static [u8])>> {
     let (from, to) = seq::window(th, start, stop, content(o).len())?;
@@ -232,7 +241,7 @@ fn part(th: &mut Thread, o: Value, start: Value, stop: Value) -> R<Option<(usize
 }
 
 fn count(th: &mut Thread, a: Args) -> R {
-    let needle = needle(th, a[1])?;
+    let needle = sought(th, &a)?;
     let n = match part(th, a[0], a[2], a[3])? {
         None => 0,
         Some((_, hay)) if needle.is_empty() => hay.len() + 1,
@@ -242,7 +251,7 @@ fn count(th: &mut Thread, a: Args) -> R {
 }
 
 fn found(th: &mut Thread, a: Args, last: bool) -> R<i64> {
-    let needle = needle(th, a[1])?;
+    let needle = sought(th, &a)?;
     let Some((from, hay)) = part(th, a[0], a[2], a[3])? else { return Ok(-1) };
     let at = if last { search::rfind_bytes(hay, &needle) } else { search::find_bytes(hay, &needle) };
     Ok(at.map_or(-1, |at| (from + at) as i64))
@@ -283,7 +292,7 @@ fn decode(th: &mut Thread, a: Args) -> R {
 }
 
 fn expandtabs(th: &mut Thread, a: Args) -> R {
-    let size = if a[1].is_unbound() { 8 } else { ssize(th, a[1])? };
+    let size = if a[1].is_unbound() { 8 } else { super::slice::c_int(th, a[1])? };
     let mut out = text::StrBuilder::new();
     let mut column = 0isize;
     for &b in content(a[0]) {
@@ -310,7 +319,7 @@ fn hex(th: &mut Thread, a: Args) -> R {
 /// `hex(sep, bytes_per_sep)` of bytes.
 pub fn hex_of(th: &mut Thread, bytes: &[u8], sep: Value, per: Value) -> R {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let per = if per.is_unbound() { 1 } else { ssize(th, per)? };
+    let per = if per.is_unbound() { 1 } else { super::slice::c_int(th, per)? };
     let sep = if sep.is_unbound() {
         None
     } else {
@@ -483,7 +492,9 @@ fn partition(th: &mut Thread, a: Args, last: bool) -> R {
         None if last => (b"", b"", hay),
         None => (hay, b"", b""),
     };
-    let (x, y, z) = (make_like(th, a[0], x)?, make_like(th, a[0], y)?, make_like(th, a[0], z)?);
+    let own = at.is_some() && a[0].base().is_kind(Kind::Bytes);
+    let y = if own { a[1] } else { make_like(th, a[0], y)? };
+    let (x, z) = (make_like(th, a[0], x)?, make_like(th, a[0], z)?);
     Ok(th.tuple(&[x, y, z])?)
 }
 

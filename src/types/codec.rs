@@ -85,7 +85,10 @@ pub fn options(th: &mut Thread, function: &str, encoding: Value, errors: Value) 
             let t = argument_type(th, v);
             return Err(th.type_error(format!("{function}() argument '{name}' must be str, not {t}")));
         }
-        th.text_of(v)
+        // A lone surrogate raises UnicodeEncodeError.
+        encode(th, v.base(), "utf-8", "strict")?;
+        let text = th.text_of(v)?;
+        if text.contains('\0') { Err(th.value_error("embedded null character")) } else { Ok(text) }
     };
     Ok((text(encoding, "encoding", "utf-8")?, text(errors, "errors", "strict")?))
 }
@@ -224,7 +227,12 @@ fn byte_place(text: &[u8], at: usize) -> usize {
 
 /// `bytes.decode(encoding, errors)`: text. `object` stands in the exception.
 pub fn decode(th: &mut Thread, bytes: &[u8], object: Value, encoding: &str, errors: &str) -> R {
-    let Some(named) = named(encoding) else {
+    let known = named(encoding);
+    // Nothing is decoded by no codec at all, even one that is not there.
+    if bytes.is_empty() && known.is_none() {
+        return Ok(crate::heap::known::S::empty_str.v());
+    }
+    let Some(named) = known else {
         let object = if object.is_kind(Kind::Bytes) { object } else { th.bytes(bytes)? };
         return by_library(th, object, encoding, errors, "_decode_text");
     };

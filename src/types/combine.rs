@@ -160,6 +160,10 @@ fn strict_of(th: &mut Thread, name: &str, kwargs: Value) -> R<bool> {
     let pairs = th.dict_pairs(kwargs)?;
     let p = pairs.get::<Tuple>();
     let mut strict = false;
+    if p.len() > 2 {
+        let n = p.len() / 2;
+        return Err(th.type_error(format!("{name}() takes at most 1 keyword argument ({n} given)")));
+    }
     for i in 0..p.len() / 2 {
         if p.at(2 * i) != N::strict.v() {
             let text = format!("{name}() got an unexpected keyword argument '{}'", th.str_text(p.at(2 * i))?);

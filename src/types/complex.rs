@@ -196,7 +196,55 @@ fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, _: Side) -> R {
 
 /// `a * b`.
 pub fn mul(a: Pair, b: Pair) -> Pair {
-    (a.0 * b.0 - a.1 * b.1, a.0 * b.1 + a.1 * b.0)
+    let r = (a.0 * b.0 - a.1 * b.1, a.0 * b.1 + a.1 * b.0);
+    if r.0.is_nan() && r.1.is_nan() { infinite_product(a, b).unwrap_or(r) } else { r }
+}
+
+/// The part of an infinite number that gives its direction.
+fn boxed(x: f64) -> f64 {
+    if x.is_infinite() { 1f64.copysign(x) } else { 0f64.copysign(x) }
+}
+
+fn infinite(p: Pair) -> bool {
+    p.0.is_infinite() || p.1.is_infinite()
+}
+
+/// The infinity that a product of NaN parts hides, by the rules of C's annex G.
+fn infinite_product(a: Pair, b: Pair) -> Option<Pair> {
+    let plain = |p: Pair| {
+        let zero = |x: f64| if x.is_nan() { 0f64.copysign(x) } else { x };
+        (zero(p.0), zero(p.1))
+    };
+    let direction = |p: Pair| (boxed(p.0), boxed(p.1));
+    let (x, y) = match (infinite(a), infinite(b)) {
+        (true, true) => (direction(a), direction(b)),
+        (true, false) => (direction(a), plain(b)),
+        (false, true) => (plain(a), direction(b)),
+        (false, false) => {
+            let parts = [a.0 * b.0, a.1 * b.1, a.0 * b.1, a.1 * b.0];
+            if !parts.iter().any(|x| x.is_infinite()) {
+                return None;
+            }
+            (plain(a), plain(b))
+        }
+    };
+    Some((f64::INFINITY * (x.0 * y.0 - x.1 * y.1), f64::INFINITY * (x.0 * y.1 + x.1 * y.0)))
+}
+
+/// The infinity or zero that a quotient of NaN parts hides.
+fn hidden_quotient(a: Pair, b: Pair, r: Pair) -> Pair {
+    let finite = |p: Pair| p.0.is_finite() && p.1.is_finite();
+    if !(r.0.is_nan() && r.1.is_nan()) {
+        r
+    } else if infinite(a) && finite(b) {
+        let (x, y) = (boxed(a.0), boxed(a.1));
+        (f64::INFINITY * (x * b.0 + y * b.1), f64::INFINITY * (y * b.0 - x * b.1))
+    } else if infinite(b) && finite(a) {
+        let (x, y) = (boxed(b.0), boxed(b.1));
+        (0.0 * (a.0 * x + a.1 * y), 0.0 * (a.1 * x - a.0 * y))
+    } else {
+        r
+    }
 }
 
 /// `a / b`; nothing for a zero divisor. Scaled by the larger part of `b`.
@@ -208,13 +256,13 @@ pub fn div(a: Pair, b: Pair) -> Option<Pair> {
         }
         let ratio = b.1 / b.0;
         let d = b.0 + b.1 * ratio;
-        Some(((a.0 + a.1 * ratio) / d, (a.1 - a.0 * ratio) / d))
+        Some(hidden_quotient(a, b, ((a.0 + a.1 * ratio) / d, (a.1 - a.0 * ratio) / d)))
     } else if im >= re {
         let ratio = b.0 / b.1;
         let d = b.0 * ratio + b.1;
-        Some(((a.0 * ratio + a.1) / d, (a.1 * ratio - a.0) / d))
+        Some(hidden_quotient(a, b, ((a.0 * ratio + a.1) / d, (a.1 * ratio - a.0) / d)))
     } else {
-        Some((f64::NAN, f64::NAN))
+        Some(hidden_quotient(a, b, (f64::NAN, f64::NAN)))
     }
 }
 
@@ -227,27 +275,28 @@ fn real_div(a: f64, b: Pair) -> Option<Pair> {
         }
         let ratio = b.1 / b.0;
         let d = b.0 + b.1 * ratio;
-        Some((a / d, -a * ratio / d))
+        Some(hidden_real(a, b, (a / d, -a * ratio / d)))
     } else if im >= re {
         let ratio = b.0 / b.1;
         let d = b.0 * ratio + b.1;
-        Some((a * ratio / d, -a / d))
+        Some(hidden_real(a, b, (a * ratio / d, -a / d)))
     } else {
-        Some((f64::NAN, f64::NAN))
+        Some(hidden_real(a, b, (f64::NAN, f64::NAN)))
     }
+}
+
+/// The zero that a quotient of NaN parts hides.
+fn hidden_real(a: f64, b: Pair, r: Pair) -> Pair {
+    if r.0.is_nan() && r.1.is_nan() && a.is_finite() && infinite(b) {
+        return (0.0 * (a * boxed(b.0)), 0.0 * (-a * boxed(b.1)));
+    }
+    r
 }
 
 /// `x ** y`.
 pub fn power(th: &mut Thread, x: Pair, y: Pair) -> R {
     let whole = y.1 == 0.0 && y.0 == y.0.floor() && y.0.abs() <= 100.0;
-    let r = if y == (0.0, 0.0) {
-        (1.0, 0.0)
-    } else if x == (0.0, 0.0) {
-        if y.1 != 0.0 || y.0 < 0.0 {
-            return Err(th.zero_division("zero to a negative or complex power"));
-        }
-        (0.0, 0.0)
-    } else if whole {
+    let r = if whole {
         let (mut n, mut base, mut r) = (y.0.abs() as u32, x, (1.0, 0.0));
         while n > 0 {
             if n & 1 == 1 {
@@ -259,10 +308,15 @@ pub fn power(th: &mut Thread, x: Pair, y: Pair) -> R {
         match y.0 < 0.0 {
             true => match div((1.0, 0.0), r) {
                 Some(r) => r,
-                None => return Err(th.zero_division("division by zero")),
+                None => return Err(th.zero_division("zero to a negative or complex power")),
             },
             false => r,
         }
+    } else if x == (0.0, 0.0) {
+        if y.1 != 0.0 || y.0 < 0.0 {
+            return Err(th.zero_division("zero to a negative or complex power"));
+        }
+        (0.0, 0.0)
     } else {
         let size = x.0.hypot(x.1);
         let angle = x.1.atan2(x.0);
@@ -276,8 +330,7 @@ pub fn power(th: &mut Thread, x: Pair, y: Pair) -> R {
         }
         (len * phase.cos(), len * phase.sin())
     };
-    let finite = |p: Pair| p.0.is_finite() && p.1.is_finite();
-    if !finite(r) && finite(x) && finite(y) {
+    if infinite(r) {
         return Err(th.overflow_error("complex exponentiation"));
     }
     Ok(th.complex(r.0, r.1)?)

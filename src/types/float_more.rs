@@ -155,6 +155,8 @@ fn from_hex(th: &mut Thread, a: Args) -> R {
     if !crate::heap::text::is_text(a[1].base()) {
         return Err(th.type_error("bad argument type for built-in operation"));
     }
+    // A lone surrogate raises UnicodeEncodeError.
+    super::codec::encode(th, a[1].base(), "utf-8", "strict")?;
     let text = th.text_of(a[1])?;
     let v = match float_text::from_hex(text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c'])) {
         Ok(x) => th.float(x)?,

@@ -55,6 +55,9 @@ fn separator(bytes: &[u8], at: &mut usize) -> Result<u8, String> {
     let mut group = 0;
     for c in [b',', b'_', b','] {
         if bytes.get(*at) == Some(&c) {
+            if group == c {
+                break;
+            }
             if group != 0 {
                 return Err("Cannot specify both ',' and '_'.".to_string());
             }
@@ -159,7 +162,7 @@ fn unknown_kind(th: &mut Thread, kind: u32, v: Value) -> Raised {
 /// The bytes of a spec argument.
 fn spec_bytes(th: &mut Thread, spec: Value) -> R<&'static [u8]> {
     if !text::is_text(spec.base()) {
-        let t = th.type_name(spec);
+        let t = super::seq::said(th, spec);
         return Err(th.type_error(format!("__format__() argument must be str, not {t}")));
     }
     Ok(text::bytes_of(&mut th.heap, spec.base())?)

@@ -171,6 +171,11 @@ fn arguments(th: &mut Thread, args: Value, kwargs: Value) -> R<(Value, Value)> {
         let pairs = th.dict_pairs(kwargs)?;
         let p = pairs.get::<Tuple>();
         count += p.len() / 2;
+        if count > 2 {
+            let kind = if t.len() == 0 { "keyword " } else { "" };
+            let text = format!("int() takes at most 2 {kind}arguments ({count} given)");
+            return Err(th.type_error(text));
+        }
         for i in 0..p.len() / 2 {
             let name = th.text_of(p.at(2 * i))?;
             if name != "base" {
@@ -214,7 +219,7 @@ fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
 }
 
 fn with_base(th: &mut Thread, x: Value, base: Value) -> R {
-    let base = th.index(base)?;
+    let base = crate::run::arith::clamped(th, base)?;
     if base != 0 && !(2..=36).contains(&base) {
         return Err(th.value_error("int() base must be >= 2 and <= 36, or 0"));
     }

@@ -109,7 +109,7 @@ fn big_endian(th: &mut Thread, function: &str, v: Value) -> R<bool> {
 }
 
 fn to_bytes(th: &mut Thread, a: Args) -> R {
-    let n = if a[1].is_unbound() { 1 } else { th.index(a[1])? };
+    let n = if a[1].is_unbound() { 1 } else { super::slice::ssize(th, a[1])? };
     let big = big_endian(th, "to_bytes", a[2])?;
     let signed = !a[3].is_unbound() && th.truth(a[3])?;
     if n < 0 {

@@ -1,9 +1,9 @@
 //! Ints to decimal text and back. Invariant: a conversion whose cost grows with the square of the digits is refused
 //! beyond the limit of digits.
 
-use crate::heap::Value;
 use crate::heap::bigint;
 use crate::heap::text::{self, chars, index::codes};
+use crate::heap::{Kind, Value};
 use crate::run::{R, Raised, Thread};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -156,6 +156,13 @@ pub fn parse(th: &mut Thread, text: &[u8], base: u32, shown: Value) -> R {
         .filter(|d| base != 0 || radix != 10 || d[0] != b'0' || d.iter().all(|b| *b == b'0'));
     let Some(digits) = valid else {
         let radix = base;
+        let shown = match shown.base().is_kind(Kind::ByteArray) {
+            true => {
+                let bytes = super::seq::need_buffer(th, shown)?;
+                th.bytes(&bytes)?
+            }
+            false => shown,
+        };
         let quoted = th.repr_text(shown)?;
         let quoted: String = quoted.chars().take(200).collect();
         return Err(th.value_error(format!("invalid literal for int() with base {radix}: {quoted}")));

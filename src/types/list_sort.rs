@@ -1,5 +1,5 @@
 //! Sorting: stable, adaptive, on items that nobody else sees. Invariant: what is sorted is an order of positions; the
-//! detached array and the keys stay as they were, so an error leaves every item in place.
+//! detached array and the keys stay as they were, so an error leaves every item, in the order reached.
 
 use crate::heap::list;
 use crate::heap::object::{Array, List, Str};
@@ -13,41 +13,36 @@ const SHORT: usize = 32;
 /// Sorts the list in place. `key` may be None.
 pub fn sort(th: &mut Thread, l: &List, key: Value, reverse: bool) -> R<()> {
     let (items, n) = list::detach(&mut th.heap, l);
-    let sorted = match sorted_array(th, items, n, key, reverse) {
-        Ok(a) => a,
-        Err(e) => {
-            list::attach(&mut th.heap, l, items, n);
-            return Err(e);
-        }
+    let (sorted, ended) = match sorted_array(th, items, n, key, reverse) {
+        Ok(both) => both,
+        Err(e) => (items, Err(e)),
     };
-    if list::attach(&mut th.heap, l, sorted, n) {
-        Ok(())
-    } else {
-        Err(th.value_error("list modified during sort"))
-    }
+    let untouched = list::attach(&mut th.heap, l, sorted, n);
+    ended?;
+    if untouched { Ok(()) } else { Err(th.value_error("list modified during sort")) }
 }
 
-/// A fresh array of the items in order (the same one if they already are).
-fn sorted_array(th: &mut Thread, items: Value, n: usize, key: Value, reverse: bool) -> R {
+/// A fresh array of the items in order (the same one if they already are), and how the sort ended.
+fn sorted_array(th: &mut Thread, items: Value, n: usize, key: Value, reverse: bool) -> R<(Value, R<()>)> {
     if u32::try_from(n).is_err() {
         return Err(Full.into());
     }
     let keys = if key.is_none() { items } else { keys_of(th, items, n, key)? };
     if n < 2 {
-        return Ok(items);
+        return Ok((items, Ok(())));
     }
-    let mut order = order_of(th, keys.get::<Array>(), n, reverse)?;
+    let (mut order, ended) = order_of(th, keys.get::<Array>(), n, reverse);
     if reverse {
         order.reverse();
     }
     if order.iter().enumerate().all(|(i, k)| i as u32 == *k) {
-        return Ok(items);
+        return Ok((items, ended));
     }
     let made = th.array(n)?;
     for (i, k) in order.iter().enumerate() {
         put(made.get::<Array>(), i, at(items.get::<Array>(), *k));
     }
-    Ok(made)
+    Ok((made, ended))
 }
 
 fn keys_of(th: &mut Thread, items: Value, n: usize, key: Value) -> R {
@@ -71,29 +66,29 @@ fn put(a: &Array, i: usize, v: Value) {
 }
 
 /// The stable order of the keys; for `reverse` the order whose reversal is stable.
-fn order_of(th: &mut Thread, keys: &'static Array, n: usize, reverse: bool) -> R<Vec<u32>> {
+fn order_of(th: &mut Thread, keys: &'static Array, n: usize, reverse: bool) -> (Vec<u32>, R<()>) {
     let start = |i: usize| if reverse { (n - 1 - i) as u32 } else { i as u32 };
     let all = |test: fn(Value) -> bool| (0..n as u32).all(|i| test(at(keys, i)));
     if all(|v| v.is_int()) {
         let mut v: Vec<(i64, u32)> = (0..n).map(|i| (at(keys, start(i)).as_int(), start(i))).collect();
         v.sort_by_key(|e| e.0);
-        return Ok(v.into_iter().map(|e| e.1).collect());
+        return (v.into_iter().map(|e| e.1).collect(), Ok(()));
     }
     if all(|v| v.is_float() && !v.as_float().is_nan()) {
         let mut v: Vec<(f64, u32)> = (0..n).map(|i| (at(keys, start(i)).as_float(), start(i))).collect();
         v.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal));
-        return Ok(v.into_iter().map(|e| e.1).collect());
+        return (v.into_iter().map(|e| e.1).collect(), Ok(()));
     }
     if all(|v| v.is_kind(Kind::Str)) {
         // The bytes belong to the keys, which the array keeps alive; their order is that of code points.
         let mut v: Vec<(&[u8], u32)> =
             (0..n).map(|i| (at(keys, start(i)).get::<Str>().bytes(), start(i))).collect();
         v.sort_by(|a, b| a.0.cmp(b.0));
-        return Ok(v.into_iter().map(|e| e.1).collect());
+        return (v.into_iter().map(|e| e.1).collect(), Ok(()));
     }
     let mut order: Vec<u32> = (0..n).map(start).collect();
-    Merge { keys, spare: Vec::new(), asked: 0 }.sort(th, &mut order)?;
-    Ok(order)
+    let ended = Merge { keys, spare: Vec::new(), asked: 0 }.sort(th, &mut order);
+    (order, ended)
 }
 
 /// A merge sort whose comparison may fail.
@@ -143,18 +138,45 @@ impl Merge {
         Ok(())
     }
 
-    /// Length of the ascending run at the start; a strictly descending one is turned round.
+    /// Length of the ascending run at the start; a descending one is turned round, and goes on ascending if it can.
     fn run(&mut self, th: &mut Thread, v: &mut [u32]) -> R<usize> {
         if v.len() < 2 {
             return Ok(v.len());
         }
-        let down = self.less(th, v[1], v[0])?;
-        let mut n = 2;
-        while n < v.len() && self.less(th, v[n], v[n - 1])? == down {
+        let mut n = 1;
+        while n < v.len() && !self.less(th, v[n], v[n - 1])? {
             n += 1;
         }
-        if down {
+        if n == v.len() {
+            return Ok(n);
+        }
+        if n > 1 {
+            if self.less(th, v[0], v[n - 1])? {
+                return Ok(n);
+            }
+            // Equal so far, so the run goes down.
             v[..n].reverse();
+        }
+        n += 1;
+        let mut equal = 0;
+        while n < v.len() {
+            let smaller = self.less(th, v[n], v[n - 1])?;
+            if !smaller && self.less(th, v[n - 1], v[n])? {
+                break;
+            }
+            // Equal items are turned round twice, which keeps their order.
+            if smaller && equal > 0 {
+                v[n - 1 - equal..n].reverse();
+            }
+            equal = if smaller { 0 } else { equal + 1 };
+            n += 1;
+        }
+        if equal > 0 {
+            v[n - 1 - equal..n].reverse();
+        }
+        v[..n].reverse();
+        while n < v.len() && !self.less(th, v[n], v[n - 1])? {
+            n += 1;
         }
         Ok(n)
     }

@@ -202,9 +202,8 @@ pub fn bind<const K: usize>(
     let mut out = [Value::UNBOUND; K];
     let t = args.get::<Tuple>();
     if t.len() > K {
-        let bound = if min == K { "exactly" } else { "at most" };
         let s = if K == 1 { "" } else { "s" };
-        return Err(th.type_error(format!("{function}() takes {bound} {K} argument{s} ({} given)", t.len())));
+        return Err(th.type_error(format!("{function}() takes at most {K} argument{s} ({} given)", t.len())));
     }
     for (slot, v) in out.iter_mut().zip(t.iter()) {
         *slot = v;
@@ -212,6 +211,14 @@ pub fn bind<const K: usize>(
     if !kwargs.is_unbound() {
         let pairs = th.dict_pairs(kwargs)?;
         let p = pairs.get::<Tuple>();
+        let given = t.len() + p.len() / 2;
+        if given > K {
+            let kind = if t.len() == 0 { "keyword " } else { "" };
+            let s = if K == 1 { "" } else { "s" };
+            return Err(
+                th.type_error(format!("{function}() takes at most {K} {kind}argument{s} ({given} given)"))
+            );
+        }
         for i in 0..p.len() / 2 {
             let name = th.text_of(p.at(2 * i))?;
             match names.iter().position(|n| *n == name) {

@@ -33,14 +33,19 @@ struct Values {
     /// Whether `all` is a tuple of values; else it is the one value.
     many: bool,
     at: usize,
-    /// The value of a mapping key, for the item in progress.
+    /// The value of a mapping key, which stands for all the values from then on.
     keyed: Option<Value>,
+    /// Whether a key was used.
+    by_key: bool,
 }
 
 impl Values {
     fn next(&mut self, th: &mut Thread) -> R {
         if let Some(v) = self.keyed.take() {
             return Ok(v);
+        }
+        if self.by_key {
+            return Err(th.type_error("not enough arguments for format string"));
         }
         let n = if self.many { self.all.base().get::<Tuple>().len() } else { 1 };
         if self.at >= n {
@@ -71,8 +76,7 @@ fn run(th: &mut Thread, format: &[u8], values: Value, binary: bool, out: &mut St
     let many = base.is_kind(Kind::Tuple);
     let sequence = text::is_text(base) || binary && matches!(base.kind(), Kind::Bytes | Kind::ByteArray);
     let mapping = !many && !sequence && slots_of(class_of(values)).getitem.is_some();
-    let mut v = Values { all: values, many, at: 0, keyed: None };
-    let mut used_key = false;
+    let mut v = Values { all: values, many, at: 0, keyed: None, by_key: false };
     let mut at = 0;
     while at < format.len() {
         let next = memchr::memchr(b'%', &format[at..]).map_or(format.len(), |n| at + n);
@@ -89,7 +93,7 @@ fn run(th: &mut Thread, format: &[u8], values: Value, binary: bool, out: &mut St
         }
         if format.get(at) == Some(&b'(') {
             v.keyed = Some(key(th, format, &mut at, values, mapping, binary)?);
-            used_key = true;
+            v.by_key = true;
         }
         let item = flags(th, format, &mut at, &mut v)?;
         let Some(&b) = format.get(at) else { return Err(th.value_error("incomplete format")) };
@@ -99,7 +103,7 @@ fn run(th: &mut Thread, format: &[u8], values: Value, binary: bool, out: &mut St
         convert(th, &item, code, format, place, &mut v, binary, out)?;
     }
     let left = if many { v.at < base.get::<Tuple>().len() } else { v.at == 0 };
-    if left && !mapping && !used_key {
+    if left && !mapping && !v.by_key {
         return Err(th.type_error(match binary {
             true => "not all arguments converted during bytes formatting",
             false => "not all arguments converted during string formatting",
@@ -172,10 +176,12 @@ fn count_at(th: &mut Thread, format: &[u8], at: &mut usize, v: &mut Values, larg
         if !is_integer(n.base()) {
             return Err(th.type_error("* wants int"));
         }
-        return match bigint::to_i64(n.base()) {
+        let wide = large.starts_with("width");
+        return match bigint::to_i64(n.base()).filter(|i| wide || i32::try_from(*i).is_ok()) {
+            Some(i64::MIN) => Err(th.overflow_error("width too big")),
             Some(i) => Ok(Some(i as isize)),
             None => {
-                let c = if large.starts_with("width") { "ssize_t" } else { "int" };
+                let c = if wide { "ssize_t" } else { "int" };
                 Err(th.overflow_error(format!("Python int too large to convert to C {c}")))
             }
         };

@@ -339,7 +339,7 @@ fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
 /// An iterator over `len` ints from `start` on by `step`.
 fn iterate(th: &mut Thread, start: Value, step: Value, len: Value) -> R {
     if let (Some(a), Some(d), Some(n)) = (small(start), small(step), small(len)) {
-        let last = a + d * (n - 1).max(0);
+        let last = if n > 0 { a + d * (n - 1) } else { 0 };
         if i64::try_from(last).is_ok_and(|l| Value::try_int(l).is_some()) {
             let v = th.heap.iter(C::range_iterator, Value::NONE, 0, n as usize, d as i64 as usize)?;
             v.get::<Iter>().x.set(start);

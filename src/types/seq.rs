@@ -76,10 +76,10 @@ pub fn slice(th: &mut Thread, s: Value, len: usize) -> R<(usize, isize, usize)> 
 /// An index within `len`, or IndexError with the text.
 pub fn item(th: &mut Thread, k: Value, len: usize, text: &str) -> R<usize> {
     let i = arith::index(th, k)?;
-    if !i.is_int() {
+    let Some(i) = bigint::to_i64(i) else {
         return Err(th.index_error("cannot fit 'int' into an index-sized integer"));
-    }
-    super::slice::place(i.as_int() as isize, len).ok_or_else(|| th.index_error(text))
+    };
+    super::slice::place(i as isize, len).ok_or_else(|| th.index_error(text))
 }
 
 /// The times of a repetition: negative is 0; OverflowError beyond an index.

@@ -8,7 +8,7 @@ use crate::heap::{Kind, Value};
 use crate::run::arith;
 use crate::run::class::{class_of, slots};
 use crate::run::slots::GetSet;
-use crate::run::{Args, ClassDef, Cmp, Def, PLAIN, R, Thread, def, getset};
+use crate::run::{Args, Bin, ClassDef, Cmp, Def, PLAIN, R, Thread, def, getset};
 
 /// `slice`.
 pub static DEF: ClassDef = ClassDef {
@@ -159,6 +159,15 @@ pub fn ssize(th: &mut Thread, v: Value) -> R<isize> {
     }
 }
 
+/// An argument that is a C `int` in CPython.
+pub fn c_int(th: &mut Thread, v: Value) -> R<isize> {
+    let i = arith::index(th, v)?;
+    match crate::heap::bigint::to_i64(i).and_then(|i| i32::try_from(i).ok()) {
+        Some(i) => Ok(i as isize),
+        None => Err(th.overflow_error("Python int too large to convert to C int")),
+    }
+}
+
 /// A `start` or `stop` argument of `index`: clamped; absent is `default`.
 pub fn bound(th: &mut Thread, v: Value, default: isize) -> R<isize> {
     if v.is_unbound() {
@@ -214,10 +223,45 @@ fn indices(th: &mut Thread, a: Args) -> R {
     if negative {
         return Err(th.value_error("length should not be negative"));
     }
-    let len = ssize(th, len)?;
-    let s = span(th, a[0].get::<Slice>(), len as usize)?;
+    let s = a[0].get::<Slice>();
+    if !len.is_int() || [s.start.get(), s.stop.get(), s.step.get()].iter().any(|p| p.is_kind(Kind::Big)) {
+        return long_indices(th, s, len);
+    }
+    let s = span(th, s, len.as_int() as usize)?;
     let parts = [th.int(s.start as i64)?, th.int(s.stop as i64)?, th.int(s.step as i64)?];
     Ok(th.tuple(&parts)?)
+}
+
+/// `indices` where a number may be beyond an index.
+fn long_indices(th: &mut Thread, s: &Slice, len: Value) -> R {
+    let given = |th: &mut Thread, v: Value| -> R<Option<Value>> {
+        if v.is_none() {
+            return Ok(None);
+        }
+        if !is_index(v) {
+            return Err(th.type_error("slice indices must be integers or None or have an __index__ method"));
+        }
+        arith::index(th, v).map(Some)
+    };
+    let step = given(th, s.step.get())?.unwrap_or(Value::int(1));
+    if step == Value::int(0) {
+        return Err(th.value_error("slice step cannot be zero"));
+    }
+    let (start, stop) = (given(th, s.start.get())?, given(th, s.stop.get())?);
+    let down = th.holds(Cmp::Lt, step, Value::int(0))?;
+    let last = th.binary(Bin::Sub, len, Value::int(1))?;
+    let (low, high) = if down { (Value::int(-1), last) } else { (Value::int(0), len) };
+    let place = |th: &mut Thread, v: Option<Value>, default: Value| -> R {
+        let Some(mut v) = v else { return Ok(default) };
+        if th.holds(Cmp::Lt, v, Value::int(0))? {
+            v = th.binary(Bin::Add, v, len)?;
+            return Ok(if th.holds(Cmp::Lt, v, low)? { low } else { v });
+        }
+        Ok(if th.holds(Cmp::Gt, v, high)? { high } else { v })
+    };
+    let start = place(th, start, if down { high } else { low })?;
+    let stop = place(th, stop, if down { low } else { high })?;
+    Ok(th.tuple(&[start, stop, step])?)
 }
 
 fn reduce(th: &mut Thread, a: Args) -> R {

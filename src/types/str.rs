@@ -3,7 +3,7 @@
 
 use super::seq;
 use crate::heap::known::{C, N, S};
-use crate::heap::object::Iter;
+use crate::heap::object::{Iter, Tuple};
 use crate::heap::text::{self, StrBuilder, chars, index, search};
 use crate::heap::{Kind, Value};
 use crate::run::instance::wrap_base;
@@ -192,6 +192,10 @@ fn direct(th: &mut Thread, a: Args) -> R<Option<Value>> {
 }
 
 fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
+    let n = args.get::<Tuple>().len();
+    if n > 3 && kwargs.is_unbound() {
+        return Err(th.type_error(format!("str expected at most 3 arguments, got {n}")));
+    }
     let names = ["object", "encoding", "errors"];
     let [object, encoding, errors] = super::bind::<3>(th, "str", names, 0, args, kwargs)?;
     let v = if encoding.is_unbound() && errors.is_unbound() {
@@ -212,6 +216,7 @@ fn decoded(th: &mut Thread, object: Value, encoding: &str, errors: &str) -> R {
         return Err(th.type_error("decoding str is not supported"));
     }
     match seq::buffer(object) {
+        Some(bytes) if bytes.is_empty() => Ok(crate::heap::known::S::empty_str.v()),
         Some(bytes) => super::codec::decode(th, &bytes, object.base(), encoding, errors),
         None => {
             let t = th.type_name(object);

@@ -104,9 +104,6 @@ pub fn scan<'a>(th: &mut Thread, template: &'a [u8], at: &mut usize) -> R<Field<
             return Err(th.value_error("end of string while looking for conversion specifier"));
         }
         let (code, n) = decode(template, *at);
-        if code == b'}' as u32 {
-            return Err(th.value_error("unmatched '{' in format spec"));
-        }
         conversion = code;
         *at += n;
         match template.get(*at) {

@@ -294,7 +294,7 @@ pub fn ascii_only(th: &mut Thread, v: Value) -> R {
 }
 
 fn aligned(th: &mut Thread, a: Args, align: u8) -> R {
-    let width = th.index(a[1])?.max(0) as usize;
+    let width = super::slice::ssize(th, a[1])?.max(0) as usize;
     let fill = if a[2].is_unbound() {
         b' ' as u32
     } else {
@@ -380,7 +380,7 @@ fn edge(th: &mut Thread, a: Args, name: &str) -> R {
 }
 
 fn expandtabs(th: &mut Thread, a: Args) -> R {
-    let size = if a[1].is_unbound() { 8 } else { th.index(a[1])? };
+    let size = if a[1].is_unbound() { 8 } else { super::slice::c_int(th, a[1])? };
     let bytes = text::bytes_of(&mut th.heap, a[0].base())?;
     if !bytes.contains(&b'\t') {
         return Ok(a[0].base());
@@ -432,7 +432,7 @@ fn partition(th: &mut Thread, a: Args, last: bool) -> R {
 
 fn replace(th: &mut Thread, a: Args) -> R {
     let (old, new) = (need(th, a[1], "replace", 1)?, need(th, a[2], "replace", 2)?);
-    let limit = if a[3].is_unbound() { -1 } else { th.index(a[3])? };
+    let limit = if a[3].is_unbound() { -1 } else { super::slice::ssize(th, a[3])? };
     let limit = if limit < 0 { usize::MAX } else { limit as usize };
     Ok(search::replace(&mut th.heap, a[0].base(), old, new, limit)?)
 }
@@ -450,7 +450,7 @@ fn removed(th: &mut Thread, a: Args, name: &str) -> R {
 }
 
 fn zfill(th: &mut Thread, a: Args) -> R {
-    let width = th.index(a[1])?.max(0) as usize;
+    let width = super::slice::ssize(th, a[1])?.max(0) as usize;
     let v = a[0].base();
     let room = width.saturating_sub(text::len(v));
     if room == 0 {

@@ -102,7 +102,7 @@ fn add(th: &mut Thread, out: Value, piece: &[u8]) -> R<()> {
 
 /// `split` and `rsplit`.
 pub fn split(th: &mut Thread, a: Args, right: bool) -> R {
-    let limit = if a[2].is_unbound() { -1 } else { th.index(a[2])? };
+    let limit = if a[2].is_unbound() { -1 } else { super::slice::ssize(th, a[2])? };
     let limit = if limit < 0 { usize::MAX } else { limit as usize };
     let v = a[0].base();
     let bytes = text::bytes_of(&mut th.heap, v)?;
@@ -296,22 +296,22 @@ pub fn maketrans(th: &mut Thread, a: Args) -> R {
                 let bytes = text::bytes_of(&mut th.heap, b)?;
                 match super::format::only_char(bytes) {
                     Some(c) => Value::int(c as i64),
-                    None => return Err(th.value_error("string keys in translate table must be of length 1")),
+                    None => return Err(th.value_error("string keys in translatetable must be of length 1")),
                 }
             } else if bigint::is_integer(b) {
                 k
             } else {
-                return Err(th.type_error("keys in translate table must be strings or integers"));
+                return Err(th.type_error("keys in translate table mustbe strings or integers"));
             };
             th.dict_insert(out, key, v)?;
         }
         return Ok(out);
     }
+    let y = need(th, a[1], "maketrans", 2)?;
+    let z = if a[2].is_unbound() { Value::UNBOUND } else { need(th, a[2], "maketrans", 3)? };
     if !text::is_text(a[0].base()) {
         return Err(th.type_error("first maketrans argument must be a string if there is a second argument"));
     }
-    let y = need(th, a[1], "maketrans", 2)?;
-    let z = if a[2].is_unbound() { Value::UNBOUND } else { need(th, a[2], "maketrans", 3)? };
     if text::len(a[0].base()) != text::len(y) {
         return Err(th.value_error("the first two maketrans arguments must have equal length"));
     }

@@ -291,10 +291,19 @@ pub fn push_escape(c: u32, out: &mut StrBuilder) -> Make<()> {
 /// Appends the quoted form of a byte string, without the `b`.
 pub fn repr_bytes(bytes: &[u8], out: &mut StrBuilder) -> Make<()> {
     let quote = quote_for(bytes);
+    quoted(bytes, quote, quote, out)
+}
+
+/// As `repr_bytes`, but a single quote is escaped also between double ones, as bytearray does it.
+pub fn repr_array(bytes: &[u8], out: &mut StrBuilder) -> Make<()> {
+    quoted(bytes, quote_for(bytes), b'\'', out)
+}
+
+fn quoted(bytes: &[u8], quote: u8, escaped: u8, out: &mut StrBuilder) -> Make<()> {
     out.push_bytes(&[quote])?;
     for &b in bytes {
-        let shown = (0x20..0x7f).contains(&b) && b != quote && b != b'\\';
-        if shown { out.push_bytes(&[b])? } else { escape(b as u32, quote, out)? }
+        let shown = (0x20..0x7f).contains(&b) && b != escaped && b != b'\\';
+        if shown { out.push_bytes(&[b])? } else { escape(b as u32, escaped, out)? }
     }
     out.push_bytes(&[quote])
 }
