@@ -103,7 +103,7 @@ pub fn dir(th: &mut Thread, a: Args) -> R {
 pub fn format(th: &mut Thread, a: Args) -> R {
     let spec = a[1].or(S::empty_str.v());
     if !text::is_text(spec.base()) {
-        let text = format!("format() argument 2 must be str, not {}", th.type_name(spec));
+        let text = format!("format() argument 2 must be str, not {}", crate::types::seq::said(th, spec));
         return Err(th.type_error(text));
     }
     th.format(a[0], spec)

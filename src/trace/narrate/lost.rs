@@ -129,7 +129,18 @@ mod tests {
             target: None,
         };
         let site = Arc::new(site);
-        Step { site, at: 0, frame: 1, file: None, value: None, spot, args: None, prints: None, first: false }
+        Step {
+            site,
+            at: 0,
+            frame: 1,
+            file: None,
+            value: None,
+            spot,
+            index: None,
+            args: None,
+            prints: None,
+            first: false,
+        }
     }
 
     const COUNTER: Key = (1, 2);
