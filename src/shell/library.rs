@@ -208,6 +208,7 @@ sources! {
     "platform" "platform.mp"
     "posixpath" "posixpath.mp"
     "pprint" "pprint.mp"
+    "pydoc" "pydoc.mp"
     "queue" "queue.mp"
     "random" "random.mp"
     "reprlib" "reprlib.mp"
