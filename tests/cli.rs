@@ -118,6 +118,26 @@ fn exit_codes() {
 }
 
 #[test]
+fn tags_keep_lines_whole() {
+    let code = "import threading, sys\nboth = threading.Barrier(2)\ndef f(word):\n    for n in range(50):\n        \
+        both.wait()\n        print(word, end=' ')\n        sys.stdout.write(word + '\\n' + word)\n        print()\n\
+        ts = [threading.Thread(target=f, args=(w,), name=w) for w in ('one', 'two')]\nfor t in ts: t.start()\n\
+        for t in ts: t.join()\nprint('no end', end='')\n";
+    for mode in ["py310", "ticks:7", "off"] {
+        let o = minipy(&["--tag", "--gil", mode, "-c", code]);
+        assert_eq!((o.code, o.stderr.as_str()), (Some(0), ""), "{o:?}");
+        let count = |line: &str| o.stdout.lines().filter(|l| *l == line).count();
+        for (letter, word) in [("B", "one"), ("C", "two")] {
+            assert_eq!(count(&format!("[{letter} {word}] {word} {word}")), 50, "{o:?}");
+            assert_eq!(count(&format!("[{letter} {word}] {word}")), 50, "{o:?}");
+        }
+        assert!(o.stdout.ends_with("[A MainThread] no end\n"), "{o:?}");
+    }
+    let o = typed(&["--tag", "-c", "print('hello', input('name? '))"], "you\n");
+    assert_eq!(o.stdout, "[A MainThread] name? [A MainThread] hello you\n");
+}
+
+#[test]
 fn timeout_lists_threads() {
     let o = minipy(&["--timeout=0.5", "-c", "import time; print('begun'); time.sleep(60)"]);
     assert_eq!(o.code, Some(124), "{o:?}");
@@ -346,7 +366,7 @@ fn options_behind_the_script_are_noticed_on_a_terminal() {
 fn examples_run_in_every_mode() {
     let mut names: Vec<PathBuf> = std::fs::read_dir("examples").unwrap().map(|e| e.unwrap().path()).collect();
     names.sort();
-    assert_eq!(names.len(), 11);
+    assert!(names.len() >= 13);
     let mut jobs = Vec::new();
     for path in &names {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -358,8 +378,10 @@ fn examples_run_in_every_mode() {
         };
         for mode in ["py310", "py32", "py2", "ticks:97", "ticks:7", "off"] {
             jobs.push((name.to_string(), mode, vec![n]));
-            if name.starts_with("09") {
-                jobs.push((name.to_string(), mode, vec![n, "--safe"]));
+            match &name[..2] {
+                "09" => jobs.push((name.to_string(), mode, vec![n, "--safe"])),
+                "12" | "13" => jobs.push((name.to_string(), mode, vec![n, "--mend"])),
+                _ => {}
             }
         }
     }
@@ -372,11 +394,24 @@ fn examples_run_in_every_mode() {
             "04" => "primes below 200: 46 by one thread, 46 by two",
             "07" => "sum 19900, expected 19900",
             "09" if args.len() > 1 => "all 1000 meals eaten",
+            "12" if args.len() > 1 => "200 jobs done",
+            "13" if args.len() > 1 => "ann has -3900, bob has 4100",
             "10" => "8 jobs done, the last one says (129, 121)",
             "11" => "400 rounds in",
             _ => "",
         };
-        match o.code == Some(0) && o.stderr.is_empty() && o.stdout.contains(must) && !o.stdout.is_empty() {
+        // The philosophers may be lucky; the other two never are.
+        let stuck = matches!(&name[..2], "09" | "12" | "13") && args.len() == 1;
+        if stuck && o.code == Some(67) && o.stderr.starts_with("DEADLOCK after ") {
+            return Ok(());
+        }
+        let lucky = !stuck || name.starts_with("09");
+        match lucky
+            && o.code == Some(0)
+            && o.stderr.is_empty()
+            && o.stdout.contains(must)
+            && !o.stdout.is_empty()
+        {
             true => Ok(()),
             false => Err(format!("{name} {args:?} in mode {mode}: {o:?}")),
         }

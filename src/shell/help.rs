@@ -15,17 +15,18 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
       ticks:N  after exactly N instructions, in turn: the same in every run
       off      free-threaded: no GIL. --no-gil means the same
       3.8      a version of Python: the mode it had
-  --report[=gil] [-o FILE]       who ran, who waited for the GIL, and what of it
-  --timeline  --html=FILE        the run as a chart in text, as a page to look into
-  --json=FILE  --trace=FILE      the report as JSON, the run for Perfetto's viewer
-  --narrate [-o FILE]            what the threads did, turn by turn, with values
+  --report[=gil,locks,procs,exit,all] [-o FILE] [--json=FILE]  what happened
+  --timeline  --html=FILE        the run as a chart in text, as a page
+  --trace=FILE  --narrate        for Perfetto; what the threads did, turn by turn
+  --tag                          each line of output says which thread wrote it
+  --on-deadlock=report|exit|raise|off             see help deadlock
   --timeout=SECS                 list all threads and stop, exit code 124
-  --max-heap=SIZE                memory limit, such as 64m
-  --color=auto|always|never
+  --max-heap=64m  --color=auto|always|never       memory limit, colours
 minipy compare FILE              the same program in several GIL modes
 minipy dis FILE                  its instructions and where threads may switch
 minipy atomic 'STATEMENT'        can another thread come between?
-minipy help [gil|ticks|report|timeline|trace|html|narrate|atomic|compare|exit]
+minipy help TOPIC                gil ticks report locks deadlock timeline trace
+                                 html narrate atomic compare exit
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
 
@@ -41,10 +42,12 @@ Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
   PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
 ";
 
-const TOPICS: [(&str, &str); 10] = [
+const TOPICS: [(&str, &str); 12] = [
     ("gil", GIL),
     ("ticks", TICKS),
     ("report", REPORT),
+    ("locks", LOCKS),
+    ("deadlock", DEADLOCK),
     ("timeline", TIMELINE),
     ("trace", TRACE),
     ("html", HTML),
@@ -146,6 +149,8 @@ stretch, or go there with the arrow keys and n and p, and it says what the
 thread did, where, for how long and who held what it waited for. The figures
 are those of --report. With compare the modes stand one below the other, on one
 scale of time; recording makes these runs a little slower.
+";
+
 const NARRATE: &str = "\
 minipy --narrate [-o FILE] program.mp        (--gil=ticks:3 shows most)
 
@@ -184,6 +189,45 @@ a test and what follows from it. That py310 has no place inside `x += 1` is so
 in CPython 3.10 and later; nobody promises it.
 ";
 
+const LOCKS: &str = "\
+minipy --report=locks [-o FILE] [--json=FILE] program.mp
+
+One line for each lock, condition, event and semaphore, by the name that the
+script gave it, those that were waited for longest first:
+  acquired      how often        waited        for the lock itself, all threads
+  contended     after a wait     longest hold  how long, by which thread, since
+                                               which line
+and one for each queue: items put and taken, most inside at a time, how long
+put() waited for room and get() for items. `waited in all` is the sum, and the
+part lock% of --report=gil. Under ticks:N all times are ticks (t).
+
+--report=exit says what is left at the end: daemon threads cut off, where and
+  holding what; items never taken; exceptions that nobody has seen; threads that
+  ended holding a lock.
+--report=procs has one line for each process: what its start cost, how long it
+  lived, calls given to it, bytes pickled to it and from it, its exit code.
+--report=all is gil,locks,procs,exit.
+";
+
+const DEADLOCK: &str = "\
+A deadlock is named at the moment it closes, also while other threads go on: who
+holds which lock since which line, who wants it where, and what would mend it.
+Reported is what is certain:
+  - threads that wait for each other in a circle, each for a lock that another
+    holds by `with` (or an RLock) or for another's end;
+  - or, when no thread, timer, descriptor, process or signal handler can make
+    anything run again: whatever they wait for. A lock taken again by its holder,
+    an empty queue that nobody fills, a condition that nobody notifies.
+Ctrl-C does not count as a rescue, a signal handler of the script does. A wait
+with a timeout is no deadlock.
+
+--on-deadlock=report   report; others go on; exit code 67 when nothing can run
+              exit     report, and end with exit code 67 at once
+              raise    threading.DeadlockError in the thread that closed it
+              off      nothing: the program hangs
+Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on.
+";
+
 const COMPARE: &str = "\
 minipy compare FILE [--modes=py310,py32,ticks:97,off] [--repeat=N]
        [--expect-same] [--json=FILE] [--html=FILE] [--timeout=SECS] [-- ARGS]
@@ -204,6 +248,7 @@ const EXIT: &str = "\
   1    an uncaught exception, or sys.exit with a text
   2    a wrong command line, or no such file
   65   compare --expect-same: the outputs differ
+  67   a deadlock: nothing could run any more (see help deadlock)
   124  --timeout
   130  interrupted by Ctrl-C
 sys.exit(n) ends with n.

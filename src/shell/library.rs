@@ -120,6 +120,7 @@ sources! {
     "doctest" "doctest.mp"
     "enum.__init__" "enum/__init__.mp"
     "enum._type" "enum/_type.mp"
+    "faulthandler" "faulthandler.mp"
     "fnmatch" "fnmatch.mp"
     "fractions" "fractions.mp"
     "functools" "functools.mp"
