@@ -22,6 +22,7 @@ pub struct Expected {
     /// Line and message of a syntax error.
     pub error: Option<(usize, String)>,
     pub args: Vec<String>,
+    pub options: Vec<String>,
     pub stdin: String,
     pub exit: Option<i32>,
     pub stderr: Option<String>,
@@ -62,6 +63,8 @@ pub fn expected(path: &Path) -> Expected {
             }
         } else if let Some(t) = alone("# args:") {
             out.args = t.split_whitespace().map(String::from).collect();
+        } else if let Some(t) = alone("# options:") {
+            out.options = t.split_whitespace().map(String::from).collect();
         } else if let Some(t) = alone("# stdin:") {
             out.stdin = t.replace("\\n", "\n");
         } else if let Some(t) = alone("# exit:") {
@@ -119,12 +122,12 @@ pub fn run(command: &mut Command, stdin: &str, limit: Duration) -> Outcome {
 }
 
 /// A traceback without the frames of the library and the source lines below them.
-fn own_frames(text: &str) -> String {
+pub fn own_frames(text: &str) -> String {
     let mut out = String::new();
     let mut library = false;
     for line in text.lines() {
         if line.starts_with("  File ") || !line.starts_with("    ") {
-            library = ["  File \"/usr/lib/python3", "  File \"<stdlib>"].iter().any(|p| line.starts_with(p));
+            library = line.contains("/lib/python3.") || line.starts_with("  File \"<stdlib>");
         }
         if !library {
             out += line;
@@ -155,6 +158,7 @@ pub fn check_around(path: &Path, mode: &str, around: &Around) -> Result<(), Stri
     command
         .arg(format!("--gil={mode}"))
         .args(&around.options)
+        .args(&want.options)
         .arg(path.file_name().unwrap())
         .args(&want.args);
     command.current_dir(path.parent().unwrap());
@@ -171,7 +175,8 @@ pub fn check_around(path: &Path, mode: &str, around: &Around) -> Result<(), Stri
     if code >= 124 {
         return Err(format!("the exit code is {code}\n    {}", tail()));
     }
-    let last = stderr.lines().last().unwrap_or("").to_string();
+    let hint = |l: &&str| !l.starts_with("minipy: hint: ");
+    let last = stderr.lines().rfind(hint).unwrap_or("").to_string();
     let failed = want.raises.is_some() || want.error.is_some();
     if want.says || want.error.is_some() {
         let mut lines = got.stdout.lines();
@@ -269,4 +274,13 @@ pub fn all<J: Sync>(jobs: &[J], f: impl Fn(&J) -> Result<(), String> + Sync) -> 
     let mut wrong = wrong.into_inner().unwrap();
     wrong.sort();
     wrong
+}
+
+/// The command line of a CPython 3.14, if there is one.
+pub fn cpython() -> Option<Vec<String>> {
+    let line = std::env::var("MINIPY_CPYTHON").unwrap_or_else(|_| "python3.14".to_string());
+    let words: Vec<String> = line.split_whitespace().map(String::from).collect();
+    let out = Command::new(words.first()?).args(&words[1..]).arg("-V").output().ok()?;
+    let version = String::from_utf8_lossy(&out.stdout).into_owned();
+    version.starts_with("Python 3.14").then_some(words)
 }

@@ -408,10 +408,10 @@ impl Observer for Narrator {
             }
             What::Collection { .. } => self.note(thread, "collects garbage".to_string()),
             What::Fork { pid } => self.note(thread, format!("makes process {pid}")),
-            What::NewLock { object } => {
+            What::NewLock { object, .. } => {
                 self.holders.remove(&object);
             }
-            What::GilWait | What::Depth { .. } | What::Already { .. } => {}
+            What::GilWait | What::Depth { .. } | What::For { .. } | What::Already { .. } => {}
         }
     }
 
