@@ -5,7 +5,7 @@
 //! figure follows from the order of turns and the instructions run in them, never from the time of day: there a
 //! thread is ready from the moment that another one woke it, whenever its OS thread noticed.
 
-use crate::run::event::{Event, Log, Reason, State, What};
+use crate::run::event::{Call, Event, Log, Reason, State, What};
 use std::collections::HashMap;
 
 /// What a thread did: the parts that tile its life.
@@ -87,6 +87,8 @@ pub struct Stretch {
     pub kind: u8,
     /// The object waited for, 0 for none.
     pub object: u64,
+    /// The call of the library that the wait served, and on what.
+    pub aim: Option<(u64, Call)>,
 }
 
 /// One thread's life.
@@ -127,13 +129,15 @@ impl Life {
             return;
         }
         self.parts[part as usize] += to - from;
-        let (kind, object) = match part {
-            Part::Run | Part::Gil => (0, 0),
-            _ => (now.kind, now.object),
+        let (kind, object, aim) = match part {
+            Part::Run | Part::Gil => (0, 0, None),
+            _ => (now.kind, now.object, now.aim),
         };
         match self.stretches.last_mut() {
-            Some(s) if s.part == part && s.to == from && s.object == object => (s.to, s.last) = (to, last),
-            _ => self.stretches.push(Stretch { part, from, to, line: now.line, last, kind, object }),
+            Some(s) if s.part == part && s.to == from && s.object == object && s.aim == aim => {
+                (s.to, s.last) = (to, last)
+            }
+            _ => self.stretches.push(Stretch { part, from, to, line: now.line, last, kind, object, aim }),
         }
     }
 }
@@ -145,6 +149,7 @@ struct Now {
     line: u32,
     kind: u8,
     object: u64,
+    aim: Option<(u64, Call)>,
 }
 
 impl Now {
@@ -228,6 +233,8 @@ pub struct Lives {
     pub length: u64,
     /// Whether the record ends before the run.
     pub full: bool,
+    /// The clock of each event that counts, by thread.
+    pub clocks: Vec<Vec<u64>>,
 }
 
 impl Lives {
@@ -289,6 +296,7 @@ pub fn tile(logs: &[(u32, Log)], clock: Clock, gil: bool, mut end: End) -> Lives
     }
     out.turns.sort_by_key(|t| (t.from, t.to));
     between(&parts, &clocks, &mut out);
+    out.clocks = clocks;
     out
 }
 
@@ -408,7 +416,7 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
     life.from = started.unwrap_or(first);
     life.to = length;
     let part = if gil { Part::Gil } else { Part::Run };
-    let mut now = Now { part, since: life.from, line: 0, kind: 0, object: 0 };
+    let mut now = Now { part, since: life.from, line: 0, kind: 0, object: 0, aim: None };
     let mut entered: Option<Part> = None;
     for (e, &at) in events.iter().zip(at) {
         match e.what {
@@ -419,8 +427,9 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
                     life.spend(&now, at, e.line);
                     now.begin(part_of(state), at, e.line);
                 }
-                (now.kind, now.object) = (kind, object);
+                (now.kind, now.object, now.aim) = (kind, object, None);
             }
+            What::For { object, call } => now.aim = Some((object, call)),
             What::Already { state } => {
                 life.spend(&now, at, e.line);
                 now.begin(part_of(state), at, e.line);
