@@ -12,15 +12,6 @@ const PROGRAM: &str = "tests/fuzz/calls.mp";
 /// Calls of one run of the program.
 const BATCH: u64 = 10_000;
 
-/// The command line of a CPython 3.14, if there is one.
-fn cpython() -> Option<Vec<String>> {
-    let line = std::env::var("MINIPY_CPYTHON").unwrap_or_else(|_| "python3.14".to_string());
-    let words: Vec<String> = line.split_whitespace().map(String::from).collect();
-    let out = Command::new(words.first()?).args(&words[1..]).arg("-V").output().ok()?;
-    let version = String::from_utf8_lossy(&out.stdout).into_owned();
-    version.starts_with("Python 3.14").then_some(words)
-}
-
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }
@@ -37,7 +28,7 @@ fn lines(words: &[String], text: &str, seed: u64, calls: u64) -> Vec<String> {
 
 #[test]
 fn calls_do_as_in_cpython() {
-    let Some(reference) = cpython() else {
+    let Some(reference) = program::cpython() else {
         eprintln!("skipped: no CPython 3.14 (MINIPY_CPYTHON, python3.14)");
         return;
     };

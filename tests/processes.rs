@@ -24,9 +24,12 @@ import multiprocessing, random, sys, time
 def work(lock, queue, conn, i):
     with lock:
         queue.put(i)
-    conn.send(i)
-    if i % 3 == 0:
-        conn.recv()
+    try:
+        conn.send(i)
+        if i % 3 == 0:
+            conn.recv()
+    except (EOFError, OSError):
+        pass
 def round(ctx, n, dice):
     queue, ends = ctx.Queue(), []
     processes = []
@@ -44,7 +47,9 @@ def round(ctx, n, dice):
         how = dice.random()
         if how < 0.4:
             p.terminate()
-        elif how < 0.8:
+        elif how < 0.6:
+            p.kill()
+        else:
             try:
                 here.send(1)
             except OSError:
@@ -54,18 +59,16 @@ def round(ctx, n, dice):
         assert p.exitcode is not None
     queue.close()
 dice = random.Random(int(sys.argv[1]))
-for method, rounds in (('fork', 25), ('spawn', 1), ('forkserver', 1)):
+for method, rounds in (('fork', int(sys.argv[2])), ('spawn', 1), ('forkserver', 1)):
     ctx = multiprocessing.get_context(method)
-    if method == 'forkserver':
-        p = ctx.Process(target=len, args=((),))
-        p.start()
-        p.join()
+    # What is needed once is there after the first round.
+    round(ctx, 2, dice)
     before = count()
     for _ in range(rounds):
         round(ctx, 20 if method == 'fork' else 6, dice)
     after = count()
-    # One descriptor may belong to what was started on the way.
-    print(method, after[0] - before[0], max(0, after[1] - before[1] - 2))
+    # The collector may find the last round's connections in use still.
+    print(method, after[0] - before[0], max(0, after[1] - before[1] - 4))
 ";
 
 /// Pools whose workers are killed at any moment.
@@ -158,7 +161,9 @@ fn guarded(program: &str) -> String {
 #[test]
 fn killed_processes_leave_nothing_behind() {
     for (i, mode) in MODES.iter().enumerate() {
-        let (out, err) = run("killed", mode, &guarded(KILLED), &[&i.to_string()]);
+        // Five hundred in the two modes that differ most.
+        let rounds = if matches!(*mode, "py310" | "off") { "25" } else { "5" };
+        let (out, err) = run("killed", mode, &guarded(KILLED), &[&i.to_string(), rounds]);
         assert_eq!(out, "fork 0 0\nspawn 0 0\nforkserver 0 0\n", "[{mode}] {err}");
     }
 }

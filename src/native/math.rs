@@ -376,6 +376,9 @@ fn next_after(th: &mut Thread, a: Args) -> R {
         return Err(th.value_error("steps must be a non-negative integer"));
     }
     let steps = bigint::to_u64(steps).unwrap_or(u64::MAX);
+    if steps == 0 {
+        return Ok(th.float(x)?);
+    }
     if x.is_nan() || y.is_nan() {
         return Ok(th.float(x + y)?);
     }
@@ -517,7 +520,10 @@ impl Exact {
             x = high;
         }
         self.0.truncate(kept);
-        self.0.push(x);
+        // No zeros, whose sign would show.
+        if x != 0.0 {
+            self.0.push(x);
+        }
     }
 
     /// The sum, rounded once.

@@ -86,24 +86,6 @@ pub fn inplace(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
     Ok(v)
 }
 
-/// Division as Python 2 has it, for which its text, made Python 3, has `@`: integers are rounded down.
-#[cold]
-fn old_division(th: &mut Thread, a: Value, b: Value) -> R {
-    for (name, left, right) in [("__div__", a, b), ("__rdiv__", b, a)] {
-        let name = th.intern(name)?;
-        if let Some(f) = lookup(class_of(left), name) {
-            let f = super::attr::bind(th, f, left)?;
-            let v = th.call(f, &[right])?;
-            if v != Value::NOT_IMPLEMENTED {
-                return Ok(v);
-            }
-        }
-    }
-    let whole = |v: Value| crate::heap::bigint::is_integer(v.base());
-    let op = if whole(a) && whole(b) { Bin::FloorDiv } else { Bin::TrueDiv };
-    binary(th, op, a, b)
-}
-
 /// Whether `+` concatenates and `*` repeats the value.
 pub fn is_sequence(v: Value) -> bool {
     matches!(
@@ -141,6 +123,24 @@ pub fn power_by(th: &mut Thread, by: Value, a: Value, b: Value, m: Value) -> R {
         }
         Err(_) => Err(th.memory_error("")),
     }
+}
+
+/// Division as Python 2 has it, for which its text, made Python 3, has `@`: integers are rounded down.
+#[cold]
+fn old_division(th: &mut Thread, a: Value, b: Value) -> R {
+    for (name, left, right) in [("__div__", a, b), ("__rdiv__", b, a)] {
+        let name = th.intern(name)?;
+        if let Some(f) = lookup(class_of(left), name) {
+            let f = super::attr::bind(th, f, left)?;
+            let v = th.call(f, &[right])?;
+            if v != Value::NOT_IMPLEMENTED {
+                return Ok(v);
+            }
+        }
+    }
+    let whole = |v: Value| crate::heap::bigint::is_integer(v.base());
+    let op = if whole(a) && whole(b) { Bin::FloorDiv } else { Bin::TrueDiv };
+    binary(th, op, a, b)
 }
 
 /// The TypeError of an operation that neither operand knows.

@@ -36,7 +36,8 @@ pub fn room(th: &mut Thread, at: *mut Value, need: usize) -> R<()> {
 #[inline(never)]
 pub fn deeper(th: &mut Thread, end: *mut Value) -> R<()> {
     let limit = super::start::recursion_limit();
-    let depth = frame::walk(th).take(limit + 1).count();
+    // The frame to be entered counts as well.
+    let depth = frame::walk(th).take(limit + 1).count() + 1;
     if depth >= limit || end.wrapping_add(SLACK) >= th.stack_end {
         // Frames are counted afresh: those to come may be smaller than those that moved the limit.
         th.soft_limit = th.stack;

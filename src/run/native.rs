@@ -317,6 +317,12 @@ impl Thread {
             };
             return Err(self.type_error(format!("{label}() takes no keyword arguments")));
         }
+        let named = sig.params.iter().filter(|p| p.1 == Param::Keyword).count();
+        if nkw > named && sig.params.iter().any(|p| p.1 == Param::Star) {
+            let s = if named == 1 { "" } else { "s" };
+            let text = format!("{}() takes at most {named} keyword argument{s} ({nkw} given)", def.name);
+            return Err(self.type_error(text));
+        }
         let (room, given) = (sig.params.len() - own, npos + nkw - own.min(npos));
         if given > room && !sig.params.iter().any(|p| p.1 == Param::Star) {
             let kind = if given == nkw { "keyword " } else { "" };

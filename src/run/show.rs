@@ -3,8 +3,8 @@
 
 use super::class::{class_of, is_instance};
 use super::frame::code_of;
-use super::import;
 use super::thread::{R, Raised, Thread};
+use super::{import, tag};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
@@ -12,7 +12,8 @@ use minipy_grammar::{Fault, Faults, LineIndex};
 
 /// Writes text to descriptor 2 at once.
 pub fn stderr(th: &mut Thread, text: &str) {
-    let mut rest = text.as_bytes();
+    let marked = if tag::on() { Some(tag::lines(th, 2, text.as_bytes())) } else { None };
+    let mut rest = marked.as_deref().unwrap_or(text.as_bytes());
     th.heap.blocking(|| {
         while !rest.is_empty() {
             // SAFETY: the slice is valid for its length.
@@ -99,7 +100,7 @@ fn notes(th: &mut Thread, exc: Value, out: &mut String) {
 fn class_label(th: &mut Thread, class: Value) -> String {
     let q = class.get::<Class>().qualname.get();
     let q = th.text_of(q).unwrap_or_default();
-    let m = super::class::lookup(class, N::__module__.v());
+    let m = super::class::module_of(class);
     match m.map(|m| th.text_of(m)) {
         Some(Ok(m)) if m != "builtins" && m != "__main__" => format!("{m}.{q}"),
         Some(Err(Raised)) => {
@@ -333,13 +334,13 @@ fn syntax_text(th: &mut Thread, exc: Value, name: &str) -> Option<String> {
     if let Some(text) = get(th, "text") {
         let text = th.text_of(text).ok()?;
         let text = text.trim_end_matches(['\n', '\r']);
-        let stripped = text.trim_start_matches([' ', '\t', '\x0c']);
+        let stripped = text.trim_start_matches([' ', '\x0c']);
         let indent = text.chars().count() - stripped.chars().count();
         let shown = stripped.trim_end();
         out.push_str(&format!("    {shown}\n"));
         if let Some(col) = get(th, "offset")
             && col.is_int()
-            && col.as_int() > 0
+            && col.as_int() > indent as i64
         {
             let chars: Vec<char> = text.chars().collect();
             let start = (col.as_int() as usize - 1).min(chars.len()).max(indent);
@@ -353,9 +354,16 @@ fn syntax_text(th: &mut Thread, exc: Value, name: &str) -> Option<String> {
             let part = |a: usize, b: usize| -> String {
                 chars[a.min(chars.len())..b.min(chars.len())].iter().collect()
             };
-            let before = minipy_grammar::display_width(&part(indent, start));
+            // Tabs stay tabs, so that the carets stand below what they mean.
+            let before: String = part(indent, start)
+                .chars()
+                .map(|c| match c {
+                    '\t' => c.to_string(),
+                    c => " ".repeat(minipy_grammar::display_width(&c.to_string())),
+                })
+                .collect();
             let marked = minipy_grammar::display_width(&part(start, end)).max(1);
-            out.push_str(&format!("    {}{}\n", " ".repeat(before), "^".repeat(marked)));
+            out.push_str(&format!("    {before}{}\n", "^".repeat(marked)));
         }
     }
     out.push_str(&format!("{name}: {msg}\n"));

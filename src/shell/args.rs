@@ -141,10 +141,10 @@ pub enum Job {
     Compare(Box<Compare>),
     /// List its instructions.
     Dis(String),
-    /// Print the text of a file repaired.
-    Fix(String),
     /// What of a statement no other thread can come between.
     Atomic(String),
+    /// Print the text of a file repaired.
+    Fix(String),
     /// A short text.
     Help(Option<String>),
     /// `-h`.
@@ -169,9 +169,9 @@ pub struct Around {
 const COMMANDS: [&str; 5] = ["compare", "dis", "atomic", "fix", "help"];
 const OTHER_COMMANDS: [&str; 3] = ["explore", "step", "replay"];
 const OPTIONS: [&str; 17] = [
+    "narrate",
     "py2",
     "pasted",
-    "narrate",
     "gil",
     "no-gil",
     "report",
@@ -413,13 +413,13 @@ fn command(word: &str, parser: &mut Parser) -> Result<Job, Wrong> {
             let [file] = words::<1>(parser, "minipy dis FILE")?;
             Ok(Job::Dis(file))
         }
-        "fix" => {
-            let [file] = words::<1>(parser, "minipy fix FILE")?;
-            Ok(Job::Fix(file))
-        }
         "atomic" => {
             let [text] = words::<1>(parser, "minipy atomic 'STATEMENT'")?;
             Ok(Job::Atomic(text))
+        }
+        "fix" => {
+            let [file] = words::<1>(parser, "minipy fix FILE")?;
+            Ok(Job::Fix(file))
         }
         _ => match parser.next().map_err(|e| e.to_string())? {
             None => Ok(Job::Help(None)),

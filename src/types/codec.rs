@@ -87,7 +87,8 @@ pub fn options(th: &mut Thread, function: &str, encoding: Value, errors: Value) 
         }
         // A lone surrogate raises UnicodeEncodeError.
         encode(th, v.base(), "utf-8", "strict")?;
-        th.text_of(v)
+        let text = th.text_of(v)?;
+        if text.contains('\0') { Err(th.value_error("embedded null character")) } else { Ok(text) }
     };
     Ok((text(encoding, "encoding", "utf-8")?, text(errors, "errors", "strict")?))
 }

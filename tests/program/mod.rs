@@ -122,12 +122,12 @@ pub fn run(command: &mut Command, stdin: &str, limit: Duration) -> Outcome {
 }
 
 /// A traceback without the frames of the library and the source lines below them.
-fn own_frames(text: &str) -> String {
+pub fn own_frames(text: &str) -> String {
     let mut out = String::new();
     let mut library = false;
     for line in text.lines() {
         if line.starts_with("  File ") || !line.starts_with("    ") {
-            library = ["  File \"/usr/lib/python3", "  File \"<stdlib>"].iter().any(|p| line.starts_with(p));
+            library = line.contains("/lib/python3.") || line.starts_with("  File \"<stdlib>");
         }
         if !library {
             out += line;
@@ -274,4 +274,13 @@ pub fn all<J: Sync>(jobs: &[J], f: impl Fn(&J) -> Result<(), String> + Sync) -> 
     let mut wrong = wrong.into_inner().unwrap();
     wrong.sort();
     wrong
+}
+
+/// The command line of a CPython 3.14, if there is one.
+pub fn cpython() -> Option<Vec<String>> {
+    let line = std::env::var("MINIPY_CPYTHON").unwrap_or_else(|_| "python3.14".to_string());
+    let words: Vec<String> = line.split_whitespace().map(String::from).collect();
+    let out = Command::new(words.first()?).args(&words[1..]).arg("-V").output().ok()?;
+    let version = String::from_utf8_lossy(&out.stdout).into_owned();
+    version.starts_with("Python 3.14").then_some(words)
 }

@@ -159,19 +159,19 @@ pub fn generator_arg(cx: &Cx, l: u32, element: Expr, clauses: Vec<CompClause>, r
     Ok(arg(l, ArgKind::Positional, value, r))
 }
 
-/// `name=value`.
-pub fn keyword_arg(l: u32, name: Expr, value: Expr, r: u32) -> Made<Arg> {
+/// `name=value`, whose equals sign ends at `equals`.
+pub fn keyword_arg(l: u32, name: Expr, equals: u32, value: Expr, r: u32) -> Made<Arg> {
     let span = name.span;
     match name.kind {
         ExprKind::Name(name) if span.start == l => {
             Ok(arg(l, ArgKind::Keyword(Ident { name, span }), value, r))
         }
         ExprKind::None | ExprKind::True | ExprKind::False => {
-            refuse(Span::new(l, span.end + 1), format!("cannot assign to {}", describe(&name)))
+            refuse(Span::new(l, equals), format!("cannot assign to {}", describe(&name)))
         }
         _ => {
             let message = "expression cannot contain assignment, perhaps you meant \"==\"?";
-            refuse(Span::new(l, span.end + 1), message)
+            refuse(Span::new(l, equals), message)
         }
     }
 }
