@@ -407,7 +407,7 @@ fn examples_run_in_every_mode() {
     let mut names: Vec<PathBuf> = std::fs::read_dir("examples").unwrap().map(|e| e.unwrap().path()).collect();
     names.retain(|p| p.is_file());
     names.sort();
-    assert_eq!(names.len(), 12);
+    assert_eq!(names.len(), 13);
     let mut jobs = Vec::new();
     for path in &names {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -436,6 +436,7 @@ fn examples_run_in_every_mode() {
             "10" => "8 jobs done, the last one says (129, 121)",
             "11" => "400 rounds in",
             "12" => "exit codes: 0 0\nthe counter moved meanwhile: True",
+            "19" => "4 processes answered 12 questions; handlers counted up to 3",
             _ => "",
         };
         match o.code == Some(0) && o.stderr.is_empty() && o.stdout.contains(must) && !o.stdout.is_empty() {
