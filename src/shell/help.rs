@@ -133,9 +133,9 @@ A file for ui.perfetto.dev or chrome://tracing: a row with who held the GIL, a
 row for each thread with what it did, one for each lock with who held it, the
 number of waiters and of items in queues, and arrows where the GIL, a lock or an
 item was handed on, or a thread started or ended. Forked processes are in it.
-A lock's row stands there if it was ever taken; times are microseconds, under
-ticks:N instructions (1 us is one). At most a million events are written; the
-command says so if there were more. Recording takes memory and some time.
+Times are microseconds, under ticks:N instructions (1 us is one). At most a
+million events are written; the command says so if there were more. A process
+that is killed leaves no record. Recording takes memory and some time.
 ";
 
 const HTML: &str = "\

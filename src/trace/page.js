@@ -355,7 +355,9 @@ class Chart {
     }
     for (let px = 0; px < sums.length; px++) if (sums[px] > 0) g.fillRect(px, floor - sums[px] * full, 1, sums[px] * full);
     g.globalAlpha = 1; g.font = `10.5px ${paint.sans}`; g.textAlign = "right"; g.textBaseline = "top"; g.fillStyle = paint.soft;
-    g.fillText(String(r.most), this.width - 4, r.y + 4);
+    const wide = g.measureText(String(r.most)).width;
+    g.fillStyle = paint.card; g.globalAlpha = .86; g.fillRect(this.width - wide - 8, r.y + 3, wide + 8, 13); g.globalAlpha = 1;
+    g.fillStyle = paint.soft; g.fillText(String(r.most), this.width - 4, r.y + 4);
   }
 
   arrows(g) {
