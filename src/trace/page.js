@@ -350,7 +350,7 @@ class Chart {
     for (; i < s.n && s.at[i] < v.to; i++) {
       const a = Math.max(0, this.x(s.at[i])), b = Math.min(this.width, this.x(i + 1 < s.n ? s.at[i + 1] : this.run.length));
       if (b <= a || !s.v[i]) continue;
-      if (b - a > 2) { g.fillRect(a, floor - s.v[i] * full, b - a, s.v[i] * full); continue; }
+      if (b - a > 1) { g.fillRect(a, floor - s.v[i] * full, b - a, s.v[i] * full); continue; }
       const px = Math.floor(a), cut = Math.min(b, px + 1); sums[px] += (cut - a) * s.v[i]; if (b > cut) sums[px + 1] += (b - cut) * s.v[i];
     }
     for (let px = 0; px < sums.length; px++) if (sums[px] > 0) g.fillRect(px, floor - sums[px] * full, 1, sums[px] * full);
