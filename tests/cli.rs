@@ -46,7 +46,6 @@ fn wrong_command_lines_are_one_line() {
     assert_eq!(refused(&["comapre"]), "minipy: no file 'comapre'; did you mean 'compare'?");
     assert_eq!(refused(&["--gill=off"]), "minipy: unknown option '--gill'; did you mean '--gil'?");
     assert!(refused(&["--gil=py4", "x"]).contains("'py4' is no GIL mode"));
-    assert!(refused(&["fix", "x"]).contains("no command 'fix'"));
     assert!(refused(&["atomic"]).contains("usage: minipy atomic"));
     assert_eq!(refused(&["--seed=1", "x"]), "minipy: this version has no option --seed");
     assert!(refused(&["explore", "x"]).contains("no command 'explore'"));
@@ -362,11 +361,72 @@ fn options_behind_the_script_are_noticed_on_a_terminal() {
     assert!(!on_terminal(&["--report", "--color=never", &deaf]).contains('\x1b'));
 }
 
+/// One claim each, in the order in which tutorials on threads and processes make them.
+#[test]
+fn claims_of_tutorials_hold_in_every_mode() {
+    let mut jobs = Vec::new();
+    for path in program::programs("examples/tutorial") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# shows: "), "{}", path.display());
+        assert!(text.contains("# expect: "), "{}", path.display());
+        for mode in ["py310", "py32", "py2", "ticks:97", "off"] {
+            jobs.push((path.clone(), mode));
+        }
+    }
+    let wrong = program::all(&jobs, |(path, mode)| program::check(path, mode, LIMIT));
+    let said: Vec<_> =
+        wrong.iter().map(|(i, why)| format!("{} [{}]: {why}", jobs[*i].0.display(), jobs[*i].1)).collect();
+    assert!(said.is_empty(), "{said:#?}");
+}
+
+#[test]
+fn old_and_pasted_text() {
+    let old = file("old.py", "import Queue\nprint 'seen', 7 / 2, Queue.Queue().empty()\n");
+    let o = minipy(&["--py2", &old]);
+    assert_eq!((o.code, o.stdout.as_str(), o.stderr.as_str()), (Some(0), "seen 3 True\n", ""));
+    let o = minipy(&[&old]);
+    assert_eq!(o.code, Some(1));
+    let [.., fault, hint] = &o.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{o:?}") };
+    assert_eq!(*fault, "SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?");
+    assert_eq!(*hint, "minipy: hint: this is Python 2: minipy --py2 old.py runs it");
+
+    let page = " 1  def f（x）：\n 2      return x\u{a0}+ 1\n 3  \n 4  print(“sum”, f（2）)  # “so”\n";
+    let page = file("page.py", page);
+    let o = minipy(&["--pasted", &page]);
+    let note = "minipy: repaired in page.py: 1 unusual or invisible blank; 4 line numbers; a margin of 2 blanks; \
+                2 curly quotes, 5 full-width or typographic signs\n";
+    assert_eq!((o.code, o.stdout.as_str(), o.stderr.as_str()), (Some(0), "sum 3\n", note));
+    let o = minipy(&["fix", &page]);
+    let text = "def f(x):\n    return x + 1\n\nprint(\"sum\", f(2))  # “so”\n";
+    assert_eq!((o.code, o.stdout.as_str(), o.stderr.as_str()), (Some(0), text, note));
+    let o = minipy(&[&page]);
+    let hint = o.stderr.lines().last().unwrap_or_default();
+    assert!(hint.contains("minipy --pasted page.py runs it, minipy fix page.py prints it repaired"), "{o:?}");
+
+    let session =
+        file("session.txt", ">>> x = 2\n>>> x\n2\n>>> for i in range(x):\n...     print(i)\n...\n0\n1\n");
+    let o = minipy(&["--pasted", &session]);
+    assert_eq!((o.code, o.stdout.as_str()), (Some(0), "0\n1\n"));
+    let lost = file("lost.py", "def f():\nreturn 1\nprint(f())\n");
+    let o = minipy(&["--pasted", &lost]);
+    assert_eq!(o.code, Some(1));
+    let said = o.stderr.lines().last().unwrap_or_default();
+    let line =
+        "minipy: lost.py:2: indentation was lost in copying; it cannot be guessed: indent the block here";
+    assert_eq!(said, line);
+    let both = file("both.py", "1. print “old”\n2. print 7 / 2\n");
+    let o = minipy(&["--pasted", "--py2", &both]);
+    assert_eq!((o.code, o.stdout.as_str()), (Some(0), "old\n3\n"));
+    let o = minipy(&[&both]);
+    assert!(o.stderr.contains("minipy --pasted --py2 both.py runs it"), "{o:?}");
+}
+
 #[test]
 fn examples_run_in_every_mode() {
     let mut names: Vec<PathBuf> = std::fs::read_dir("examples").unwrap().map(|e| e.unwrap().path()).collect();
+    names.retain(|p| p.is_file());
     names.sort();
-    assert!(names.len() >= 13);
+    assert!(names.len() >= 21);
     let mut jobs = Vec::new();
     for path in &names {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -398,6 +458,14 @@ fn examples_run_in_every_mode() {
             "13" if args.len() > 1 => "ann has -3900, bob has 4100",
             "10" => "8 jobs done, the last one says (129, 121)",
             "11" => "400 rounds in",
+            "14" => "exit codes [0, 1, 2]; here the counter is still 0",
+            "15" => "22 primes in all",
+            "16" => "the sum of all squares is 2646700; it should be 2646700",
+            "17" => "the number went 200 times there and back and is 200",
+            "18" => "locked: 0 of 200 lost",
+            "19" => "counted 600 of 600 words: {'lock': 201, 'pipe': 198, 'queue': 201}",
+            "20" => "the results are the same",
+            "21" => "exit codes: 0 0\nthe counter moved meanwhile: True",
             _ => "",
         };
         // The philosophers may be lucky; the other two never are.

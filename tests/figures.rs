@@ -116,6 +116,7 @@ fn narrations_and_reports_of_the_examples_agree() {
         }
         check(name, mode, &run(&name[..2], mode, &all))
     });
+    let wrong: Vec<String> = wrong.into_iter().map(|(_, why)| why).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

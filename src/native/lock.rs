@@ -173,7 +173,7 @@ fn rlock_repr(th: &mut Thread, v: Value) -> R {
 pub(super) fn full_name(th: &mut Thread, v: Value) -> String {
     let class = th.class_of(v);
     let name = th.class_name(class);
-    let module = class::lookup(class, crate::heap::known::N::__module__.v());
+    let module = class::module_of(class);
     match module.and_then(|m| th.str_text(m).ok()) {
         Some(m) => format!("{m}.{name}"),
         None => name,

@@ -100,7 +100,7 @@ fn notes(th: &mut Thread, exc: Value, out: &mut String) {
 fn class_label(th: &mut Thread, class: Value) -> String {
     let q = class.get::<Class>().qualname.get();
     let q = th.text_of(q).unwrap_or_default();
-    let m = super::class::lookup(class, N::__module__.v());
+    let m = super::class::module_of(class);
     match m.map(|m| th.text_of(m)) {
         Some(Ok(m)) if m != "builtins" && m != "__main__" => format!("{m}.{q}"),
         Some(Err(Raised)) => {

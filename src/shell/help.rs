@@ -16,17 +16,18 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
       off      free-threaded: no GIL. --no-gil means the same
       3.8      a version of Python: the mode it had
   --report[=gil,locks,procs,exit,all] [-o FILE] [--json=FILE]  what happened
-  --timeline  --html=FILE        the run as a chart in text, as a page
-  --trace=FILE  --narrate        for Perfetto; what the threads did, turn by turn
-  --tag                          each line of output says which thread wrote it
+  --narrate  --timeline  --tag   turn by turn; as a chart; each line's thread
+  --html=FILE  --trace=FILE      a page to look into; for Perfetto's viewer
   --on-deadlock=report|exit|raise|off             see help deadlock
   --timeout=SECS                 list all threads and stop, exit code 124
   --max-heap=64m  --color=auto|always|never       memory limit, colours
+  --py2, --pasted                Python 2 text; text copied from a web page
 minipy compare FILE              the same program in several GIL modes
 minipy dis FILE                  its instructions and where threads may switch
 minipy atomic 'STATEMENT'        can another thread come between?
-minipy help TOPIC                gil ticks report locks deadlock timeline trace
-                                 html narrate atomic compare exit
+minipy fix FILE                  a copied text repaired, to stdout
+minipy help TOPIC                gil ticks report locks deadlock narrate timeline
+                                 trace html atomic compare prompt exit
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
 
@@ -42,17 +43,18 @@ Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
   PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
 ";
 
-const TOPICS: [(&str, &str); 12] = [
+const TOPICS: [(&str, &str); 13] = [
     ("gil", GIL),
     ("ticks", TICKS),
     ("report", REPORT),
     ("locks", LOCKS),
     ("deadlock", DEADLOCK),
+    ("narrate", NARRATE),
     ("timeline", TIMELINE),
     ("trace", TRACE),
     ("html", HTML),
-    ("narrate", NARRATE),
     ("atomic", ATOMIC),
+    ("prompt", PROMPT),
     ("compare", COMPARE),
     ("exit", EXIT),
 ];
@@ -226,6 +228,24 @@ with a timeout is no deadlock.
               raise    threading.DeadlockError in the thread that closed it
               off      nothing: the program hangs
 Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on.
+";
+
+const PROMPT: &str = "\
+minipy without a FILE is the prompt. A statement runs when it is whole: blocks
+end with a blank line, the editor indents them. Tab completes names, attributes,
+modules and commands; up and down bring back earlier statements, also those of
+earlier sessions (MINIPY_HISTORY names their file). Blocks pasted from a web page
+run as they are, with their >>> too. _ is the last value shown. Ctrl-C ends the
+line, or what runs; Ctrl-D leaves. Other threads run while you type; what they
+print goes above your line.
+
+  %gil [MODE]        show or change the GIL mode, while threads run
+  %threads           every thread: what it does, where, what it waits for
+  %time, %timeit     how long a statement takes, once or at its best
+  %dis STATEMENT     its instructions, or those of a function by its name
+  %report STATEMENT  run it and say who ran and who waited for the GIL
+  %load FILE         run a file here
+  %who               your names and their values
 ";
 
 const COMPARE: &str = "\

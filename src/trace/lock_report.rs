@@ -274,7 +274,10 @@ fn contended(logs: &[(u32, Log)], lives: &Lives) -> Vec<(u64, u64)> {
 impl Report {
     /// `B line 7`.
     pub fn who(&self, hold: &Hold) -> String {
-        format!("{} line {}", letter(hold.thread), hold.line)
+        match hold.line {
+            0 => letter(hold.thread),
+            line => format!("{} line {line}", letter(hold.thread)),
+        }
     }
 }
 

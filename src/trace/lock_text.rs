@@ -66,8 +66,9 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
             right(&amount(r.clock, l.waited), 13),
         ));
         if l.waits > 0 {
-            let (times, slept) = (count(l.waits), amount(r.clock, l.slept));
-            out.push_str(&format!("  {}threads waited {times} times in it, {slept}\n", " ".repeat(NAME + 2)));
+            let slept = amount(r.clock, l.slept);
+            let times = if l.waits == 1 { "once".to_string() } else { format!("{} times", count(l.waits)) };
+            out.push_str(&format!("  {}threads waited {times} in it, {slept}\n", " ".repeat(NAME + 2)));
         }
     }
     if r.locks.len() > ROWS {

@@ -16,7 +16,7 @@ pub struct Weight {
     pub items: u64,
     /// Instructions in them.
     pub instructions: u64,
-    /// Lost updates in them.
+    /// Stores marked as LOST in them.
     pub lost: u64,
 }
 

@@ -78,7 +78,8 @@ pub struct Narrator {
     switches: [u64; 5],
     false_wakes: u64,
     lost: Lost,
-    places: BTreeMap<(u32, String), u64>,
+    /// Updates that are missing, by line and name.
+    places: BTreeMap<(u32, String), i64>,
     /// Names of locks and who holds them since which line.
     names: HashMap<u64, String>,
     holders: HashMap<u64, (u32, u32)>,
@@ -306,7 +307,7 @@ impl Observer for Narrator {
             if let Some(place) = place
                 && (self.places.len() < 1 << 10 || self.places.contains_key(&place))
             {
-                *self.places.entry(place).or_default() += 1;
+                *self.places.entry(place).or_default() += o.net;
             }
         }
     }

@@ -337,7 +337,7 @@ struct Lines {
 impl Lines {
     fn add(&mut self, text: &str) {
         let between = if self.empty { "" } else { " | " };
-        if !self.empty && display_width(&self.line) + between.len() + display_width(text) > WIDTH {
+        if !self.empty && display_width(&self.line) + between.len() + display_width(text) > WIDTH - 2 {
             self.out.push_str(self.line.trim_end());
             self.out.push_str(" |\n");
             self.line = " ".repeat(self.indent + 2);
@@ -353,7 +353,7 @@ impl Lines {
                 self.out.push('\n');
                 self.line = format!("{}LOST: {lost}", " ".repeat(self.indent + 4));
             }
-            self.line = cut(&self.line, WIDTH);
+            self.line = cut(&self.line, WIDTH - 2);
         }
     }
 

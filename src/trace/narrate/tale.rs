@@ -84,12 +84,14 @@ impl Narrator {
                 out.push_str(&wrap(&text, "    "));
             }
         }
-        let lost: u64 = self.places.values().sum();
-        if lost == 0 {
+        let lost: i64 = self.places.values().sum();
+        let lost = lost.max(0) as u64;
+        if self.places.is_empty() {
             out.push_str("  lost updates: none\n");
             return;
         }
-        let mut places: Vec<(&(u32, String), u64)> = self.places.iter().map(|(p, n)| (p, *n)).collect();
+        let mut places: Vec<(&(u32, String), u64)> =
+            self.places.iter().map(|(p, n)| (p, (*n).max(0) as u64)).collect();
         places.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         let more = places.len().saturating_sub(PLACES);
         let named: Vec<String> = places
@@ -239,8 +241,7 @@ fn left(w: Weight, what: &str) -> String {
     let many = if w.items == 1 { "" } else { "s" };
     let lost = match w.lost {
         0 => String::new(),
-        1 => ", 1 lost update".to_string(),
-        n => format!(", {} lost updates", count(n)),
+        n => format!(", {} marked LOST", count(n)),
     };
     format!("{} {what}{many} like those above: {}{lost}", count(w.items), instructions(w.instructions))
 }
