@@ -1,6 +1,6 @@
 //! `-h`, `--help` and `minipy help TOPIC`. Invariant: `-h` fits a screen of 24 lines and 80 columns.
 
-use super::{product, usage};
+use super::{options, product, usage};
 use crate::run::show::nearest;
 
 /// `-h`.
@@ -39,6 +39,7 @@ Examples
   minipy --gil=ticks:5 count.mp          a switch after every fifth instruction
   minipy --gil=2.7 --report count.mp     the GIL of Python 2, and what it did
   minipy compare count.mp -- --n 1000    all modes, with the script's arguments
+  minipy help bash (zsh, fish, man)      completions for a shell, a manual page
 Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
   PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
 ";
@@ -281,6 +282,12 @@ pub fn topic(topic: Option<&str>) -> i32 {
         return product(text);
     }
     let names = TOPICS.map(|t| t.0);
+    if topic == "man" {
+        return product(&options::manual(&TOPICS));
+    }
+    if let Some(text) = options::completions(topic, &names) {
+        return product(&text);
+    }
     match nearest(topic, names.into_iter()) {
         Some(hint) => usage(&format!("no help on '{topic}'; did you mean '{hint}'?")),
         None => usage(&format!("no help on '{topic}'; topics: {}", names.join(", "))),
