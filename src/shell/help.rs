@@ -26,8 +26,8 @@ minipy compare FILE              the same program in several GIL modes
 minipy dis FILE                  its instructions and where threads may switch
 minipy atomic 'STATEMENT'        can another thread come between?
 minipy fix FILE                  a copied text repaired, to stdout
-minipy help TOPIC                gil ticks report locks deadlock narrate timeline
-                                 trace html atomic compare prompt exit
+minipy help TOPIC                gil ticks report locks deadlock narrate trace
+                                 timeline html atomic compare prompt exit
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
 
