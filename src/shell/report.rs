@@ -104,7 +104,7 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     if SETTINGS.set(settings).is_ok() && recorded {
         // Counting slows a run a little, which a comparison of times should not see.
         let counts = job.report || job.json.is_some() || job.html.is_some();
-        let locks = job.locks || job.trace.is_some() || job.html.is_some() || page;
+        let locks = job.locks || job.timeline.is_some() || job.trace.is_some() || job.html.is_some() || page;
         event::listen(
             want::TURNS | if counts { want::COUNTS } else { 0 } | if locks { want::LOCKS } else { 0 },
         );
@@ -115,7 +115,7 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
 pub fn write(th: &mut Thread, code: i32) -> i32 {
     let Some(settings) = SETTINGS.get() else { return code };
     let mut gather = settings.gather.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let record = charts::record(th);
+    let record = charts::record(th, gather.is_some() || settings.above.is_some());
     if settings.pid != std::process::id() {
         // A forked child.
         if let Some(up) = gather.as_ref().or(settings.above.as_ref()) {

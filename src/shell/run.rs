@@ -85,6 +85,7 @@ fn life(job: &Run, script: Option<Script>) -> ! {
         Err(Raised) => uncaught(th),
     };
     if timeout::passed() {
+        crate::native::multiprocessing::terminate_children();
         flush_streams(th);
         exit::stop(th, TIMEOUT)
     }

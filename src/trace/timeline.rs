@@ -441,9 +441,7 @@ fn foot(story: &Story, columns: &Columns, width: usize, color: bool) -> String {
     };
     for (p, t) in things.iter().take(LISTED) {
         let (longest, life, line) = t.longest;
-        let sign = STATES
-            [if crate::run::event::word(t.kind) == "queue" { Does::Queue } else { Does::Lock } as usize]
-            .0;
+        let sign = STATES[if t.kind == "queue" { Does::Queue } else { Does::Lock } as usize].0;
         let times = if t.waits == 1 { "1 wait".to_string() } else { format!("{} waits", count(t.waits)) };
         let who = letter(p.first + life);
         let at = if line > 0 { format!(" at {}:{line}", story.file) } else { String::new() };

@@ -2,7 +2,7 @@
 //! bytes that end early end the reading, nothing else.
 
 use super::life::End;
-use super::story::Recorded;
+use super::story::{Name, Recorded};
 use crate::run::event::{Call, Event, Log, Reason, State, What};
 use std::collections::HashMap;
 
@@ -33,7 +33,8 @@ pub fn write(r: &Recorded) -> Vec<u8> {
     put(&mut out, r.names.len() as u64);
     for (object, name) in &r.names {
         put(&mut out, *object);
-        put_text(&mut out, name);
+        put_text(&mut out, &name.name);
+        put_text(&mut out, &name.kind);
     }
     put(&mut out, r.natives.len() as u64);
     for (at, name) in &r.natives {
@@ -121,7 +122,8 @@ impl Reader<'_> {
             logs: Vec::new(),
         };
         for _ in 0..self.number()? {
-            r.names.insert(self.number()?, self.text()?);
+            let object = self.number()?;
+            r.names.insert(object, Name { name: self.text()?, kind: self.text()? });
         }
         for _ in 0..self.number()? {
             r.natives.insert(self.number()? as usize, self.text()?);
@@ -225,7 +227,7 @@ mod tests {
             ordered: true,
             begin: -5,
             end: Some(End { at: 9, thread: 2, ran: 4 }),
-            names: [(u64::MAX, "guard".to_string())].into(),
+            names: [(u64::MAX, Name { name: "guard".to_string(), kind: "Lock".to_string() })].into(),
             natives: [(4096, "sorted".to_string())].into(),
             logs: vec![(4, log)],
         };
