@@ -16,15 +16,18 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
       off      free-threaded: no GIL. --no-gil means the same
       3.8      a version of Python: the mode it had
   --report[=gil,locks,procs,exit,all] [-o FILE] [--json=FILE]  what happened
+  --timeline  --html=FILE  --trace=FILE  a chart in text, as a page, for Perfetto
   --narrate [-o FILE]            what the threads did, turn by turn, with values
   --tag                          each line of output says which thread wrote it
   --on-deadlock=report|exit|raise|off             see help deadlock
   --timeout=SECS                 list all threads and stop, exit code 124
   --max-heap=64m  --color=auto|always|never       memory limit, colours
+  --py2, --pasted                Python 2 text; text copied from a web page
 minipy compare FILE              the same program in several GIL modes
-minipy dis FILE                  its instructions and where threads may switch
-minipy atomic 'STATEMENT'        can another thread come between?
-minipy help [gil|ticks|report|locks|deadlock|narrate|atomic|compare|exit]
+minipy dis FILE, minipy atomic 'STATEMENT'     instructions, switch points
+minipy fix FILE                  a copied text repaired, to stdout
+minipy help TOPIC                gil ticks report locks deadlock timeline trace
+                                 html narrate atomic compare exit
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
 
@@ -40,12 +43,15 @@ Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
   PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
 ";
 
-const TOPICS: [(&str, &str); 9] = [
+const TOPICS: [(&str, &str); 12] = [
     ("gil", GIL),
     ("ticks", TICKS),
     ("report", REPORT),
     ("locks", LOCKS),
     ("deadlock", DEADLOCK),
+    ("timeline", TIMELINE),
+    ("trace", TRACE),
+    ("html", HTML),
     ("narrate", NARRATE),
     ("atomic", ATOMIC),
     ("compare", COMPARE),
@@ -143,6 +149,48 @@ with a timeout is no deadlock.
 Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on.
 ";
 
+const TIMELINE: &str = "\
+minipy --timeline[=COLS] [-o FILE] program.mp
+
+A chart on stderr after the program's last output: time runs to the right, a row
+for each thread, a column shows what the thread did for most of that time.
+  #  ran                          z  slept
+  .  waited for the GIL           i  waited for input, output or a process
+  +  waited for it, and ran too   j  waited in join
+  L  waited for a lock            |  its end
+  q  waited for a queue           !  woken while the GIL was taken (py2)
+Where there is room the name of the lock or queue is written in: L[guard]LLL.
+The row GIL has the letter of the thread that held it; without a GIL the row
+running counts the threads that ran at a time. Under ticks:N the columns are
+instructions and the chart is the same in every run. Forked processes follow.
+More than 40 threads: the rest share a row. COLS is the width, 40 or more.
+";
+
+const TRACE: &str = "\
+minipy --trace=FILE program.mp
+
+A file for ui.perfetto.dev or chrome://tracing: a row with who held the GIL, a
+row for each thread with what it did, one for each lock with who held it, the
+number of waiters and of items in queues, and arrows where the GIL, a lock or an
+item was handed on, or a thread started or ended. Forked processes are in it.
+A lock's row stands there if it was ever taken; times are microseconds, under
+ticks:N instructions (1 us is one). At most a million events are written; the
+command says so if there were more. Recording takes memory and some time.
+";
+
+const HTML: &str = "\
+minipy --html=FILE program.mp
+minipy compare --html=FILE program.mp
+
+One page for a browser that needs no network: the verdict, a timeline to zoom
+into (wheel, + and -) and to move (drag, arrows), tables of threads, switches
+and locks, and the program with the switches that fell on each line. Point at a
+stretch, or go there with the arrow keys and n and p, and it says what the
+thread did, where, for how long and who held what it waited for. The figures
+are those of --report. With compare the modes stand one below the other, on one
+scale of time; recording makes these runs a little slower.
+";
+
 const NARRATE: &str = "\
 minipy --narrate [-o FILE] program.mp        (--gil=ticks:3 shows most)
 
@@ -183,7 +231,7 @@ in CPython 3.10 and later; nobody promises it.
 
 const COMPARE: &str = "\
 minipy compare FILE [--modes=py310,py32,ticks:97,off] [--repeat=N]
-       [--expect-same] [--json=FILE] [--timeout=SECS] [-- ARGS]
+       [--expect-same] [--json=FILE] [--html=FILE] [--timeout=SECS] [-- ARGS]
 
 Runs the program once in each GIL mode, each in a process of its own. Standard
 input is read once and given to each. The table shows time, CPU time, how many

@@ -379,8 +379,11 @@ fn super_attr(th: &mut Thread, sup: Value, cls: Value, this: Value, name: Value)
                 let at = if start == this { Value::NONE } else { this };
                 return Ok((attr::get_descriptor(th, v, at, start)?, Value::UNBOUND));
             }
-            let text = format!("'super' object has no attribute '{}'", th.text_of(name)?);
-            return Err(th.attribute_error(this, name, &text));
+            // Names of super itself are left to the object.
+            if class::lookup(sup, name).is_none() {
+                let text = format!("'super' object has no attribute '{}'", th.text_of(name)?);
+                return Err(th.attribute_error(this, name, &text));
+            }
         }
     }
     let proxy = th.call(sup, &[cls, this])?;
