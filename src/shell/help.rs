@@ -16,7 +16,7 @@ minipy [options] FILE [args]     run a program; all that follows FILE is its own
       off      free-threaded: no GIL. --no-gil means the same
       3.8      a version of Python: the mode it had
   --report[=gil,locks,procs,exit,all] [-o FILE] [--json=FILE]  what happened
-  --timeline  --html=FILE  --trace=FILE  a chart in text, as a page, for Perfetto
+  --timeline  --html=FILE  --trace=FILE  a chart as text, as a page, for Perfetto
   --narrate [-o FILE]            what the threads did, turn by turn, with values
   --tag                          each line of output says which thread wrote it
   --on-deadlock=report|exit|raise|off             see help deadlock
