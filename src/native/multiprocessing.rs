@@ -7,7 +7,7 @@ use super::util::{integer, missing, path};
 use super::{connection, semlock, wait_room};
 use crate::heap::object::{List, Tuple};
 use crate::heap::{Value, list};
-use crate::run::{Args, Def, ModuleDef, R, Thread, def, door, gil};
+use crate::run::{Args, Def, ModuleDef, R, Thread, def, door, gil, procs};
 use std::ffi::CString;
 use std::sync::OnceLock;
 
@@ -171,6 +171,7 @@ fn spawn(th: &mut Thread, a: Args) -> R {
     if e != 0 {
         return Err(th.os_error(e, shown));
     }
+    procs::started(th, pid);
     Ok(Value::int(pid as i64))
 }
 

@@ -2,7 +2,7 @@
 //! some. Invariant: a class that is not in the table shows what its slots could answer.
 
 /// Class and the operations (without underscores) that it has methods for.
-const OFFERS: [(&str, &str); 20] = [
+const OFFERS: [(&str, &str); 22] = [
     (
         "int",
         "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod divmod rdivmod pow rpow lshift rlshift \
@@ -26,7 +26,9 @@ const OFFERS: [(&str, &str); 20] = [
     ("set", "and rand or ror sub rsub xor rxor iand ior isub ixor"),
     ("frozenset", "and rand or ror sub rsub xor rxor"),
     ("type", "or ror"),
-    ("NoneType", "or ror bool"),
+    ("NoneType", "bool"),
+    ("memoryview", ""),
+    ("typing.Union", "or ror"),
     ("types.GenericAlias", "or ror"),
     ("collections.deque", "add mul rmul iadd imul"),
     ("array.array", "add mul rmul iadd imul"),

@@ -647,8 +647,11 @@ pub fn fork(th: &mut Thread) -> i32 {
     if pid == 0 {
         Native::here().settle(th);
         gil::retable(th);
+        super::procs::forget();
+        super::tag::after_fork();
         event::after_fork(th);
     } else if pid > 0 {
+        super::procs::started(th, pid);
         event::emit(th, Fact::Fork { pid: pid as u32 });
     }
     pid

@@ -356,7 +356,7 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
 /// The name of the class of `o` with its module, unless that is the program's own or `builtins`.
 fn full_name(th: &Thread, o: Value) -> String {
     let (name, class) = (th.class_name(class::class_of(o)), class::class_of(o));
-    let module = class::lookup(class, crate::heap::known::N::__module__.v());
+    let module = class::module_of(class);
     match module.and_then(|m| m.cast::<Str>()).map(|m| String::from_utf8_lossy(m.bytes())) {
         Some(m) if m != "builtins" && m != "__main__" => format!("{m}.{name}"),
         _ => name,
@@ -379,8 +379,11 @@ fn super_attr(th: &mut Thread, sup: Value, cls: Value, this: Value, name: Value)
                 let at = if start == this { Value::NONE } else { this };
                 return Ok((attr::get_descriptor(th, v, at, start)?, Value::UNBOUND));
             }
-            let text = format!("'super' object has no attribute '{}'", th.text_of(name)?);
-            return Err(th.attribute_error(this, name, &text));
+            // Names of super itself are left to the object.
+            if class::lookup(sup, name).is_none() {
+                let text = format!("'super' object has no attribute '{}'", th.text_of(name)?);
+                return Err(th.attribute_error(this, name, &text));
+            }
         }
     }
     let proxy = th.call(sup, &[cls, this])?;

@@ -10,7 +10,7 @@ pub mod row;
 mod tale;
 
 use super::table::{count, letter};
-use crate::run::event::seen::{About, Calls, End, Observer, Step};
+use crate::run::event::seen::{About, End, Observer, Step};
 use crate::run::event::{Reason, What};
 use fold::{Fold, Weight};
 use lost::Lost;
@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Turns told whole before alike ones are folded.
 pub const TURNS: usize = 40;
+/// Turns of the library in sequence that are worth a line.
+pub const LIBRARY: u64 = 4;
 /// Rows of a turn told whole.
 const ROWS: usize = 6;
 /// A thread.
@@ -47,8 +49,10 @@ struct Turn {
     thread: u32,
     /// Told in six steps.
     whole: bool,
-    /// There is more in it than instructions of the library.
+    /// There are instructions of the script in it.
     script: bool,
+    /// There is more in it than instructions of the library.
+    told: bool,
     rows: Fold<Row>,
     instructions: u64,
     lost: u64,
@@ -74,7 +78,8 @@ pub struct Narrator {
     switches: [u64; 5],
     false_wakes: u64,
     lost: Lost,
-    places: BTreeMap<(u32, String), u64>,
+    /// Updates that are missing, by line and name.
+    places: BTreeMap<(u32, String), i64>,
     /// Names of locks and who holds them since which line.
     names: HashMap<u64, String>,
     holders: HashMap<u64, (u32, u32)>,
@@ -129,7 +134,8 @@ impl Narrator {
         match self.turn.as_mut().filter(|_| self.gil) {
             Some(turn) => {
                 turn.lost += row.lost;
-                turn.script |= !row.is_library();
+                turn.script |= row.has_steps();
+                turn.told |= !row.is_library();
                 turn.rows.push(signature, weight, row);
             }
             None => {
@@ -143,7 +149,7 @@ impl Narrator {
         let Some(thread) = self.turn.as_ref().map(|t| t.thread) else { return };
         self.close_row(thread);
         let Some(mut turn) = self.turn.take() else { return };
-        if !turn.script {
+        if !turn.told {
             let (_, last, threads) = self.library.get_or_insert((turn.number, turn.number, BTreeMap::new()));
             *last = turn.number;
             *threads.entry(thread).or_default() += turn.instructions;
@@ -151,7 +157,7 @@ impl Narrator {
         }
         self.close_library();
         let person = self.person(thread);
-        turn.whole = !std::mem::replace(&mut person.introduced, true) && thread < 26;
+        turn.whole = turn.script && !std::mem::replace(&mut person.introduced, true) && thread < 26;
         let reason = turn.reason.map_or(9, |r| r as u64);
         let signature = turn.rows.signature().wrapping_mul(31).wrapping_add(thread as u64 * 10 + reason);
         let weight = Weight { items: 1, instructions: turn.instructions, lost: turn.lost };
@@ -160,7 +166,8 @@ impl Narrator {
 
     /// Turns of the library are told together.
     fn close_library(&mut self) {
-        let Some((first, last, threads)) = self.library.take() else { return };
+        let few = |(first, last, _): &(u64, u64, BTreeMap<u32, u64>)| last - first + 1 < LIBRARY;
+        let Some((first, last, threads)) = self.library.take().filter(|l| !few(l)) else { return };
         let weight = Weight { items: last - first + 1, instructions: threads.values().sum(), lost: 0 };
         let signature = threads.keys().fold(7, |h: u64, t| h.wrapping_mul(31).wrapping_add(*t as u64));
         self.story.push(signature, weight, Chapter::Library(first, last, threads));
@@ -186,6 +193,7 @@ impl Narrator {
             thread,
             whole: false,
             script: false,
+            told: false,
             rows: Fold::new(ROWS, 2, ROWS * 4),
             instructions: 0,
             lost: 0,
@@ -228,15 +236,15 @@ impl Narrator {
         match about.waits {
             "lock" => {
                 self.name_lock(about.thread, object);
+                if !self.names.contains_key(&object) {
+                    return "waits for a lock".to_string();
+                }
                 let held = match self.holders.get(&object) {
                     Some((by, 0)) => format!(", held by {}", letter(*by as usize)),
                     Some((by, line)) => format!(", held by {} since line {line}", letter(*by as usize)),
                     None => String::new(),
                 };
-                match self.names.get(&object) {
-                    Some(name) => format!("waits for lock {name}{held}"),
-                    None => format!("waits for a lock{held}"),
-                }
+                format!("waits for lock {}{held}", self.names.get(&object).map_or("", String::as_str))
             }
             "sleep" => "sleeps".to_string(),
             "thread" => "waits for the end of a thread".to_string(),
@@ -272,10 +280,7 @@ impl Observer for Narrator {
         let (seen, gil) = (self.seen, self.gil);
         let person = self.person(thread);
         if step.site.calls.is_some() {
-            person.call = match step.site.calls {
-                Some(Calls::Plain) => step.site.about.clone(),
-                _ => step.site.about.clone(),
-            };
+            person.call = step.site.about.clone();
         } else if step.site.verb == "RETURN" {
             person.call.clear();
         } else if step.site.verb == "IMPORT" {
@@ -302,7 +307,7 @@ impl Observer for Narrator {
             if let Some(place) = place
                 && (self.places.len() < 1 << 10 || self.places.contains_key(&place))
             {
-                *self.places.entry(place).or_default() += 1;
+                *self.places.entry(place).or_default() += o.net;
             }
         }
     }
@@ -376,7 +381,13 @@ impl Observer for Narrator {
             What::Enter { object, .. } => {
                 let text = self.waits(about, object);
                 self.person(thread).waits = Some((text.clone(), about.line));
-                self.note(thread, text);
+                // What the end of the program waits for has nothing to do with the script's last instruction.
+                let person = self.person(thread);
+                let ended =
+                    person.row.as_mut().and_then(|r| r.last()).is_some_and(|p| p.ended && !p.is_library());
+                if !ended {
+                    self.note(thread, text);
+                }
             }
             What::Leave => self.person(thread).waits = None,
             What::Acquire { object } => {
@@ -397,10 +408,10 @@ impl Observer for Narrator {
             }
             What::Collection { .. } => self.note(thread, "collects garbage".to_string()),
             What::Fork { pid } => self.note(thread, format!("makes process {pid}")),
-            What::NewLock { object } => {
+            What::NewLock { object, .. } => {
                 self.holders.remove(&object);
             }
-            What::GilWait | What::Depth { .. } | What::Already { .. } => {}
+            What::GilWait | What::Depth { .. } | What::For { .. } | What::Already { .. } => {}
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Most instructions of a row.
 const PIECES: usize = 24;
 /// Widest text of one instruction.
-const PIECE: usize = 64;
+const PIECE: usize = 48;
 
 /// One instruction, or some of the library's.
 #[derive(Clone, Debug, Default)]
@@ -105,11 +105,11 @@ impl Piece {
         if self.inside > 0 {
             out.push_str(&format!(" [{} inside]", count(self.inside)));
         }
+        let mut out = cut(&out, PIECE);
         for (i, note) in self.notes.iter().enumerate() {
             out.push_str(if i == 0 { ": " } else { ", " });
             out.push_str(note);
         }
-        let mut out = cut(&out, PIECE);
         if let Some(lost) = &self.lost {
             out.push_str(&format!("   LOST: {lost}"));
         }
@@ -284,17 +284,21 @@ impl Row {
         self.pieces.iter().all(|p| p.is_library() && p.notes.is_empty())
     }
 
-    /// The row in one line.
-    pub fn line(&self) -> String {
+    /// Whether it has instructions of the script.
+    pub fn has_steps(&self) -> bool {
+        self.pieces.iter().any(|p| !p.is_library())
+    }
+
+    /// The row in one line, behind a row that ended at that line of that file.
+    pub fn line(&self, label: &mut (u32, Option<Arc<str>>)) -> String {
         let mut out = String::new();
-        let mut label: (u32, &Option<Arc<str>>) = (0, &None);
         for p in &self.pieces {
             if !out.is_empty() {
                 out.push_str(" | ");
             }
-            let here = (p.line, &p.file);
-            if p.line > 0 && (out.is_empty() || here != label) {
-                label = here;
+            let here = (p.line, p.file.clone());
+            if p.line > 0 && here != *label {
+                *label = here;
                 let file = p.file.as_ref().map(|f| f.rsplit('/').next().unwrap_or(f));
                 out.push_str(&file.map_or(String::new(), |f| format!("{f} ")));
                 out.push_str(&format!("line {}   ", p.line));
@@ -333,7 +337,7 @@ struct Lines {
 impl Lines {
     fn add(&mut self, text: &str) {
         let between = if self.empty { "" } else { " | " };
-        if !self.empty && display_width(&self.line) + between.len() + display_width(text) > WIDTH {
+        if !self.empty && display_width(&self.line) + between.len() + display_width(text) > WIDTH - 2 {
             self.out.push_str(self.line.trim_end());
             self.out.push_str(" |\n");
             self.line = " ".repeat(self.indent + 2);
@@ -349,7 +353,7 @@ impl Lines {
                 self.out.push('\n');
                 self.line = format!("{}LOST: {lost}", " ".repeat(self.indent + 4));
             }
-            self.line = cut(&self.line, WIDTH);
+            self.line = cut(&self.line, WIDTH - 2);
         }
     }
 

@@ -26,7 +26,8 @@ impl Narrator {
         let how = match self.gil {
             true => {
                 "  each thread's first turn in the script is told in six steps, later ones in short; [n inside]: \
-                 instructions of the library"
+                 instructions of the library, which is told nowhere else: a turn whose number is missing ran \
+                 nothing but that"
             }
             false => {
                 "  no GIL, so no turns: each row is one thread's, in the order in which they ended; ~ another \
@@ -83,12 +84,14 @@ impl Narrator {
                 out.push_str(&wrap(&text, "    "));
             }
         }
-        let lost: u64 = self.places.values().sum();
-        if lost == 0 {
+        let lost: i64 = self.places.values().sum();
+        let lost = lost.max(0) as u64;
+        if self.places.is_empty() {
             out.push_str("  lost updates: none\n");
             return;
         }
-        let mut places: Vec<(&(u32, String), u64)> = self.places.iter().map(|(p, n)| (p, *n)).collect();
+        let mut places: Vec<(&(u32, String), u64)> =
+            self.places.iter().map(|(p, n)| (p, (*n).max(0) as u64)).collect();
         places.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         let more = places.len().saturating_sub(PLACES);
         let named: Vec<String> = places
@@ -140,7 +143,7 @@ impl Narrator {
             };
             let alone =
                 turn.reason == Some(Reason::Limit) && self.limit.is_some_and(|n| turn.instructions > n);
-            let alone = if alone { " (alone at first)" } else { "" };
+            let alone = if alone { " (alone for a while)" } else { "" };
             let end = turn.reason.map_or("the program ends", |r| ENDS[r as usize]);
             let first = [
                 format!("(1) {} acquires the GIL{wakes}", self.who(turn.thread, met)),
@@ -151,26 +154,30 @@ impl Narrator {
         }
         let lead = match turn.whole {
             true => " ".repeat(indent),
-            false => format!("{head}{:<4}", self.who(turn.thread, met)),
+            false => format!("{head}{:<3} ", self.who(turn.thread, met)),
         };
         let mut line = Line { lead, text: String::new(), indent };
+        let mut label = (0, None);
         for kept in turn.rows.into_items() {
             match kept {
                 Kept::Shown(row) => {
-                    let text = row.line();
-                    if turn.whole || !line.takes(&text) {
-                        line.end(&mut out);
-                        // Short rows of a short turn share a line.
-                        if !turn.whole && line.takes(&text) {
-                            continue;
-                        }
-                        out.push_str(&row.text(&line.lead, indent));
-                        line.lead = " ".repeat(indent);
+                    // Short rows of a short turn share a line.
+                    if !turn.whole && line.takes(&row.line(&mut label)) {
+                        continue;
                     }
+                    line.end(&mut out);
+                    label = (0, None);
+                    if !turn.whole && line.takes(&row.line(&mut label)) {
+                        continue;
+                    }
+                    out.push_str(&row.text(&line.lead, indent));
+                    line.lead = " ".repeat(indent);
+                    label = (0, None);
                 }
                 Kept::Left(w) => {
                     line.end(&mut out);
-                    out.push_str(&wrap(&format!("{}... {}", line.lead, left(w, "row")), &" ".repeat(indent)));
+                    out.push_str(&cut(&format!("{}... {}", line.lead, left(w, "row")), WIDTH));
+                    out.push('\n');
                     line.lead = " ".repeat(indent);
                 }
             }
@@ -234,8 +241,7 @@ fn left(w: Weight, what: &str) -> String {
     let many = if w.items == 1 { "" } else { "s" };
     let lost = match w.lost {
         0 => String::new(),
-        1 => ", 1 lost update".to_string(),
-        n => format!(", {} lost updates", count(n)),
+        n => format!(", {} marked LOST", count(n)),
     };
     format!("{} {what}{many} like those above: {}{lost}", count(w.items), instructions(w.instructions))
 }
