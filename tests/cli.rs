@@ -367,7 +367,7 @@ fn claims_of_tutorials_hold_in_every_mode() {
     let mut jobs = Vec::new();
     for path in program::programs("examples/tutorial") {
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("# shows: "), "{}", path.display());
+        assert!(text.starts_with("\"\"\"Shows: "), "{}", path.display());
         assert!(text.contains("# expect: "), "{}", path.display());
         for mode in ["py310", "py32", "py2", "ticks:97", "off"] {
             jobs.push((path.clone(), mode));
