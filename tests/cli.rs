@@ -46,6 +46,7 @@ fn wrong_command_lines_are_one_line() {
     assert_eq!(refused(&["comapre"]), "minipy: no file 'comapre'; did you mean 'compare'?");
     assert_eq!(refused(&["--gill=off"]), "minipy: unknown option '--gill'; did you mean '--gil'?");
     assert!(refused(&["--gil=py4", "x"]).contains("'py4' is no GIL mode"));
+    assert!(refused(&["atomic"]).contains("usage: minipy atomic"));
     assert_eq!(refused(&["--seed=1", "x"]), "minipy: this version has no option --seed");
     assert!(refused(&["explore", "x"]).contains("no command 'explore'"));
     assert!(refused(&["help", "tick"]).contains("did you mean 'ticks'?"));
@@ -113,6 +114,26 @@ fn exit_codes() {
         assert_eq!(o.code, Some(want), "{code}: {o:?}");
         assert_eq!(o.stderr.lines().last().unwrap_or(""), err, "{code}");
     }
+}
+
+#[test]
+fn tags_keep_lines_whole() {
+    let code = "import threading, sys\nboth = threading.Barrier(2)\ndef f(word):\n    for n in range(50):\n        \
+        both.wait()\n        print(word, end=' ')\n        sys.stdout.write(word + '\\n' + word)\n        print()\n\
+        ts = [threading.Thread(target=f, args=(w,), name=w) for w in ('one', 'two')]\nfor t in ts: t.start()\n\
+        for t in ts: t.join()\nprint('no end', end='')\n";
+    for mode in ["py310", "ticks:7", "off"] {
+        let o = minipy(&["--tag", "--gil", mode, "-c", code]);
+        assert_eq!((o.code, o.stderr.as_str()), (Some(0), ""), "{o:?}");
+        let count = |line: &str| o.stdout.lines().filter(|l| *l == line).count();
+        for (letter, word) in [("B", "one"), ("C", "two")] {
+            assert_eq!(count(&format!("[{letter} {word}] {word} {word}")), 50, "{o:?}");
+            assert_eq!(count(&format!("[{letter} {word}] {word}")), 50, "{o:?}");
+        }
+        assert!(o.stdout.ends_with("[A MainThread] no end\n"), "{o:?}");
+    }
+    let o = typed(&["--tag", "-c", "print('hello', input('name? '))"], "you\n");
+    assert_eq!(o.stdout, "[A MainThread] name? [A MainThread] hello you\n");
 }
 
 #[test]
@@ -340,11 +361,72 @@ fn options_behind_the_script_are_noticed_on_a_terminal() {
     assert!(!on_terminal(&["--report", "--color=never", &deaf]).contains('\x1b'));
 }
 
+/// One claim each, in the order in which tutorials on threads and processes make them.
+#[test]
+fn claims_of_tutorials_hold_in_every_mode() {
+    let mut jobs = Vec::new();
+    for path in program::programs("examples/tutorial") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# shows: "), "{}", path.display());
+        assert!(text.contains("# expect: "), "{}", path.display());
+        for mode in ["py310", "py32", "py2", "ticks:97", "off"] {
+            jobs.push((path.clone(), mode));
+        }
+    }
+    let wrong = program::all(&jobs, |(path, mode)| program::check(path, mode, LIMIT));
+    let said: Vec<_> =
+        wrong.iter().map(|(i, why)| format!("{} [{}]: {why}", jobs[*i].0.display(), jobs[*i].1)).collect();
+    assert!(said.is_empty(), "{said:#?}");
+}
+
+#[test]
+fn old_and_pasted_text() {
+    let old = file("old.py", "import Queue\nprint 'seen', 7 / 2, Queue.Queue().empty()\n");
+    let o = minipy(&["--py2", &old]);
+    assert_eq!((o.code, o.stdout.as_str(), o.stderr.as_str()), (Some(0), "seen 3 True\n", ""));
+    let o = minipy(&[&old]);
+    assert_eq!(o.code, Some(1));
+    let [.., fault, hint] = &o.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{o:?}") };
+    assert_eq!(*fault, "SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?");
+    assert_eq!(*hint, "minipy: hint: this is Python 2: minipy --py2 old.py runs it");
+
+    let page = " 1  def f（x）：\n 2      return x\u{a0}+ 1\n 3  \n 4  print(“sum”, f（2）)  # “so”\n";
+    let page = file("page.py", page);
+    let o = minipy(&["--pasted", &page]);
+    let note = "minipy: repaired in page.py: 1 unusual or invisible blank; 4 line numbers; a margin of 2 blanks; \
+                2 curly quotes, 5 full-width or typographic signs\n";
+    assert_eq!((o.code, o.stdout.as_str(), o.stderr.as_str()), (Some(0), "sum 3\n", note));
+    let o = minipy(&["fix", &page]);
+    let text = "def f(x):\n    return x + 1\n\nprint(\"sum\", f(2))  # “so”\n";
+    assert_eq!((o.code, o.stdout.as_str(), o.stderr.as_str()), (Some(0), text, note));
+    let o = minipy(&[&page]);
+    let hint = o.stderr.lines().last().unwrap_or_default();
+    assert!(hint.contains("minipy --pasted page.py runs it, minipy fix page.py prints it repaired"), "{o:?}");
+
+    let session =
+        file("session.txt", ">>> x = 2\n>>> x\n2\n>>> for i in range(x):\n...     print(i)\n...\n0\n1\n");
+    let o = minipy(&["--pasted", &session]);
+    assert_eq!((o.code, o.stdout.as_str()), (Some(0), "0\n1\n"));
+    let lost = file("lost.py", "def f():\nreturn 1\nprint(f())\n");
+    let o = minipy(&["--pasted", &lost]);
+    assert_eq!(o.code, Some(1));
+    let said = o.stderr.lines().last().unwrap_or_default();
+    let line =
+        "minipy: lost.py:2: indentation was lost in copying; it cannot be guessed: indent the block here";
+    assert_eq!(said, line);
+    let both = file("both.py", "1. print “old”\n2. print 7 / 2\n");
+    let o = minipy(&["--pasted", "--py2", &both]);
+    assert_eq!((o.code, o.stdout.as_str()), (Some(0), "old\n3\n"));
+    let o = minipy(&[&both]);
+    assert!(o.stderr.contains("minipy --pasted --py2 both.py runs it"), "{o:?}");
+}
+
 #[test]
 fn examples_run_in_every_mode() {
     let mut names: Vec<PathBuf> = std::fs::read_dir("examples").unwrap().map(|e| e.unwrap().path()).collect();
+    names.retain(|p| p.is_file());
     names.sort();
-    assert_eq!(names.len(), 11);
+    assert!(names.len() >= 21);
     let mut jobs = Vec::new();
     for path in &names {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -356,8 +438,10 @@ fn examples_run_in_every_mode() {
         };
         for mode in ["py310", "py32", "py2", "ticks:97", "ticks:7", "off"] {
             jobs.push((name.to_string(), mode, vec![n]));
-            if name.starts_with("09") {
-                jobs.push((name.to_string(), mode, vec![n, "--safe"]));
+            match &name[..2] {
+                "09" => jobs.push((name.to_string(), mode, vec![n, "--safe"])),
+                "12" | "13" => jobs.push((name.to_string(), mode, vec![n, "--mend"])),
+                _ => {}
             }
         }
     }
@@ -370,11 +454,32 @@ fn examples_run_in_every_mode() {
             "04" => "primes below 200: 46 by one thread, 46 by two",
             "07" => "sum 19900, expected 19900",
             "09" if args.len() > 1 => "all 1000 meals eaten",
+            "12" if args.len() > 1 => "200 jobs done",
+            "13" if args.len() > 1 => "ann has -3900, bob has 4100",
             "10" => "8 jobs done, the last one says (129, 121)",
             "11" => "400 rounds in",
+            "14" => "exit codes [0, 1, 2]; here the counter is still 0",
+            "15" => "22 primes in all",
+            "16" => "the sum of all squares is 2646700; it should be 2646700",
+            "17" => "the number went 200 times there and back and is 200",
+            "18" => "locked: 0 of 200 lost",
+            "19" => "counted 600 of 600 words: {'lock': 201, 'pipe': 198, 'queue': 201}",
+            "20" => "the results are the same",
+            "21" => "exit codes: 0 0\nthe counter moved meanwhile: True",
             _ => "",
         };
-        match o.code == Some(0) && o.stderr.is_empty() && o.stdout.contains(must) && !o.stdout.is_empty() {
+        // The philosophers may be lucky; the other two never are.
+        let stuck = matches!(&name[..2], "09" | "12" | "13") && args.len() == 1;
+        if stuck && o.code == Some(67) && o.stderr.starts_with("DEADLOCK after ") {
+            return Ok(());
+        }
+        let lucky = !stuck || name.starts_with("09");
+        match lucky
+            && o.code == Some(0)
+            && o.stderr.is_empty()
+            && o.stdout.contains(must)
+            && !o.stdout.is_empty()
+        {
             true => Ok(()),
             false => Err(format!("{name} {args:?} in mode {mode}: {o:?}")),
         }

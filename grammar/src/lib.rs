@@ -11,6 +11,9 @@ mod lines;
 mod literal;
 mod make;
 mod number;
+mod old;
+mod pasted;
+mod scan;
 mod show;
 mod token;
 pub mod tree;
@@ -24,6 +27,8 @@ mod grammar {
 pub use door::{Mode, decode, parse, tokens};
 pub use fault::{Fault, Faults, Kind};
 pub use lines::{LineIndex, display_width};
+pub use old::modern;
+pub use pasted::{Repaired, repair};
 pub use show::show;
 pub use token::{KEYWORDS, Tok, Token};
 pub use tree::{Module, Name, Span};

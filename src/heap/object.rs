@@ -175,6 +175,8 @@ pub struct Class {
     pub instance_words: Slot,
     /// `__doc__`-like spare for builtin classes: text signature or None.
     pub doc: Slot,
+    /// `__module__` of a builtin class, whose namespace has none; unbound for others.
+    pub module: Slot,
 }
 
 /// A double of far exponent.

@@ -69,12 +69,7 @@ static FUNCTIONS: &[Def] = &[
         "Return whether the object has an attribute with the given name.",
     ),
     def("hash", "(obj, /)", obj::hash, "Return the hash value for the given object."),
-    def(
-        "help",
-        "(request=None, /)",
-        obj::help,
-        "Show the signature and the first lines of an object's documentation.",
-    ),
+    def("help", "(request=None, /)", obj::help, "Print the signature and the documentation of an object."),
     def("hex", "(number, /)", num::hex, "Return the hexadecimal representation of an integer."),
     def("id", "(obj, /)", obj::id, "Return the identity of an object."),
     def("input", "(prompt='', /)", io::input, "Read a string from standard input."),

@@ -3,7 +3,7 @@
 use crate::heap::known::{N, S};
 use crate::heap::object::*;
 use crate::heap::{Value, text};
-use crate::run::{Args, R, Thread, import};
+use crate::run::{Args, R, Thread, import, tag};
 
 /// `sys.NAME`, which scripts may replace.
 fn stream(th: &mut Thread, name: N) -> Option<Value> {
@@ -73,6 +73,10 @@ pub fn input(th: &mut Thread, a: Args) -> R {
         let s = th.str_of(a[0])?;
         let out = stream(th, N::stdout).unwrap_or(Value::NONE);
         th.call_method(out, N::write, &[s])?;
+    }
+    if tag::on() {
+        let out = stream(th, N::stdout).unwrap_or(Value::NONE);
+        super::io_text::show_prompt(th, out)?;
     }
     let out = stream(th, N::stdout).unwrap_or(Value::NONE);
     th.call_method(out, N::flush, &[])?;

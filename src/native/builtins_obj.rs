@@ -175,62 +175,10 @@ pub fn repr(th: &mut Thread, a: Args) -> R {
     th.repr(a[0])
 }
 
-/// `help(x)`: name, signature, documentation.
+/// `help(x)`: what `pydoc` prints about it.
 pub fn help(th: &mut Thread, a: Args) -> R {
-    if a[0].is_unbound() {
-        let line = "Type help(object) for help about object: its signature and documentation.\n";
-        super::builtins_io::write_out(th, line)?;
-        return Ok(Value::NONE);
-    }
-    let v = a[0];
-    let get = |th: &mut Thread, name: &str| -> R<Option<String>> {
-        let key = th.intern(name)?;
-        match th.getattr_opt(v, key)? {
-            Some(x) if text::is_text(x.base()) => th.text_of(x).map(Some),
-            _ => Ok(None),
-        }
-    };
-    let name = match get(th, "__qualname__")? {
-        Some(n) => n,
-        None => th.type_name(v),
-    };
-    let signature = match v.kind() {
-        Kind::Function => signature(v.get::<Function>()),
-        _ => get(th, "__text_signature__")?.unwrap_or_default(),
-    };
-    let mut out = format!("{name}{}\n", signature.replace("$self, ", "").replace("$self", ""));
-    if let Some(doc) = get(th, "__doc__")? {
-        for line in doc.trim_end().lines() {
-            out.push_str(&format!("    {}\n", line.trim_end()));
-        }
-    }
-    super::builtins_io::write_out(th, &out)?;
-    Ok(Value::NONE)
-}
-
-/// `(a, b=..., *args)` of a script function.
-fn signature(f: &Function) -> String {
-    use crate::code::data::flag;
-    let code = crate::run::frame::code_of(f);
-    let argc = code.argcount as usize;
-    let defaults = f.defaults.get().cast::<Tuple>().map_or(0, |t| t.len());
-    let mut parts = Vec::new();
-    for i in 0..argc {
-        let d = if i >= argc - defaults { "=..." } else { "" };
-        parts.push(format!("{}{d}", code.varnames[i]));
-        if code.posonly as usize == i + 1 {
-            parts.push("/".to_string());
-        }
-    }
-    let kw = code.kwonly as usize;
-    if code.flags & flag::VARARGS != 0 {
-        parts.push(format!("*{}", code.varnames[argc + kw]));
-    } else if kw > 0 {
-        parts.push("*".to_string());
-    }
-    parts.extend(code.varnames[argc..argc + kw].iter().map(|n| n.to_string()));
-    if code.flags & flag::VARKEYWORDS != 0 {
-        parts.push(format!("**{}", code.varnames[code.nparams() - 1]));
-    }
-    format!("({})", parts.join(", "))
+    let module = crate::run::import::import_full(th, "pydoc")?;
+    let name = th.intern("help")?;
+    let f = th.getattr(module, name)?;
+    if a[0].is_unbound() { th.call(f, &[]) } else { th.call(f, &[a[0]]) }
 }

@@ -306,7 +306,11 @@ fn send_bytes(th: &mut Thread, a: Args) -> R {
     usable(th, this, WRITABLE)?;
     let offset = if a[2].is_unbound() { 0 } else { integer(th, a[2])? };
     let size = if missing(a[3]) { None } else { Some(integer(th, a[3])?) };
-    with_bytes(th, a[1], |th, b| {
+    let data = match a[1].base().cast::<Bytes>() {
+        Some(_) => a[1],
+        None => th.call(C::memoryview.v(), &[a[1]])?,
+    };
+    with_bytes(th, data, |th, b| {
         if offset < 0 {
             return Err(th.value_error("offset is negative"));
         }

@@ -513,6 +513,11 @@ fn plain_file(v: Value) -> Option<&'static File> {
     as_file(r).filter(|_| r.is_kind(Kind::Boxed))
 }
 
+/// The descriptor of standard output or standard error, if that is what the buffer writes to.
+pub fn standard(v: Value) -> Option<i32> {
+    plain_file(v).map(File::fd).filter(|fd| matches!(fd, 1 | 2))
+}
+
 /// Reads what one call below gives, at most `n` bytes.
 pub fn read_once(th: &mut Thread, v: Value, n: usize) -> R<Vec<u8>> {
     readable(th, v)?;

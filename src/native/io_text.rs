@@ -14,7 +14,7 @@ use crate::heap::text::codec::{Bad, Codec, Fault, Order, Policy, encode_into};
 use crate::heap::text::{self};
 use crate::heap::{Kind, Value};
 use crate::run::wait::Patience;
-use crate::run::{Args, ClassDef, Def, GetSet, PLAIN, R, Raised, Thread, class, def, get, getset};
+use crate::run::{Args, ClassDef, Def, GetSet, PLAIN, R, Raised, Thread, class, def, get, getset, tag};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes read from below at once.
@@ -419,6 +419,13 @@ pub fn write(th: &mut Thread, v: Value, s: Value) -> R<()> {
         if !can_write(th, b)? {
             return Err(unsupported(th, "not writable"));
         }
+        let marked;
+        if tag::on()
+            && let Some(fd) = io_buffer::standard(b)
+        {
+            marked = tag::lines(th, fd, out);
+            out = &marked;
+        }
         io_buffer::write(th, b, out)?;
     } else {
         let data = th.bytes(out)?;
@@ -431,6 +438,18 @@ pub fn write(th: &mut Thread, v: Value, s: Value) -> R<()> {
         flush(th, v)?;
     }
     Ok(())
+}
+
+/// Lets go of what the thread has begun to write, where lines are marked: a prompt is to be seen.
+pub fn show_prompt(th: &mut Thread, v: Value) -> R<()> {
+    if as_text(v).is_none() {
+        return Ok(());
+    }
+    let b = below(th, v)?;
+    match io_buffer::standard(b).map(|fd| tag::prompt(th, fd)) {
+        Some(begun) if !begun.is_empty() => io_buffer::write(th, b, &begun),
+        _ => Ok(()),
+    }
 }
 
 pub fn can_write(th: &mut Thread, b: Value) -> R<bool> {

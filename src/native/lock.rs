@@ -129,7 +129,14 @@ pub fn new_lock(th: &mut Thread) -> R {
 
 /// `allocate_lock`.
 pub(super) fn allocate(th: &mut Thread, _: Args) -> R {
-    new_lock(th)
+    stated(th)
+}
+
+/// A new plain lock of the script's or the library's own, stated for reports.
+fn stated(th: &mut Thread) -> R {
+    let v = new_lock(th)?;
+    v.get::<Lock>().state(th);
+    Ok(v)
 }
 
 fn lock_new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
@@ -137,12 +144,13 @@ fn lock_new(th: &mut Thread, _: Value, args: Value, kwargs: Value) -> R {
     if n > 0 || !kwargs.is_unbound() {
         return Err(th.type_error(format!("lock() takes no arguments ({n} given)")));
     }
-    new_lock(th)
+    stated(th)
 }
 
 fn rlock_new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let solid = cls.get::<Class>().solid.get();
     let lock = Lock::make(th, shape_of(solid))?;
+    lock.get::<Lock>().state(th);
     if cls == solid { Ok(lock) } else { crate::run::instance::wrap_base(th, cls, lock) }
 }
 
@@ -165,7 +173,7 @@ fn rlock_repr(th: &mut Thread, v: Value) -> R {
 pub(super) fn full_name(th: &mut Thread, v: Value) -> String {
     let class = th.class_of(v);
     let name = th.class_name(class);
-    let module = class::lookup(class, crate::heap::known::N::__module__.v());
+    let module = class::module_of(class);
     match module.and_then(|m| th.str_text(m).ok()) {
         Some(m) => format!("{m}.{name}"),
         None => name,

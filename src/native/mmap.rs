@@ -1,4 +1,4 @@
-//! The modules `mmap` and `_posixshmem`, and `memfd_create`: memory that the system maps. Invariant: an object keeps
+//! The modules `mmap` and `_posixshmem`: memory that the system maps. Invariant: an object keeps
 //! the protection and the file that it was made with; the bytes themselves are reached through `types::mapping` only.
 
 use super::mmap_io::METHODS;
@@ -329,16 +329,4 @@ fn shm_unlink(th: &mut Thread, a: Args) -> R {
         return Err(th.os_error(errno(), a[0]));
     }
     Ok(Value::NONE)
-}
-
-/// `os.memfd_create`.
-pub(super) fn memfd_create(th: &mut Thread, a: Args) -> R {
-    let path = name(th, a[0])?;
-    let flags = if a[1].is_unbound() { libc::MFD_CLOEXEC } else { th.index(a[1])? as libc::c_uint };
-    // SAFETY: the name is terminated.
-    let fd = unsafe { libc::memfd_create(path.as_ptr(), flags) };
-    if fd < 0 {
-        return Err(th.os_error(errno(), Value::UNBOUND));
-    }
-    Ok(Value::int(fd as i64))
 }

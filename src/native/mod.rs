@@ -41,6 +41,8 @@ pub mod math_int;
 pub mod mmap;
 mod mmap_io;
 pub mod multiprocessing;
+mod notes;
+pub mod old;
 pub mod pickle;
 mod pickle_load;
 mod pickle_names;

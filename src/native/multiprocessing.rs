@@ -7,7 +7,7 @@ use super::util::{integer, missing, path};
 use super::{connection, semlock, wait_room};
 use crate::heap::object::{List, Tuple};
 use crate::heap::{Value, list};
-use crate::run::{Args, Def, ModuleDef, R, Thread, def, gil};
+use crate::run::{Args, Def, ModuleDef, R, Thread, def, gil, procs};
 use std::ffi::CString;
 use std::sync::OnceLock;
 
@@ -106,6 +106,17 @@ fn options(th: &mut Thread, _: Args) -> R {
     Ok(out)
 }
 
+/// Sends SIGTERM to every child: for an end that waits for nobody.
+pub fn terminate_children() {
+    for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for pid in children.split_whitespace().filter_map(|n| n.parse().ok()) {
+            // SAFETY: a plain call about a child, which nobody has reaped.
+            unsafe { libc::kill(pid, libc::SIGTERM) };
+        }
+    }
+}
+
 fn spawn(th: &mut Thread, a: Args) -> R {
     let (program, shown) = path(th, a[0])?;
     let words = th.to_tuple(a[1])?;
@@ -147,6 +158,7 @@ fn spawn(th: &mut Thread, a: Args) -> R {
     if e != 0 {
         return Err(th.os_error(e, shown));
     }
+    procs::started(th, pid);
     Ok(Value::int(pid as i64))
 }
 

@@ -29,12 +29,6 @@ static FUNCTIONS: &[Def] = &[
     def("close", "(fd)", |th, a| by_fd(th, a[0], |fd| unsafe { libc::close(fd) }), "Close a descriptor."),
     def("dup", "(fd, /)", dup, "Another descriptor for the same file."),
     def("dup2", "(fd, fd2, inheritable=True)", dup2, "Make fd2 a descriptor for the same file."),
-    def(
-        "memfd_create",
-        "(name, flags=MFD_CLOEXEC)",
-        super::mmap::memfd_create,
-        "A descriptor of a new file that stands in memory only.",
-    ),
     def("pipe", "()", pipe, "Two descriptors: what is written to the second is read from the first."),
     def("lseek", "(fd, position, whence, /)", lseek, "Change the position of a descriptor."),
     def("ftruncate", "(fd, length, /)", ftruncate, "Set the size of an open file."),
@@ -171,7 +165,6 @@ macro_rules! constants {
 const NUMBERS: &[(&str, i64)] = constants! {
     F_OK R_OK W_OK X_OK O_RDONLY O_WRONLY O_RDWR O_CREAT O_EXCL O_TRUNC O_APPEND O_NONBLOCK O_CLOEXEC O_SYNC O_NOFOLLOW
     O_DIRECTORY O_NOCTTY WNOHANG WUNTRACED WCONTINUED
-    MFD_CLOEXEC MFD_ALLOW_SEALING
 };
 
 fn fill(th: &mut Thread, dict: Value) -> R<()> {

@@ -7,7 +7,7 @@ use super::util::{errno, integer, os_text, put, shape_of, truth_or, tuple_of};
 use crate::heap::known::C;
 use crate::heap::object::{Boxed, Dict, List, Tuple};
 use crate::heap::{Kind, Value};
-use crate::run::{Args, ClassDef, Def, PLAIN, R, Thread, class, def, door, exit, get, gil, signal};
+use crate::run::{Args, ClassDef, Def, PLAIN, R, Thread, class, def, door, exit, get, gil, procs, signal};
 use crate::struct_seq;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -192,6 +192,9 @@ fn wait_for(th: &mut Thread, pid: i32, options: i32) -> R<(i32, i32)> {
             door::opaque(th, door::Kind::Process(-1), call)
         };
         if got >= 0 {
+            if got > 0 {
+                procs::ended(got, status);
+            }
             return Ok((got, status));
         }
         if e != libc::EINTR {

@@ -8,7 +8,7 @@ use super::seq;
 use super::util::{errno, integer, integer_or, missing, path, put, put_int, truth_or};
 use crate::heap::object::Tuple;
 use crate::heap::{Value, list};
-use crate::run::{Args, Def, R, Thread, class, def, door, signal};
+use crate::run::{Args, Def, R, Thread, class, def, door, procs, signal};
 use crate::struct_seq;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -228,6 +228,9 @@ fn wait4(th: &mut Thread, pid: Value, options: Value) -> R {
             door::opaque(th, door::Kind::Process(-1), call)
         };
         if got >= 0 {
+            if got > 0 {
+                procs::ended(got, status);
+            }
             let used = super::resource::usage_value(th, &used)?;
             return Ok(th.tuple(&[Value::int(got as i64), Value::int(status as i64), used])?);
         }
@@ -418,7 +421,11 @@ fn spawn(th: &mut Thread, a: Args, search: bool) -> R {
             libc::posix_spawn(&mut pid, p, &acts.0, &attr.0, argv, env)
         }
     };
-    if rc != 0 { Err(th.os_error(rc, shown)) } else { Ok(Value::int(pid as i64)) }
+    if rc != 0 {
+        return Err(th.os_error(rc, shown));
+    }
+    procs::started(th, pid);
+    Ok(Value::int(pid as i64))
 }
 
 fn setpgrp(th: &mut Thread, _: Args) -> R {

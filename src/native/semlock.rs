@@ -179,8 +179,8 @@ pub(super) fn patience(th: &mut Thread, block: Value, timeout: Value) -> R<Optio
 
 fn take_slowly(th: &mut Thread, s: &Sem, deadline: Option<Instant>) -> R<bool> {
     s.cell.word(1).fetch_add(1, SeqCst);
-    let kind = if s.max == 1 { Wait::Lock } else { Wait::Semaphore };
-    let r = take_in_time(th, s.cell.word(0), kind, deadline);
+    // Not as a lock: those are objects of this process, and reports ask them who holds them.
+    let r = take_in_time(th, s.cell.word(0), Wait::Semaphore, deadline);
     s.cell.word(1).fetch_sub(1, SeqCst);
     r
 }

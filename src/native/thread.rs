@@ -1,7 +1,7 @@
 //! Native module `_thread`: starting threads, handles to join them, locks, thread-local objects. Invariant: what
 //! blocks here blocks in the door (`run::door`); the module owns no state but its classes' shapes.
 
-use super::{local, lock, queue_log};
+use super::{local, lock, notes, queue_log};
 use crate::heap::cell::{Header, Kind};
 use crate::heap::known::C;
 use crate::heap::object::{Class, Dict, Float, Layout, Str, Tuple};
@@ -21,7 +21,7 @@ pub static MODULE: ModuleDef = ModuleDef {
     fill,
 };
 
-static FUNCTIONS: [Def; 18] = [
+static FUNCTIONS: [Def; 22] = [
     def("allocate_lock", "()", lock::allocate, "Create a new lock object."),
     def("allocate", "()", lock::allocate, "An obsolete synonym of allocate_lock()."),
     def(
@@ -59,6 +59,15 @@ static FUNCTIONS: [Def; 18] = [
     def("exit_thread", "()", exit, "An obsolete synonym of exit()."),
     def("interrupt_main", "(signum=2, /)", interrupt_main, "Simulate a signal in the main thread."),
     def("_shutdown", "()", shutdown, "Wait for the joinable threads that are not daemons."),
+    def("_dump", "(all_threads=True)", notes::dump, "What threads are doing, as text."),
+    def("_unseen", "(text, /)", notes::note, "Note an exception that somebody should ask for: a ticket."),
+    def("_seen", "(ticket, /)", notes::seen, "Take that back: somebody asked."),
+    def(
+        "_process",
+        "(pid, name=None, cost=0, tasks=0, sent=0, received=0)",
+        notes::process,
+        "Tell reports about a process.",
+    ),
     def("_excepthook", "(args, /)", excepthook, "Report an exception that ended a thread."),
 ];
 

@@ -14,7 +14,13 @@ pub fn binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
         return Ok(text::concat(&mut th.heap, a, b)?);
     }
     let v = try_binary(th, op, a, b)?;
-    if v == Value::NOT_IMPLEMENTED { Err(unsupported(th, op.symbol(), op, a, b)) } else { Ok(v) }
+    if v != Value::NOT_IMPLEMENTED {
+        return Ok(v);
+    }
+    if op == Bin::MatMul && super::import::is_old() {
+        return old_division(th, a, b);
+    }
+    Err(unsupported(th, op.symbol(), op, a, b))
 }
 
 fn try_binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
@@ -68,6 +74,9 @@ pub fn inplace(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
     }
     let v = try_binary(th, op, a, b)?;
     if v == Value::NOT_IMPLEMENTED {
+        if op == Bin::MatMul && super::import::is_old() {
+            return old_division(th, a, b);
+        }
         let symbol = match op {
             Bin::Pow => "**=".to_string(),
             op => format!("{}=", op.symbol()),
@@ -114,6 +123,24 @@ pub fn power_by(th: &mut Thread, by: Value, a: Value, b: Value, m: Value) -> R {
         }
         Err(_) => Err(th.memory_error("")),
     }
+}
+
+/// Division as Python 2 has it, for which its text, made Python 3, has `@`: integers are rounded down.
+#[cold]
+fn old_division(th: &mut Thread, a: Value, b: Value) -> R {
+    for (name, left, right) in [("__div__", a, b), ("__rdiv__", b, a)] {
+        let name = th.intern(name)?;
+        if let Some(f) = lookup(class_of(left), name) {
+            let f = super::attr::bind(th, f, left)?;
+            let v = th.call(f, &[right])?;
+            if v != Value::NOT_IMPLEMENTED {
+                return Ok(v);
+            }
+        }
+    }
+    let whole = |v: Value| crate::heap::bigint::is_integer(v.base());
+    let op = if whole(a) && whole(b) { Bin::FloorDiv } else { Bin::TrueDiv };
+    binary(th, op, a, b)
 }
 
 /// The TypeError of an operation that neither operand knows.

@@ -73,9 +73,14 @@ impl Thread {
         if class.get::<Class>().bits.get().as_int() & DOTTED == 0 {
             return name;
         }
-        let module = lookup(class, N::__module__.v()).and_then(|m| m.cast::<Str>());
+        let module = module_of(class).and_then(|m| m.cast::<Str>());
         module.map_or_else(|| name.clone(), |m| format!("{}.{name}", String::from_utf8_lossy(m.bytes())))
     }
+}
+
+/// `__module__` of a class. That of a builtin class is not in its namespace, so that its instances do not have it.
+pub fn module_of(class: Value) -> Option<Value> {
+    class.get::<Class>().module.get().bound().or_else(|| lookup(class, N::__module__.v()))
 }
 
 /// The class of any value.
@@ -250,6 +255,7 @@ fn make(th: &mut Thread, p: Parts, fixed_shape: Option<u32>) -> R {
     c.id.set(Value::int(NEXT_ID.fetch_add(1, Ordering::Relaxed) as i64));
     c.hash.set(Value::int(hash));
     c.init.set(Value::UNBOUND);
+    c.module.set(Value::UNBOUND);
     let root = match fixed_shape {
         Some(s) => s,
         None => shape::root(v, p.first, p.inline, p.bits & OPEN != 0).ok_or(crate::heap::Full)?,
@@ -309,7 +315,7 @@ pub fn define(th: &mut Thread, known: Option<C>, d: &'static ClassDef) -> R {
         None => "builtins",
     };
     let module = crate::heap::intern::intern_str(&mut th.heap, module)?;
-    put(th, v, N::__module__.v(), module)?;
+    class.module.set(module);
     let doc = if d.doc.is_empty() { Value::NONE } else { th.str(d.doc)? };
     put(th, v, N::__doc__.v(), doc)?;
     add_wrappers(th, v, d.name, &slots, base)?;

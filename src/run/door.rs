@@ -299,6 +299,12 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
     event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object });
+    if kind == Kind::Lock
+        && event::hears_locks()
+        && let Some((object, call)) = graph::purpose(th)
+    {
+        event::emit(th, event::What::For { object, call });
+    }
     if main {
         signal::watch();
     }
@@ -357,6 +363,7 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
     me.door.timed.store(true, SeqCst);
+    me.door.object.store(0, SeqCst);
     me.door.kind.store(kind.code(), SeqCst);
     event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object: 0 });
     if main {

@@ -3,7 +3,8 @@
 //! event costs one static check.
 
 pub use super::door::word;
-pub use super::graph::{Fellow, For, Graph, Owned, Place, Queue, Wait};
+pub use super::graph::{Fellow, For, Graph, Inventory, Known, Owned, Place, Queue, Wait};
+pub use super::procs::Proc;
 pub use super::seen;
 pub use super::thread::State;
 use super::thread::Thread;
@@ -29,6 +30,27 @@ pub enum Reason {
     End,
 }
 
+/// A call of the library in which threads wait.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Call {
+    /// `get` of a queue.
+    Get,
+    /// `put` into a queue.
+    Put,
+    /// `join` of a queue.
+    Done,
+    /// `wait` for a condition.
+    Condition,
+    /// `wait` for an event.
+    Event,
+    /// `acquire` of a semaphore.
+    Semaphore,
+    /// `wait` at a barrier.
+    Barrier,
+    /// `result` of a call given to a pool.
+    Future,
+}
+
 /// One fact. Lines are source lines of the script; 0 where unknown.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum What {
@@ -49,14 +71,17 @@ pub enum What {
     Already { state: State },
     /// It changed state (see [`State`]); `object` identifies what it waits for, `kind` is what [`word`] names.
     Enter { state: State, kind: u8, object: u64 },
+    /// What it began to wait for serves this call of the library on `object` (a queue's log, an event, ...).
+    For { object: u64, call: Call },
     /// It is running again.
     Leave,
     /// It acquired lock `object`.
     Acquire { object: u64 },
     /// It released lock `object`.
     Release { object: u64 },
-    /// It made lock `object`: what was at that address before is gone.
-    NewLock { object: u64 },
+    /// It made lock `object`: what was at that address before is gone. `own`: by a line of the script, not inside
+    /// the library.
+    NewLock { object: u64, own: bool },
     /// A queue's depth after a put or get.
     Depth { object: u64, depth: u32 },
     /// It woke thread `other` (unlock, notify, put).
@@ -202,6 +227,11 @@ pub fn since(logs: &mut [(u32, Log)], from: u64) {
 #[inline(always)]
 pub fn listening() -> bool {
     LISTENING.load(Ordering::Relaxed) != 0
+}
+
+/// Whether locks and queues are to be stated.
+pub fn hears_locks() -> bool {
+    LISTENING.load(Ordering::Relaxed) & want::LOCKS != 0
 }
 
 /// Whether instructions are to be counted in every mode.

@@ -3,7 +3,7 @@
 //! stopped nothing of the script runs any more, whatever daemon threads were doing.
 
 use super::thread::{R, Thread};
-use super::{error, event, gil, poll, threads};
+use super::{error, event, gil, poll, tag, threads};
 use crate::heap::Value;
 use crate::heap::known::{N, S};
 use std::sync::OnceLock;
@@ -57,6 +57,10 @@ fn join_threads(th: &mut Thread) -> R<()> {
 pub fn stop(th: &mut Thread, code: i32) -> ! {
     gil::close(th);
     th.heap.freeze_world();
+    for (fd, begun) in tag::rest() {
+        // SAFETY: the text lives through the call; a stream that nobody reads is not worth a report here.
+        unsafe { libc::write(fd, begun.as_ptr().cast(), begun.len()) };
+    }
     threads::each(event::hand_in);
     let code = match HOOKS.get() {
         Some(h) => (h.report)(th, code),

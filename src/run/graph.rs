@@ -2,6 +2,7 @@
 //! holds no heap value, so it may be kept and shown when the world runs on.
 
 use super::door::{self, Kind};
+use super::event::Call;
 use super::frame::{self, At};
 use super::gil::{self, Mode};
 use super::names::{self, Names, word};
@@ -12,8 +13,8 @@ use super::{event, signal};
 use crate::code::data::flag;
 use crate::heap::object::List;
 use crate::heap::{Kind as CellKind, Value};
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::*;
+use std::sync::{OnceLock, PoisonError};
 
 /// A place in the script.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -146,6 +147,21 @@ impl Graph {
     }
 }
 
+static DUMPER: OnceLock<fn(&Graph) -> String> = OnceLock::new();
+
+/// Sets who makes the text of a dump.
+pub fn on_dump(f: fn(&Graph) -> String) {
+    let _ = DUMPER.set(f);
+}
+
+/// What all threads, or the calling one, are doing, as text.
+pub fn dump(th: &mut Thread, all: bool) -> String {
+    let mut graph = take(th);
+    let me = th.shared.number;
+    graph.threads.retain(|f| all || f.number == me);
+    DUMPER.get().map_or(String::new(), |f| f(&graph))
+}
+
 /// Whether threads wait only for each other: a look before anything is named.
 pub(super) fn stands_still(th: &mut Thread) -> bool {
     !signal::scripted()
@@ -251,8 +267,15 @@ fn wait(t: &Thread, walk: &[At], names: &Names) -> Option<Wait> {
 fn owned(lock: &Lock, names: &Names) -> Owned {
     let held = lock.held();
     let at = word(std::ptr::from_ref(lock) as u64);
+    // A lock inside an object of the library goes by that object's name.
+    let outer = |at: u64| names.owner(at).filter(|o| kind_of(Value(*o)).is_some());
+    let mut shown = at;
+    while let Some(o) = outer(shown) {
+        shown = o;
+    }
+    let name = names.of(shown).unwrap_or_default();
     Owned {
-        name: names.of(at).unwrap_or_default(),
+        name,
         rank: names.rank(at),
         by: held.by,
         since: Place { file: held.file, line: held.line, func: String::new() },
@@ -269,33 +292,137 @@ fn this(a: &At) -> Option<Value> {
     (live && v.is_kind(CellKind::Instance)).then_some(v)
 }
 
-/// Whether the library's function waits in a way that reports can explain; and the object of the call.
-fn known(a: &At) -> Option<(For, Option<Value>)> {
+/// The call of the library that a frame is in, if reports can explain it.
+fn call_of(a: &At) -> Option<Call> {
     let code = frame::code_of(a.func);
+    let file: &str = code.filename.rsplit('/').next().unwrap_or("");
+    Some(match (file, &*code.qualname) {
+        ("queue.mp", "Queue.get") | ("_queue.mp", "SimpleQueue.get") => Call::Get,
+        ("queue.mp", "Queue.put") => Call::Put,
+        ("queue.mp", "Queue.join") => Call::Done,
+        ("_threading_sync.mp", "Event.wait") => Call::Event,
+        ("_threading_sync.mp", "Semaphore.acquire") => Call::Semaphore,
+        ("_threading_sync.mp", "Barrier.wait") => Call::Barrier,
+        ("_threading_sync.mp", "Condition.wait" | "Condition.wait_for") => Call::Condition,
+        (_, "Future.result" | "Future.exception") => Call::Future,
+        _ => return None,
+    })
+}
+
+/// For which call of the library, and on what object, the thread is about to wait. Queues go by their log.
+pub(super) fn purpose(th: &Thread) -> Option<(u64, Call)> {
+    let library = frame::walk(th).take_while(|a| frame::code_of(a.func).flags & flag::LIBRARY != 0);
+    let (a, call) = library.filter_map(|a| call_of(&a).map(|c| (a, c))).last()?;
+    // SAFETY: the first register of a live window. Methods of queues need their object to the end.
+    let this = unsafe { *a.base };
+    let object = match call {
+        Call::Get | Call::Put | Call::Done => names::attribute(this, "_log").unwrap_or(this),
+        _ => this,
+    };
+    Some((object.addr::<u64>() as u64, call))
+}
+
+/// What a wait in the library's function is for; and the object of the call.
+fn known(a: &At) -> Option<(For, Option<Value>)> {
+    let call = call_of(a)?;
     let this = this(a);
     let number = |name: &str| {
         let v = this.and_then(|v| names::attribute(v, name));
         v.filter(|v| v.is_int()).map_or(0, |v| v.as_int())
     };
-    let file: &str = code.filename.rsplit('/').next().unwrap_or("");
-    let what = match (file, &*code.qualname) {
-        ("queue.mp", "Queue.get") | ("_queue.mp", "SimpleQueue.get") => {
-            For::Queue { call: "get", queue: queue(this) }
-        }
-        ("queue.mp", "Queue.put") => For::Queue { call: "put", queue: queue(this) },
-        ("queue.mp", "Queue.join") => For::Queue { call: "join", queue: queue(this) },
-        ("_threading_sync.mp", "Event.wait") => For::Event,
-        ("_threading_sync.mp", "Semaphore.acquire") => For::Semaphore,
-        ("_threading_sync.mp", "Barrier.wait") => {
-            For::Barrier { come: number("_count"), parties: number("_parties") }
-        }
-        ("_threading_sync.mp", "Condition.wait" | "Condition.wait_for") => For::Condition,
-        (_, "Future.result" | "Future.exception") => For::Future,
-        _ => return None,
+    let what = match call {
+        Call::Get => For::Queue { call: "get", queue: queue(this) },
+        Call::Put => For::Queue { call: "put", queue: queue(this) },
+        Call::Done => For::Queue { call: "join", queue: queue(this) },
+        Call::Event => For::Event,
+        Call::Semaphore => For::Semaphore,
+        Call::Barrier => For::Barrier { come: number("_count"), parties: number("_parties") },
+        Call::Condition => For::Condition,
+        Call::Future => For::Future,
     };
     // An object that its method does not need any more may still be known by its name.
     // SAFETY: the first register of a live window; it is only compared.
     Some((what, this.or(Some(unsafe { *a.base }))))
+}
+
+/// The library's class of an object, if it is one of those that reports know.
+fn kind_of(v: Value) -> Option<&'static str> {
+    let name = names::class_name(v);
+    let known = ["Condition", "Event", "Semaphore", "BoundedSemaphore", "Barrier", "Queue"];
+    known.into_iter().find(|k| *k == name).or_else(|| names::attribute(v, "_log").map(|_| "Queue"))
+}
+
+/// What a lock or queue of a report is called at the end of the run.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Address as events state it.
+    pub object: u64,
+    /// Name; of a lock inside an object of the library, that object's.
+    pub name: String,
+    /// `Lock`, `RLock`, or the library's class around it.
+    pub kind: String,
+    /// Place among all names.
+    pub rank: u32,
+}
+
+/// What can be named at the end of the run, and what is left over.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// Locks and objects that threads wait for.
+    pub known: Vec<Known>,
+    /// Queues that hold items: name and state.
+    pub queues: Vec<(String, Queue, u64)>,
+    /// Named locks held by threads that have ended.
+    pub orphans: Vec<Owned>,
+}
+
+/// Looks at everything that has a name. The world is stopped.
+pub fn inventory(th: &mut Thread) -> Inventory {
+    th.heap.stop_world(|| {
+        let names = Names::search(&[]);
+        let mut out = Inventory::default();
+        let address = |v: Value| v.addr::<u64>() as u64;
+        for at in names.objects() {
+            let v = Value(at);
+            let (name, rank) = (names.of(at).unwrap_or_default(), names.rank(at));
+            if let Some(lock) = Lock::of(v) {
+                let kind = if lock.held().reentrant { "RLock" } else { "Lock" }.to_string();
+                out.known.push(Known { object: address(v), name, kind, rank });
+                let held = owned(lock, &names);
+                if lock.locked() && held.by.is_some_and(|by| threads::shared(by).is_none()) {
+                    out.orphans.push(held);
+                }
+                continue;
+            }
+            let Some(kind) = v.is_kind(CellKind::Instance).then(|| kind_of(v)).flatten() else { continue };
+            if names.owner(at).is_some_and(|o| kind_of(Value(o)).is_some()) {
+                continue;
+            }
+            let inner = |v: Value| {
+                let inside = ["mutex", "_lock", "_cond"].into_iter().find_map(|n| names::attribute(v, n))?;
+                Some(names::attribute(inside, "_lock").unwrap_or(inside).base())
+            };
+            if let Some(lock) = inner(v).filter(|l| Lock::of(*l).is_some()) {
+                let reached = names.of(lock.0).unwrap_or_default();
+                if reached.is_empty() || reached.starts_with(&format!("{name}.")) {
+                    out.known.retain(|k| k.object != address(lock));
+                    out.known.push(Known {
+                        object: address(lock),
+                        name: name.clone(),
+                        kind: kind.to_string(),
+                        rank,
+                    });
+                }
+            }
+            let log = names::attribute(v, "_log");
+            if let Some(counts) = log.and_then(QueueLog::of) {
+                out.queues.push((name.clone(), queue(Some(v)), counts.most()));
+            }
+            let object = address(log.unwrap_or(v));
+            out.known.push(Known { object, name, kind: kind.to_string(), rank });
+        }
+        out
+    })
 }
 
 fn queue(this: Option<Value>) -> Queue {

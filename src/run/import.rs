@@ -32,6 +32,36 @@ const LOCK_KEY: u64 = 0x1_4d50_0001;
 /// Which module each thread waits for.
 static WAITING: Mutex<Option<HashMap<u32, String>>> = Mutex::new(None);
 
+/// What Python 2 text needs of the machine.
+pub struct Old {
+    /// Old names of modules with the new ones.
+    pub modules: &'static [(&'static str, &'static str)],
+    /// Puts the old built-in names into a program's namespace.
+    pub names: fn(&mut Thread, Value) -> R<()>,
+    /// Told of each module that was loaded.
+    pub loaded: fn(&mut Thread, &str, Value) -> R<()>,
+}
+
+static OLD: OnceLock<Old> = OnceLock::new();
+
+/// From now on program text is Python 2.
+pub fn set_old(old: Old) {
+    let _ = OLD.set(old);
+}
+
+/// Whether program text is Python 2.
+pub fn is_old() -> bool {
+    OLD.get().is_some()
+}
+
+/// Puts the names that Python 2 text expects into a program's namespace.
+pub fn old_names(th: &mut Thread, globals: Value) -> R<()> {
+    match OLD.get() {
+        Some(old) => (old.names)(th, globals),
+        None => Ok(()),
+    }
+}
+
 /// Hands the module lists to the machine (once, by the shell).
 pub fn set_library(library: Library) {
     let _ = LIBRARY.set(library);
@@ -402,10 +432,21 @@ fn load_one(th: &mut Thread, name: &str, key: Value, parent: Value) -> R {
         }
     };
     let Some(found) = find(th, name, path)? else {
+        let new = OLD.get().and_then(|old| old.modules.iter().find(|m| m.0 == name));
+        if let Some((_, new)) = new {
+            let module = import_full(th, new)?;
+            th.dict_insert(S::modules.v(), key, module)?;
+            return Ok(module);
+        }
         let text = format!("No module named '{name}'");
         return Err(import_error(th, C::ModuleNotFoundError, &text, name));
     };
     let module = run_module(th, name, key, found)?;
+    if let Some(old) = OLD.get()
+        && name != "_py2"
+    {
+        (old.loaded)(th, name, module)?;
+    }
     if let Some((_, last)) = name.rsplit_once('.') {
         let last = th.intern(last)?;
         th.setattr(parent, last, module)?;
@@ -548,6 +589,9 @@ fn run_module(th: &mut Thread, name: &str, key: Value, found: Found) -> R {
 /// Compiles and runs module text in a namespace.
 pub fn run_source(th: &mut Thread, text: &str, file: &str, globals: Value, library: bool) -> R<()> {
     let code = compile_text(th, text, file, Mode::Exec { namespace: false }, library)?;
+    if !library {
+        old_names(th, globals)?;
+    }
     let f = load::module_function(th, &code, globals)?;
     th.call(f, &[]).map(drop)
 }
@@ -560,7 +604,10 @@ pub fn compile_text(
     mode: Mode,
     library: bool,
 ) -> R<Arc<crate::code::data::Code>> {
+    // Python 2 text is shown as it was written: it has the same lines, and nearly the same columns.
     remember_source(file, text);
+    let modern = (is_old() && !library).then(|| minipy_grammar::modern(text));
+    let text = modern.as_deref().unwrap_or(text);
     let grammar = match mode {
         Mode::Eval { .. } => minipy_grammar::Mode::Eval,
         Mode::Interactive => minipy_grammar::Mode::Interactive,

@@ -316,10 +316,11 @@ pub fn inherit(class: Value) -> TypeSlots {
         let d = c.get::<Class>().dict.get().get::<Dict>();
         names.iter().any(|n| crate::heap::dict::get_name(d, n.v()).is_some())
     };
+    let is_script = |c: Value| c.get::<Class>().bits.get().as_int() & HEAP != 0;
     macro_rules! slot {
         ($field:ident, $generic:expr, [$($n:ident)*]) => {
             for c in mro.iter() {
-                if c.get::<Class>().bits.get().as_int() & HEAP == 0 {
+                if !is_script(c) {
                     if slots(c).$field.is_some() || c == C::object.v() {
                         out.$field = slots(c).$field;
                         break;
@@ -338,6 +339,10 @@ pub fn inherit(class: Value) -> TypeSlots {
     slot!(iter, g_iter, [__iter__]);
     slot!(next, g_next, [__next__]);
     slot!(getattr, g_getattr, [__getattribute__ __getattr__]);
+    // A builtin class has no say about names that are missing: `__getattr__` counts wherever it stands.
+    if mro.iter().any(|c| is_script(c) && states(c, &[N::__getattr__])) {
+        out.getattr = Some(g_getattr);
+    }
     slot!(setattr, g_setattr, [__setattr__ __delattr__]);
     slot!(compare, g_compare, [__lt__ __le__ __eq__ __ne__ __gt__ __ge__]);
     slot!(bool, g_bool, [__bool__]);

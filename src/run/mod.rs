@@ -32,14 +32,17 @@ mod offers;
 pub mod ops;
 pub mod park;
 pub mod poll;
+pub mod procs;
 pub mod protocol;
 pub mod seen;
 pub mod show;
 pub mod signal;
 pub mod slots;
 pub mod start;
+pub mod tag;
 pub mod thread;
 pub mod threads;
+pub mod unseen;
 pub mod unwind;
 pub mod wait;
 

@@ -189,9 +189,11 @@ impl Names {
         Some(parts.concat())
     }
 
-    /// Whether the object can be reached by a name.
-    pub fn knows(&self, word: u64) -> bool {
-        self.index.contains_key(&word)
+    /// The instance whose attribute names the object.
+    pub fn owner(&self, word: u64) -> Option<u64> {
+        let n = &self.nodes[*self.index.get(&word)? as usize];
+        let from = &self.nodes[n.from as usize];
+        (matches!(n.step, Step::Attribute(_)) && Value(from.at).is_kind(Kind::Instance)).then_some(from.at)
     }
 
     /// Where a name stands among all, by which objects are put into an order.

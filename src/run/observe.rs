@@ -144,8 +144,21 @@ unsafe fn tell(th: &mut Thread, pc: *const u64, base: *mut Value) {
     // SAFETY: as handlers: verified code with a live window; the window of the instruction before is one of this
     // thread's, above or below.
     unsafe {
-        if let Some(open) = th.open.take() {
-            end(w, number, &open, pc, base);
+        match th.open.take() {
+            Some(open) => {
+                end(w, number, &open, pc, base);
+                if base != open.base && open.site.calls.is_some() {
+                    th.entered = Some(open);
+                }
+            }
+            None => {
+                // Back from a call that went into the library.
+                let back =
+                    |o: &mut Open| base == o.base && pc as usize == o.pc as usize + o.site.op.len() * 8;
+                if let Some(open) = th.entered.take_if(back) {
+                    end(w, number, &open, pc, base);
+                }
+            }
         }
         if matches!(Op::of(*pc), Op::Halt | Op::InitDone) {
             return;
@@ -221,6 +234,7 @@ impl Watch {
             at: pc as usize,
             frame: base as usize,
             first: pc as usize == f.entry.get(),
+            index: None,
             file: (own != file).then(|| file.clone()),
             value: None,
             spot: None,
@@ -241,6 +255,9 @@ impl Watch {
             step.value = given.filter(|v| !v.is_unbound()).map(short);
             if let (Some((Access::Write, place)), Some(v)) = (site.place, given) {
                 step.spot = key(site, place, pc, base).map(|key| Spot { key, word: v.0 });
+            }
+            if matches!(site.place, Some((_, Place::Item))) && site.about.ends_with("[(...)]") {
+                step.index = Some(short(*base.add(operands(*pc).2 as usize)));
             }
             if site.calls == Some(Calls::Plain) {
                 (step.args, step.prints) = call(site.op, pc, base);

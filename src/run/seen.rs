@@ -53,6 +53,8 @@ pub struct Step {
     pub value: Option<Short>,
     /// Where it writes.
     pub spot: Option<Spot>,
+    /// The key of an item that the source computes.
+    pub index: Option<Short>,
     /// Arguments of a call.
     pub args: Option<String>,
     /// What a call of `print` prints.

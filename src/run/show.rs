@@ -3,8 +3,8 @@
 
 use super::class::{class_of, is_instance};
 use super::frame::code_of;
-use super::import;
 use super::thread::{R, Raised, Thread};
+use super::{import, tag};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
@@ -12,7 +12,8 @@ use minipy_grammar::{Fault, Faults, LineIndex};
 
 /// Writes text to descriptor 2 at once.
 pub fn stderr(th: &mut Thread, text: &str) {
-    let mut rest = text.as_bytes();
+    let marked = if tag::on() { Some(tag::lines(th, 2, text.as_bytes())) } else { None };
+    let mut rest = marked.as_deref().unwrap_or(text.as_bytes());
     th.heap.blocking(|| {
         while !rest.is_empty() {
             // SAFETY: the slice is valid for its length.
@@ -99,7 +100,7 @@ fn notes(th: &mut Thread, exc: Value, out: &mut String) {
 fn class_label(th: &mut Thread, class: Value) -> String {
     let q = class.get::<Class>().qualname.get();
     let q = th.text_of(q).unwrap_or_default();
-    let m = super::class::lookup(class, N::__module__.v());
+    let m = super::class::module_of(class);
     match m.map(|m| th.text_of(m)) {
         Some(Ok(m)) if m != "builtins" && m != "__main__" => format!("{m}.{q}"),
         Some(Err(Raised)) => {

@@ -158,6 +158,11 @@ pub fn ask_dump() {
     DUMP.store(true, SeqCst);
 }
 
+/// Whether that is still to be done.
+pub fn dump_waits() -> bool {
+    DUMP.load(SeqCst)
+}
+
 /// Takes that back; whether it was still to be done.
 pub fn withdraw_dump() -> bool {
     DUMP.swap(false, SeqCst)

@@ -168,6 +168,8 @@ pub struct Thread {
     pub log: Option<Box<super::event::Log>>,
     /// The instruction in progress, as observed.
     pub open: Option<super::observe::Open>,
+    /// The call of the script that went into another frame last, as observed.
+    pub entered: Option<super::observe::Open>,
 }
 
 impl Deref for Thread {

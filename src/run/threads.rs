@@ -245,6 +245,7 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         native: AtomicPtr::new(std::ptr::null_mut()),
         log: None,
         open: None,
+        entered: None,
     });
     th.quantum = gil::quantum(gil::mode(), &mut th);
     th.left = th.quantum;
@@ -646,8 +647,11 @@ pub fn fork(th: &mut Thread) -> i32 {
     if pid == 0 {
         Native::here().settle(th);
         gil::retable(th);
+        super::procs::forget();
+        super::tag::after_fork();
         event::after_fork(th);
     } else if pid > 0 {
+        super::procs::started(th, pid);
         event::emit(th, Fact::Fork { pid: pid as u32 });
     }
     pid

@@ -11,6 +11,7 @@ use super::gil::{self, Mode};
 use super::park::wake;
 use super::thread::{R, Shared, Thread};
 use super::{frame, signal};
+use crate::code::data::flag::LIBRARY;
 use crate::heap::cell::{Header, Kind as CellKind};
 use crate::heap::object::{Function, Layout};
 use crate::heap::shape::Fx;
@@ -192,8 +193,16 @@ impl Lock {
         if shape == SHAPES[1].load(Relaxed) {
             l.how.set(how::REENTRANT);
         }
-        event::emit(th, What::NewLock { object: l.key() });
         Ok(v)
+    }
+
+    /// States that a lock was made, by a line of the script or inside the library.
+    pub fn state(&self, th: &mut Thread) {
+        if event::hears_locks() && !th.base.is_null() {
+            let code = frame::function(th.base).map(frame::code_of);
+            let own = code.is_none_or(|c| c.flags & LIBRARY == 0 || c.filename.ends_with("_concurrency.mp"));
+            event::emit(th, What::NewLock { object: self.key(), own });
+        }
     }
 
     /// Makes the shapes of the plain and the reentrant class known.
@@ -510,7 +519,6 @@ impl QueueLog {
 /// The function and instruction that the thread is at, library code left aside.
 #[inline]
 fn place(th: &Thread) -> (Value, usize) {
-    use crate::code::data::flag::LIBRARY;
     if th.base.is_null() {
         return (Value::UNBOUND, 0);
     }

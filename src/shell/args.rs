@@ -90,6 +90,10 @@ pub struct Run {
     pub max_heap: Option<usize>,
     /// `--color`.
     pub color: Color,
+    /// `--py2`.
+    pub old: bool,
+    /// `--pasted`.
+    pub pasted: bool,
 }
 
 impl Run {
@@ -100,7 +104,8 @@ impl Run {
             Color::Always => Some("--color=always".to_string()),
             Color::Never => Some("--color=never".to_string()),
         };
-        color.into_iter().chain(self.max_heap.map(|bytes| format!("--max-heap={bytes}"))).collect()
+        let old = self.old.then(|| "--py2".to_string());
+        color.into_iter().chain(old).chain(self.max_heap.map(|bytes| format!("--max-heap={bytes}"))).collect()
     }
 }
 
@@ -138,6 +143,8 @@ pub enum Job {
     Dis(String),
     /// What of a statement no other thread can come between.
     Atomic(String),
+    /// Print the text of a file repaired.
+    Fix(String),
     /// A short text.
     Help(Option<String>),
     /// `-h`.
@@ -159,10 +166,12 @@ pub struct Around {
     pub terminal: bool,
 }
 
-const COMMANDS: [&str; 4] = ["compare", "dis", "atomic", "help"];
-const OTHER_COMMANDS: [&str; 4] = ["fix", "explore", "step", "replay"];
-const OPTIONS: [&str; 15] = [
+const COMMANDS: [&str; 5] = ["compare", "dis", "atomic", "fix", "help"];
+const OTHER_COMMANDS: [&str; 3] = ["explore", "step", "replay"];
+const OPTIONS: [&str; 17] = [
     "narrate",
+    "py2",
+    "pasted",
     "gil",
     "no-gil",
     "report",
@@ -178,7 +187,7 @@ const OPTIONS: [&str; 15] = [
     "help",
     "version",
 ];
-const OTHER_OPTIONS: [&str; 8] = ["py2", "pasted", "seed", "record", "replay", "race", "expect", "explore"];
+const OTHER_OPTIONS: [&str; 6] = ["seed", "record", "replay", "race", "expect", "explore"];
 
 /// A fault of the command line: one line.
 pub type Wrong = String;
@@ -310,6 +319,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
         timeout: None,
         max_heap: None,
         color: Color::Auto,
+        old: false,
+        pasted: false,
     };
     let mut asked: Option<Mode> = None;
     let mut program = None;
@@ -344,6 +355,8 @@ pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
                     }
                 }
             }
+            Arg::Long("py2") => run.old = true,
+            Arg::Long("pasted") => run.pasted = true,
             Arg::Long("tag") => run.tag = true,
             Arg::Long("narrate") => run.narrate = true,
             Arg::Long("on-deadlock") => run.on_deadlock = on_deadlock(&value(&mut parser)?)?,
@@ -403,6 +416,10 @@ fn command(word: &str, parser: &mut Parser) -> Result<Job, Wrong> {
         "atomic" => {
             let [text] = words::<1>(parser, "minipy atomic 'STATEMENT'")?;
             Ok(Job::Atomic(text))
+        }
+        "fix" => {
+            let [file] = words::<1>(parser, "minipy fix FILE")?;
+            Ok(Job::Fix(file))
         }
         _ => match parser.next().map_err(|e| e.to_string())? {
             None => Ok(Job::Help(None)),

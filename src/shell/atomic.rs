@@ -8,6 +8,7 @@ use crate::code::dis::switches_py310;
 use crate::code::op::Op;
 use crate::code::site::{Access, Calls, Place, Site, site};
 use crate::trace::table::wrap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Methods of the built-in containers and locks that touch one slot: atomic with and without a GIL.
 const ATOMIC: [&str; 12] = [
@@ -46,6 +47,7 @@ enum Known {
 /// An instruction of the statement.
 struct Part {
     site: Site,
+    word: u32,
     /// Whether py310 may switch after it.
     switch: bool,
     known: Option<Known>,
@@ -73,11 +75,22 @@ pub fn atomic(text: &str) -> i32 {
     }
 }
 
+/// The instructions, those left out that only an exception reaches.
 fn parts(code: &Code) -> Vec<Part> {
     let mut all: Vec<Part> = Vec::new();
+    let mut skip = 0;
     for p in &code.positions {
+        if code.handlers.iter().any(|h| h.target == p.word) {
+            let before = all.last().filter(|b| b.site.op == Op::Jump).and_then(|b| b.site.target);
+            skip = match before {
+                Some(distance) => {
+                    (code.words.len() as u32).min(all.last().map_or(0, |b| b.word) + distance as u32)
+                }
+                None => code.words.len() as u32,
+            };
+        }
         let site = site(code, p.word);
-        if matches!(site.op, Op::ReturnNone | Op::Nop) {
+        if p.word < skip || matches!(site.op, Op::ReturnNone | Op::Nop) {
             continue;
         }
         let method = site.about.rsplit_once('.').map(|(_, m)| m);
@@ -88,7 +101,7 @@ fn parts(code: &Code) -> Vec<Part> {
             _ => Known::No,
         });
         let switch = switches_py310(code, p.word);
-        all.push(Part { site, switch, known });
+        all.push(Part { site, word: p.word, switch, known });
     }
     all
 }
@@ -150,20 +163,45 @@ fn touches(reader: &Part, read: &str, test: bool, write: &str) -> bool {
 /// The widest window between a read and a write that rests on it.
 fn window(parts: &[Part]) -> Option<Window> {
     let mut best: Option<Window> = None;
-    for (write, w) in parts.iter().enumerate() {
-        let Some(what) = w.writes() else { continue };
-        for (read, r) in parts[..write].iter().enumerate() {
-            let Some((seen, test)) = r.reads() else { continue };
-            // The name of a container is read only to find it.
-            let finds =
-                w.site.calls.is_some() && matches!(r.site.place, Some((_, Place::Name | Place::Cell)));
-            let wider = best.as_ref().is_none_or(|b| write - read > b.write - b.read);
-            if !finds && wider && touches(r, &seen, test, &what) {
-                best = Some(Window { read, write, what: what.clone(), test });
+    // From which reads the value in a register was made, and all reads and tests so far.
+    let mut made: HashMap<u16, BTreeSet<usize>> = HashMap::new();
+    let (mut reads, mut tests) = (BTreeSet::new(), BTreeSet::new());
+    for (i, part) in parts.iter().enumerate() {
+        let mut from: BTreeSet<usize> =
+            part.site.from.iter().filter_map(|r| made.get(r)).flatten().copied().collect();
+        if let Some(what) = part.writes() {
+            for &read in from.iter().chain(&tests) {
+                let Some((seen, test)) = parts[read].reads() else { continue };
+                let wider = best.as_ref().is_none_or(|b| i - read > b.write - b.read);
+                if wider && touches(&parts[read], &seen, test, &what) {
+                    best = Some(Window { read, write: i, what: what.clone(), test });
+                }
             }
+        }
+        if let Some((_, test)) = part.reads() {
+            from.insert(i);
+            reads.insert(i);
+            if test {
+                tests.insert(i);
+            }
+        }
+        // A call may make its result of all that was read before.
+        if part.known == Some(Known::No) {
+            from.extend(&reads);
+        }
+        if let Some(into) = part.site.into {
+            made.insert(into, from);
         }
     }
     best
+}
+
+/// The lock that is held from before `first` to behind `last`.
+fn held(parts: &[Part], first: usize, last: usize) -> Option<&str> {
+    let enter = parts[..first].iter().rev().find(|p| p.site.calls == Some(Calls::Enter))?;
+    let owner = enter.site.owner.as_str();
+    let exit = |p: &Part| p.site.calls == Some(Calls::Exit) && p.site.owner == owner;
+    (!parts[..first].iter().any(exit) && parts[last..].iter().any(exit)).then_some(owner)
 }
 
 fn told(text: &str, code: &Code) -> String {
@@ -174,16 +212,31 @@ fn told(text: &str, code: &Code) -> String {
     }
     let all: Vec<String> = parts.iter().map(Part::text).collect();
     out.push_str(&wrap(&format!("    {}", all.join(" | ")), "      "));
-    let mut say =
-        |mode: &str, what: String| out.push_str(&wrap(&format!("    {mode:<19}{what}"), &" ".repeat(23)));
+    let mut say = |mode: &str, what: String| {
+        let mut text = wrap(&format!("{}{what}", " ".repeat(23)), &" ".repeat(23));
+        text.replace_range(4..4 + mode.len(), mode);
+        out.push_str(&text);
+    };
     let places = |n: usize| match n {
         0 => "no place for a switch inside".to_string(),
         1 => "1 place for a switch inside".to_string(),
         n => format!("{n} places for a switch inside"),
     };
     let writes: Vec<String> = parts.iter().filter_map(Part::writes).collect();
+    let loops = parts.iter().any(|p| p.site.back);
     let unknown = parts.iter().find(|p| p.known == Some(Known::No));
     match window(&parts) {
+        Some(w) if held(&parts, w.read, w.write).is_some() => {
+            let lock = held(&parts, w.read, w.write).unwrap_or_default();
+            let waits = format!("who else wants {lock} waits");
+            say("ticks, py2, py32", format!("{}: {waits}", places(w.write - w.read)));
+            match parts[w.read..w.write].iter().filter(|p| p.switch).count() {
+                0 => say("py310", "none inside here (CPython promises nothing)".to_string()),
+                n => say("py310", format!("{}: {waits}", places(n))),
+            }
+            say("off", waits);
+            say("level", format!("atomic for all who take {lock}, and only for them"));
+        }
         Some(w) => {
             let harm =
                 if w.test { "another thread may act on the same test" } else { "a lost update is possible" };
@@ -201,6 +254,12 @@ fn told(text: &str, code: &Code) -> String {
                 "level",
                 format!("compatible: {why}. Safe under a lock of your own that every use of it takes"),
             );
+        }
+        None if loops => {
+            say("ticks, py2, py32", "a switch is possible at every instruction of every round".to_string());
+            say("py310", "a switch is possible at the end of every round".to_string());
+            say("off", "not atomic: threads run at the same time".to_string());
+            say("level", "compatible: a loop of many steps. Safe under a lock of your own".to_string());
         }
         None if writes.len() > 1 => {
             let (first, last) = (position(&parts, true), position(&parts, false));
@@ -336,6 +395,8 @@ mod tests {
 
     #[test]
     fn others_are_told_apart() {
+        assert_eq!(level("with m: counter += 1"), "atomic for all who take m");
+        assert_eq!(level("x = [i for i in y]"), "compatible");
         assert_eq!(level("a, b = b, a"), "safe on shared objects");
         assert_eq!(level("L.extend(M)"), "safe on shared objects");
         assert_eq!(level("f(x)"), "that of f");

@@ -4,9 +4,9 @@
 
 use crate::run::event::{self, Log, What};
 use crate::run::native::Def;
-use crate::run::{Thread, gil};
+use crate::run::{Thread, gil, graph};
 use crate::trace::life::{Clock, End};
-use crate::trace::story::{Recorded, Story};
+use crate::trace::story::{Name, Recorded, Story};
 use crate::trace::wire;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -84,10 +84,15 @@ impl Gather {
     }
 }
 
-/// The record of this process. The world is stopped and all events are handed in.
-pub fn record(th: &mut Thread) -> Recorded {
+/// The record of this process. The world is stopped and all events are handed in. `named`: with the names of locks.
+pub fn record(th: &mut Thread, named: bool) -> Recorded {
     let end = End { at: event::now(), thread: th.shared.number, ran: th.instructions() };
-    of_logs(event::collect(), end)
+    let mut out = of_logs(event::collect(), end);
+    if named {
+        let known = graph::inventory(th).known.into_iter();
+        out.names = known.map(|k| (k.object, Name { name: k.name, kind: k.kind })).collect();
+    }
+    out
 }
 
 /// What `logs` hold, which end there.

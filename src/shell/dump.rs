@@ -7,7 +7,13 @@ use crate::trace::deadlock_text;
 
 /// Lets the two ways ask for a dump.
 pub fn prepare() {
-    signal::on_dump(dump);
+    graph::on_dump(|g| deadlock_text::dump(g, &running));
+    signal::on_dump(|th| eprint!("{}", text(th)));
+}
+
+/// What all threads are doing.
+pub fn text(th: &mut Thread) -> String {
+    graph::dump(th, true)
 }
 
 /// What a thread does that waits for nothing that has a name.
@@ -25,13 +31,4 @@ pub fn doing(state: State) -> &'static str {
         State::Io => "waits for input, output or a process",
         State::Join => "waits for a thread to end",
     }
-}
-
-fn dump(th: &mut Thread) {
-    eprint!("{}", text(th));
-}
-
-/// What every thread does at this moment, with its frames.
-pub fn text(th: &mut Thread) -> String {
-    deadlock_text::dump(&graph::take(th), &running)
 }

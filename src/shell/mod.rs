@@ -11,6 +11,7 @@ mod dump;
 pub mod help;
 pub mod library;
 mod parts;
+mod pasted;
 mod progress;
 mod prompt;
 mod report;
@@ -45,6 +46,7 @@ pub fn main() -> ! {
         Ok(Job::Run(job)) => run::program(*job),
         Ok(Job::Compare(job)) => compare::compare(&job),
         Ok(Job::Dis(file)) => dis::dis(&file),
+        Ok(Job::Fix(file)) => pasted::fix(&file),
         Ok(Job::Atomic(text)) => atomic::atomic(&text),
         Ok(Job::Help(topic)) => help::topic(topic.as_deref()),
         Ok(Job::Usage) => product(help::USAGE),

@@ -8,12 +8,13 @@ use super::script::Script;
 use super::{bold, painted};
 use crate::heap::Value;
 use crate::run::event::want;
-use crate::run::{R, Thread, event, gil, observe};
+use crate::run::{R, Thread, event, gil, graph, observe, procs, unseen};
 use crate::trace::gil_report::{self, Input, Report};
-use crate::trace::life::{Clock, End};
+use crate::trace::json::Json;
+use crate::trace::life::{self, Clock, End};
 use crate::trace::narrate::Narrator;
 use crate::trace::story::{Recorded, Story};
-use crate::trace::{chrome, gil_text, page, timeline};
+use crate::trace::{chrome, exit_report, gil_text, lock_report, lock_text, page, procs_report, timeline};
 use std::io::{BufWriter, IsTerminal, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::{Mutex, OnceLock};
@@ -25,7 +26,10 @@ pub const PAGE: &str = "MINIPY_PAGE";
 
 struct Settings {
     pid: u32,
-    text: bool,
+    gil: bool,
+    locks: bool,
+    procs: bool,
+    exit: bool,
     output: Option<String>,
     json: Option<String>,
     /// Width of the chart.
@@ -62,7 +66,7 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     }
     let above = Gather::above();
     let charts = job.timeline.is_some() || job.trace.is_some() || job.html.is_some() || page.is_some();
-    let recorded = job.report || job.json.is_some() || handback.is_some() || charts || above.is_some();
+    let recorded = job.reports() || job.json.is_some() || handback.is_some() || charts || above.is_some();
     if !recorded && !job.narrate {
         return;
     }
@@ -71,7 +75,10 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     let settings = Settings {
         page: paged,
         pid: std::process::id(),
-        text: job.report,
+        gil: job.report,
+        locks: job.locks,
+        procs: job.procs,
+        exit: job.exit,
         output: job.output.clone(),
         json: job.json.clone(),
         timeline: job.timeline.map(|cols| cols.unwrap_or_else(|| width(terminal))),
@@ -87,12 +94,17 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
     };
     if job.narrate {
         let gil = job.mode != gil::Mode::Off;
-        observe::begin(Box::new(Narrator::new(job.mode.to_string(), gil, settings.file.clone())));
+        let limit = match job.mode {
+            gil::Mode::Ticks(n) => Some(n as u64),
+            gil::Mode::Py2 => Some(gil::check_interval().max(1) as u64),
+            _ => None,
+        };
+        observe::begin(Box::new(Narrator::new(job.mode.to_string(), gil, limit, settings.file.clone())));
     }
     if SETTINGS.set(settings).is_ok() && recorded {
         // Counting slows a run a little, which a comparison of times should not see.
         let counts = job.report || job.json.is_some() || job.html.is_some();
-        let locks = job.trace.is_some() || job.html.is_some() || page;
+        let locks = job.locks || job.timeline.is_some() || job.trace.is_some() || job.html.is_some() || page;
         event::listen(
             want::TURNS | if counts { want::COUNTS } else { 0 } | if locks { want::LOCKS } else { 0 },
         );
@@ -103,7 +115,7 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
 pub fn write(th: &mut Thread, code: i32) -> i32 {
     let Some(settings) = SETTINGS.get() else { return code };
     let mut gather = settings.gather.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let record = charts::record(th);
+    let record = charts::record(th, gather.is_some() || settings.above.is_some());
     if settings.pid != std::process::id() {
         // A forked child.
         if let Some(up) = gather.as_ref().or(settings.above.as_ref()) {
@@ -114,11 +126,22 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
     let report = report(&settings.file, &settings.source, &record);
     let mut code = code;
     let mut said = observe::told(th).unwrap_or_default();
-    if settings.text {
+    let others = others(th, settings, &record);
+    if settings.gil {
         said.push_str(&gil_text::text(&report, settings.bold));
     }
+    for o in &others {
+        said.push_str(&o.text);
+    }
     if let Some(file) = &settings.json {
-        code = save(file, &format!("{}\n", gil_report::json(&report)), code);
+        let gil = gil_report::json(&report);
+        let json = if others.is_empty() {
+            gil
+        } else {
+            let gil = settings.gil.then_some(("gil", gil)).into_iter();
+            Json::Map(gil.chain(others.into_iter().map(|o| (o.name, o.json))).collect())
+        };
+        code = save(file, &format!("{json}\n"), code);
     }
     if let Some(fd) = settings.handback.lock().ok().and_then(|mut h| h.take()) {
         // The parent may be gone; then nobody misses this.
@@ -191,6 +214,47 @@ fn save(file: &str, text: &str, code: i32) -> i32 {
         Ok(()) => code,
         Err(e) => cannot_write(file, &e, code),
     }
+}
+
+/// A report beside that on the GIL.
+struct Other {
+    name: &'static str,
+    text: String,
+    json: Json,
+}
+
+fn others(th: &mut Thread, settings: &Settings, record: &Recorded) -> Vec<Other> {
+    let mut out = Vec::new();
+    if !(settings.locks || settings.exit || settings.procs) {
+        return out;
+    }
+    let inventory = graph::inventory(th);
+    if settings.locks {
+        let clock = if record.ordered { Clock::Instructions } else { Clock::Time };
+        let end = record.end.unwrap_or(End { at: 0, thread: 0, ran: 0 });
+        let lives = life::tile(&record.logs, clock, record.gil, end);
+        let r = lock_report::report(&record.logs, &lives, &inventory, clock);
+        out.push(Other {
+            name: "locks",
+            text: lock_text::text(&r, settings.bold),
+            json: lock_report::json(&r),
+        });
+    }
+    if settings.procs {
+        let r = procs_report::report(&procs::all(), event::now());
+        let text = procs_report::text(&r, settings.bold);
+        out.push(Other { name: "procs", text, json: procs_report::json(&r) });
+    }
+    if settings.exit {
+        let g = graph::take(th);
+        let r = exit_report::report(&g, &inventory, th.shared.number, &unseen::all());
+        out.push(Other {
+            name: "exit",
+            text: exit_report::text(&r, settings.bold),
+            json: exit_report::json(&r),
+        });
+    }
+    out
 }
 
 fn cannot_write(file: &str, e: &std::io::Error, code: i32) -> i32 {

@@ -4,14 +4,17 @@
 
 use super::args::{Program, Run};
 use super::script::{self, Script};
-use super::{INTERRUPTED, TIMEOUT, deadlock, dump, parts, prompt, report, timeout};
+use super::{INTERRUPTED, TIMEOUT, deadlock, dump, painted, parts, pasted, prompt, report, timeout};
 use crate::code::Mode as CodeMode;
 use crate::code::data::{Code, Const};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::{Exception, Module, Tuple};
 use crate::heap::{Value, space};
-use crate::run::{R, Raised, Thread, backtrace, exit, import, load, show, start};
+use crate::native::old;
+use crate::run::{R, Raised, Thread, backtrace, exit, import, load, show, start, tag};
+use crate::trace::table::letter;
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 /// Native stack of the main script thread; pages are committed when touched.
 const STACK: usize = 512 << 20;
@@ -47,6 +50,7 @@ pub fn program_on(job: Run, stack: usize) -> ! {
 
 /// The main script thread from its start to the end of the process.
 fn life(job: &Run, script: Option<Script>) -> ! {
+    let _ = FIRST.set(std::process::id());
     report::prepare(job, script.as_ref());
     crate::native::multiprocessing::inherit(job.inherited());
     if let Some(bytes) = job.max_heap {
@@ -56,6 +60,10 @@ fn life(job: &Run, script: Option<Script>) -> ! {
         eprintln!("minipy: not enough memory to start");
         std::process::exit(1)
     };
+    if job.tag {
+        let color = painted(job.color, std::io::stdout().is_terminal());
+        tag::begin(if color { marked_in_color } else { marked });
+    }
     deadlock::prepare(job, job.inspect || script.is_none());
     exit::set_hooks(exit::Hooks { atexit: run_atexit, flush: flush_streams, report: report::write });
     let code = match begin(th, job, script.as_ref()) {
@@ -77,11 +85,33 @@ fn life(job: &Run, script: Option<Script>) -> ! {
         Err(Raised) => uncaught(th),
     };
     if timeout::passed() {
+        crate::native::multiprocessing::terminate_children();
         flush_streams(th);
         exit::stop(th, TIMEOUT)
     }
     exit::finish(th, code)
 }
+
+/// What stands before a line of that thread: its letter and the short form of its name. Threads of further processes
+/// say which one, as letters begin anew there.
+fn marked(number: u32, name: &str) -> String {
+    let short = name.split(" (").next().unwrap_or(name);
+    match FIRST.get() {
+        Some(first) if *first != std::process::id() => {
+            format!("[{}:{} {short}] ", std::process::id(), letter(number as usize))
+        }
+        _ => format!("[{} {short}] ", letter(number as usize)),
+    }
+}
+
+/// The same in the colour of the letter.
+fn marked_in_color(number: u32, name: &str) -> String {
+    let color = 31 + number % 6;
+    format!("\x1b[{color}m{}\x1b[0m ", marked(number, name).trim_end())
+}
+
+/// The process that was started from the command line.
+static FIRST: OnceLock<u32> = OnceLock::new();
 
 /// `sys`, signals, `__main__`. Gives the namespace of `__main__`.
 fn begin(th: &mut Thread, job: &Run, script: Option<&Script>) -> R {
@@ -97,6 +127,9 @@ fn begin(th: &mut Thread, job: &Run, script: Option<&Script>) -> R {
     let path = texts(th, &path)?;
     th.dict_insert(sys, N::path.v(), path)?;
     start::signals(th)?;
+    if job.old {
+        old::begin(th)?;
+    }
     let main = import::new_module(th, "__main__")?;
     let dict = main.get::<Module>().dict.get();
     let name = th.intern("builtins")?;
@@ -112,6 +145,7 @@ fn begin(th: &mut Thread, job: &Run, script: Option<&Script>) -> R {
     }
     let key = th.intern("__main__")?;
     th.dict_insert(S::modules.v(), key, main)?;
+    import::old_names(th, dict)?;
     Ok(dict)
 }
 
@@ -128,7 +162,13 @@ fn texts(th: &mut Thread, items: &[String]) -> R {
 fn run(th: &mut Thread, main: Value, script: &Script, job: &Run) -> i32 {
     match execute(th, main, script, job) {
         Ok(()) => 0,
-        Err(Raised) => uncaught(th),
+        Err(Raised) => {
+            let code = uncaught(th);
+            if let Some(hint) = pasted::hint() {
+                write_stderr(th, &hint);
+            }
+            code
+        }
     }
 }
 
@@ -141,7 +181,15 @@ fn execute(th: &mut Thread, main: Value, script: &Script, job: &Run) -> R<()> {
         }
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let code = import::compile_text(th, text, &script.name, CodeMode::File, false)?;
+    let repaired = job.pasted.then(|| pasted::repair(text, &script.name));
+    let text = repaired.as_deref().unwrap_or(text);
+    let code = match import::compile_text(th, text, &script.name, CodeMode::File, false) {
+        Ok(code) => code,
+        Err(Raised) => {
+            pasted::remember(text, script.short(), job);
+            return Err(Raised);
+        }
+    };
     late_option(job, &code);
     let f = load::module_function(th, &code, main)?;
     th.call(f, &[]).map(drop)

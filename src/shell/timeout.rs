@@ -11,6 +11,8 @@ use std::time::Duration;
 static PASSED: AtomicBool = AtomicBool::new(false);
 /// How long an interrupted program may take to flush and end.
 const GRACE: Duration = Duration::from_millis(500);
+/// How often, a tenth of that apart, the clock looks whether the dump has begun.
+const PATIENCE: u32 = 40;
 
 /// Whether the time is over.
 pub fn passed() -> bool {
@@ -30,6 +32,12 @@ pub fn start(limit: Duration) {
         PASSED.store(true, Ordering::SeqCst);
         signal::ask_dump();
         signal::trip(libc::SIGINT as u32);
+        for _ in 0..PATIENCE {
+            std::thread::sleep(GRACE / 10);
+            if !signal::dump_waits() {
+                break;
+            }
+        }
         std::thread::sleep(GRACE);
         if signal::withdraw_dump() {
             list();

@@ -345,7 +345,7 @@ impl Writer<'_> {
     /// `lock guard`, `queue jobs`: the name of a counter.
     fn title(&self, p: usize, t: usize) -> String {
         let thing: &Thing = &self.story.processes[p].things[t];
-        let kind = crate::run::event::word(thing.kind);
+        let kind = thing.kind;
         if thing.name.starts_with(kind) { thing.name.clone() } else { format!("{kind} {}", thing.name) }
     }
 

@@ -5,7 +5,7 @@
 //! figure follows from the order of turns and the instructions run in them, never from the time of day: there a
 //! thread is ready from the moment that another one woke it, whenever its OS thread noticed.
 
-use crate::run::event::{Event, Log, Reason, State, What};
+use crate::run::event::{Call, Event, Log, Reason, State, What};
 use std::collections::HashMap;
 
 /// What a thread did: the parts that tile its life.
@@ -87,6 +87,8 @@ pub struct Stretch {
     pub kind: u8,
     /// The object waited for, 0 for none.
     pub object: u64,
+    /// The call of the library that the wait served, and on what.
+    pub aim: Option<(u64, Call)>,
 }
 
 /// One thread's life.
@@ -127,13 +129,15 @@ impl Life {
             return;
         }
         self.parts[part as usize] += to - from;
-        let (kind, object) = match part {
-            Part::Run | Part::Gil => (0, 0),
-            _ => (now.kind, now.object),
+        let (kind, object, aim) = match part {
+            Part::Run | Part::Gil => (0, 0, None),
+            _ => (now.kind, now.object, now.aim),
         };
         match self.stretches.last_mut() {
-            Some(s) if s.part == part && s.to == from && s.object == object => (s.to, s.last) = (to, last),
-            _ => self.stretches.push(Stretch { part, from, to, line: now.line, last, kind, object }),
+            Some(s) if s.part == part && s.to == from && s.object == object && s.aim == aim => {
+                (s.to, s.last) = (to, last)
+            }
+            _ => self.stretches.push(Stretch { part, from, to, line: now.line, last, kind, object, aim }),
         }
     }
 }
@@ -145,6 +149,7 @@ struct Now {
     line: u32,
     kind: u8,
     object: u64,
+    aim: Option<(u64, Call)>,
 }
 
 impl Now {
@@ -222,12 +227,16 @@ pub struct Lives {
     pub holds: Vec<Hold>,
     /// What happened between threads, in order.
     pub moments: Vec<Moment>,
+    /// Since when an address means which lock, and whether a line of the script made it.
+    pub made: HashMap<u64, Vec<(u64, bool)>>,
     /// Nanoseconds and the clock's figure at the begin of turns, in order.
     pub beats: Vec<(u64, u64)>,
     /// Length of the record.
     pub length: u64,
     /// Whether the record ends before the run.
     pub full: bool,
+    /// The clock of each event that counts, by thread.
+    pub clocks: Vec<Vec<u64>>,
 }
 
 impl Lives {
@@ -245,6 +254,7 @@ impl Lives {
         self.holds.iter_mut().for_each(|h| [&mut h.from, &mut h.to].into_iter().for_each(go));
         self.moments.iter_mut().for_each(|m| go(&mut m.at));
         self.beats.iter_mut().for_each(|b| go(&mut b.1));
+        self.made.values_mut().flatten().for_each(|m| go(&mut m.0));
         go(&mut self.length);
     }
 }
@@ -289,6 +299,7 @@ pub fn tile(logs: &[(u32, Log)], clock: Clock, gil: bool, mut end: End) -> Lives
     }
     out.turns.sort_by_key(|t| (t.from, t.to));
     between(&parts, &clocks, &mut out);
+    out.clocks = clocks;
     out
 }
 
@@ -306,12 +317,14 @@ fn between(parts: &[Read], clocks: &[Vec<u64>], out: &mut Lives) {
                     all.push((at, e.at, l, e));
                 }
                 What::GilAcquire => out.beats.push((e.at, at)),
+                What::NewLock { object, own } => out.made.entry(object).or_default().push((at, own)),
                 _ => {}
             }
         }
     }
     all.sort_by_key(|(at, ns, ..)| (*at, *ns));
     out.beats.sort_unstable();
+    out.made.values_mut().for_each(|m| m.sort_unstable());
     // Open holds: index in `out.holds` by lock.
     let mut open: HashMap<u64, usize> = HashMap::new();
     for (at, _, life, e) in all {
@@ -408,7 +421,7 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
     life.from = started.unwrap_or(first);
     life.to = length;
     let part = if gil { Part::Gil } else { Part::Run };
-    let mut now = Now { part, since: life.from, line: 0, kind: 0, object: 0 };
+    let mut now = Now { part, since: life.from, line: 0, kind: 0, object: 0, aim: None };
     let mut entered: Option<Part> = None;
     for (e, &at) in events.iter().zip(at) {
         match e.what {
@@ -419,8 +432,9 @@ fn one(life: &mut Life, events: &[Event], at: &[u64], wakes: &[u64], clock: Cloc
                     life.spend(&now, at, e.line);
                     now.begin(part_of(state), at, e.line);
                 }
-                (now.kind, now.object) = (kind, object);
+                (now.kind, now.object, now.aim) = (kind, object, None);
             }
+            What::For { object, call } => now.aim = Some((object, call)),
             What::Already { state } => {
                 life.spend(&now, at, e.line);
                 now.begin(part_of(state), at, e.line);

@@ -5,12 +5,16 @@
 pub mod chrome;
 pub mod deadlock;
 pub mod deadlock_text;
+pub mod exit_report;
 pub mod gil_report;
 pub mod gil_text;
 pub mod json;
 pub mod life;
+pub mod lock_report;
+pub mod lock_text;
 pub mod narrate;
 pub mod page;
+pub mod procs_report;
 pub mod story;
 pub mod table;
 pub mod timeline;

@@ -22,7 +22,7 @@ function el(tag, props, ...kids) {
     else if (k.startsWith("on")) e.addEventListener(k.slice(2), v);
     else if (v !== null && v !== undefined) e.setAttribute(k, v);
   }
-  for (const kid of kids.flat()) if (kid !== null && kid !== undefined) e.append(kid);
+  for (const kid of kids.flat(Infinity)) if (kid !== null && kid !== undefined) e.append(kid);
   return e;
 }
 
@@ -156,7 +156,7 @@ class Chart {
     this.layout();
     this.range = el("p", { class: "range" });
     const tool = (text, name, f) => el("button", { type: "button", text, title: name, "aria-label": name, onclick: f });
-    const mid = () => (view.from + view.to) / 2;
+    const mid = () => (this.view.from + this.view.to) / 2;
     this.base = el("canvas", { tabindex: 0, role: "application", "aria-label": `Timeline of ${run.file}, mode ${run.mode}. Arrow keys move, plus and minus zoom, 0 shows all; up and down choose a row, N and P the next and previous stretch.` });
     this.over = el("canvas", { class: "over", "aria-hidden": "true" });
     this.names = el("div", { class: "names" });
@@ -164,12 +164,17 @@ class Chart {
     this.stage = el("div", { class: "stage" }, this.base, this.over);
     this.node = el("section", { class: "chart" },
       el("div", { class: "bar" }, heading || null, this.range,
-        el("div", { class: "tools" }, tool("\u2212", "Zoom out", () => view.zoom(1.6, mid())), tool("+", "Zoom in", () => view.zoom(1 / 1.6, mid())), tool("Whole", "Show the whole run", () => view.set(0, view.length)))),
+        el("div", { class: "tools" }, tool("\u2212", "Zoom out", () => this.view.zoom(1.6, mid())), tool("+", "Zoom in", () => this.view.zoom(1 / 1.6, mid())), tool("Whole", "Show the whole run", () => this.view.set(0, this.view.length)))),
       el("div", { class: "plot" }, this.names, this.stage),
       el("div", { class: "overview" }, el("span", { text: "overview" }), this.small),
       this.legend());
     this.rows.forEach(r => { r.label = el("div", { class: `name${r.type === "part" ? " part" : ""}${r.h < 15 ? " small" : ""}`, style: `height:${r.h}px`, title: r.full || "" }, r.letter ? el("b", { text: r.letter }) : null, el("span", { text: r.h < 10 ? "" : r.name })); this.names.append(r.label); });
     this.events();
+  }
+
+  look(view) {
+    this.view.charts = this.view.charts.filter(c => c !== this);
+    this.view = view; view.charts.push(this); this.dirty();
   }
 
   layout() {
@@ -225,7 +230,9 @@ class Chart {
     this.mark();
     this.overview();
     const v = this.view;
-    this.range.replaceChildren(el("b", { text: brief(this.run, v.to - v.from) }), v.to - v.from < v.length ? ` of ${amount(this.run, v.length)}, from ${brief(this.run, v.from)}` : this.run.clock === "ns" ? " in all" : " instructions in all");
+    const whole = v.to - v.from >= v.length;
+    if (whole) this.range.replaceChildren(el("b", { text: brief(this.run, this.run.length) }), this.run.clock === "ns" ? " in all" : " instructions in all");
+    else this.range.replaceChildren(el("b", { text: brief(this.run, v.to - v.from) }), ` of ${amount(this.run, this.run.length)}, from ${brief(this.run, v.from)}`);
   }
 
   grid(g) {
@@ -353,15 +360,16 @@ class Chart {
 
   arrows(g) {
     const a = this.run.arrows, v = this.view, seen = [];
-    for (let i = 0; i < a.length && seen.length <= 240; i += 5) if (a[i + 4] >= v.from && a[i + 2] <= v.to) seen.push(i);
-    if (seen.length > 240) return;
+    const most = Math.min(90, this.width / 12);
+    for (let i = 0; i < a.length && seen.length <= most; i += 5) if (a[i + 4] >= v.from && a[i + 2] <= v.to) seen.push(i);
+    if (seen.length > most) return;
     const rows = new Map(this.rows.filter(r => r.type === "thread").map(r => [r.i, r]));
     g.lineWidth = 1; g.strokeStyle = paint.soft; g.fillStyle = paint.soft;
     for (const i of seen) {
       const from = rows.get(a[i + 1]), to = rows.get(a[i + 3]); if (!from || !to || from === to) continue;
       const x0 = this.x(a[i + 2]), x1 = this.x(a[i + 4]), down = to.y > from.y;
       const y0 = from.y + (down ? from.h - 4 : 4), y1 = to.y + (down ? 3 : to.h - 3), bend = Math.min(28, Math.abs(x1 - x0) / 2 + 6);
-      g.globalAlpha = .55; g.beginPath(); g.moveTo(x0, y0); g.bezierCurveTo(x0 + bend * .4, y0 + (y1 - y0) * .5, x1 - bend * .4, y0 + (y1 - y0) * .5, x1, y1); g.stroke();
+      g.globalAlpha = .4; g.beginPath(); g.moveTo(x0, y0); g.bezierCurveTo(x0 + bend * .4, y0 + (y1 - y0) * .5, x1 - bend * .4, y0 + (y1 - y0) * .5, x1, y1); g.stroke();
       g.globalAlpha = .8; g.beginPath(); g.moveTo(x1, y1); g.lineTo(x1 - 3, y1 + (down ? -5 : 5)); g.lineTo(x1 + 3, y1 + (down ? -5 : 5)); g.fill(); g.beginPath(); g.arc(x0, y0, 1.6, 0, 7); g.fill();
     }
     g.globalAlpha = 1;
@@ -518,7 +526,9 @@ class Chart {
   }
 
   events() {
-    const c = this.base, v = this.view;
+    const c = this.base, chart = this;
+    // Comparisons may give a chart another view.
+    const v = { get from() { return chart.view.from; }, get to() { return chart.view.to; }, get length() { return chart.view.length; }, set: (a, b) => chart.view.set(a, b), pan: by => chart.view.pan(by), zoom: (f, at) => chart.view.zoom(f, at) };
     const place = e => { const box = c.getBoundingClientRect(); return [e.clientX - box.left, e.clientY - box.top]; };
     let drag = null;
     c.addEventListener("wheel", e => {
@@ -639,8 +649,14 @@ if (COMPARE) {
   const c = COMPARE, view = new View(Math.max(...RUNS.map(r => r.length)), "ns");
   const [first, ...more] = c.verdict.length ? c.verdict : [""], cut = first.indexOf(". ") > 0 && first.startsWith("THE ") ? first.indexOf(". ") + 1 : first.length;
   head(c.file.split("/").pop(), `minipy compare, ${c.modes.map(m => m.mode).join(", ")}`, plainer(first.slice(0, cut)), [first.slice(cut).trim(), ...more].filter(Boolean));
+  let one = true;
+  const scale = el("button", { type: "button", text: "Each on its own scale", onclick: () => {
+    one = !one; scale.textContent = one ? "Each on its own scale" : "All on one scale";
+    view.set(0, view.length);
+    charts.forEach(k => k.look(one ? view : new View(k.run.length, "ns")));
+  } });
   const rows = c.modes.map((m, i) => el("tr", {}, el("td", { class: "who" }, el("b", { text: m.mode })), number(m.wall), number(m.cpu), number(m.cores === null ? "-" : m.cores.toFixed(1)), number(m.switches === null ? "-" : count(m.switches)), cell(i > 0 || m.compared === "differs" ? m.compared : "", m.compared === "differs" ? "differs who" : "who"), el("td", { class: "text" }, el("code", { text: m.shown }))));
-  main.append(el("h2", { text: "Modes" }), table(["GIL mode", "#wall", "#CPU", "#cores", "#switches", "output", c.at ? `line ${c.at + 1}` : "first line"], rows), el("h2", { text: "Timelines, on one scale" }));
+  main.append(el("h2", { text: "Modes" }), table(["GIL mode", "#wall", "#CPU", "#cores", "#switches", "output", c.at ? `line ${c.at + 1}` : "first line"], rows), el("div", { class: "heading" }, el("h2", { text: "Timelines" }), scale));
   RUNS.forEach((run, i) => {
     const m = c.modes[i], chart = new Chart(run, view, el("h3", { text: run.mode })); charts.push(chart);
     main.append(chart.node, el("details", {}, el("summary", { text: `Figures of ${run.mode}: ${run.report.verdict}` }), runFigures(run), notes(run), part("Threads", threads(run)), run.processes[0].gil ? part("Switches", switches(run)) : [], part("Longest", longest(run)), part("Locks and queues", things(run))));

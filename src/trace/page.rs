@@ -7,7 +7,7 @@ use super::json::Json;
 use super::life::Clock;
 use super::story::{Arrow, DOES, Story, WAYS, Way, plain};
 use super::table::{letter, percent, tenths};
-use crate::run::event::{self, Reason};
+use crate::run::event::Reason;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -185,7 +185,7 @@ pub fn data(story: &Story, report: &Report, source: &str) -> String {
             out,
             "{{\"name\":{},\"kind\":{},\"process\":{i},\"acquired\":{},\"waits\":{},\"waited\":{},\"longest\":{longest},\"by\":{},\"line\":{line},\"holds\":",
             Json::from(t.name.as_str()),
-            Json::from(event::word(t.kind)),
+            Json::from(t.kind),
             t.holds.len(),
             t.waits,
             t.waited,

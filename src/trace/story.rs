@@ -4,8 +4,17 @@
 
 use super::life::{self, Clock, End, Life, Lives, Mark, Part, Stretch};
 use super::table::letter;
-use crate::run::event::{self, Log};
-use std::collections::HashMap;
+use crate::run::event::{self, Call, Log};
+use std::collections::{HashMap, HashSet};
+
+/// What the script calls an object at the end of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Name {
+    /// The name; of a lock inside an object of the library, that object's.
+    pub name: String,
+    /// Its class.
+    pub kind: String,
+}
 
 /// One process as it was recorded.
 #[derive(Default)]
@@ -25,7 +34,7 @@ pub struct Recorded {
     /// Where they end.
     pub end: Option<End>,
     /// Names of objects by their number in events.
-    pub names: HashMap<u64, String>,
+    pub names: HashMap<u64, Name>,
     /// Names of native functions by their address in events.
     pub natives: HashMap<usize, String>,
 }
@@ -55,8 +64,8 @@ pub struct Process {
 pub struct Thing {
     /// Its number in events.
     pub object: u64,
-    /// Kind, as `event::word` names it.
-    pub kind: u8,
+    /// What kind of thing.
+    pub kind: &'static str,
     /// The script's name for it, or its kind and number.
     pub name: String,
     /// Indices of its holds.
@@ -141,12 +150,25 @@ pub enum Does {
 pub const DOES: [&str; 7] = ["run", "wait GIL", "wait lock", "sleep", "io", "join", "wait queue"];
 
 impl Stretch {
+    /// What kind of thing the thread waits for.
+    pub fn what(&self) -> &'static str {
+        match self.aim.map(|a| a.1) {
+            Some(Call::Get | Call::Put | Call::Done) => "queue",
+            Some(Call::Condition) => "condition",
+            Some(Call::Event) => "event",
+            Some(Call::Semaphore) => "semaphore",
+            Some(Call::Barrier) => "barrier",
+            Some(Call::Future) => "result",
+            None => event::word(self.kind),
+        }
+    }
+
     /// What the thread does.
     pub fn does(&self) -> Does {
         match self.part {
             Part::Run => Does::Run,
             Part::Gil => Does::Gil,
-            Part::Lock if event::word(self.kind) == "queue" => Does::Queue,
+            Part::Lock if self.what() == "queue" => Does::Queue,
             Part::Lock => Does::Lock,
             Part::Sleep => Does::Sleep,
             Part::Io => Does::Io,
@@ -214,7 +236,8 @@ impl Story {
         let first = self.processes.last().map_or(0, |p| p.first + p.lives.lives.len());
         self.length = self.length.max(lives.length);
         self.dropped += lives.lives.iter().map(|l| l.dropped).sum::<u64>();
-        let things = things(&lives, &r.names);
+        let own = identify(&mut lives);
+        let things = things(&lives, &r.names, &own);
         self.processes.push(Process {
             pid: r.pid,
             mode: r.mode,
@@ -265,7 +288,7 @@ impl Story {
                 let i = woken.stretches.partition_point(|s| s.to < m.at);
                 let Some(s) = woken.stretches.get(i) else { continue };
                 let (way, at) = match s.does() {
-                    Does::Lock if matches!(event::word(s.kind), "lock") => (Way::Unlock, s.to),
+                    Does::Lock if s.what() == "lock" => (Way::Unlock, s.to),
                     Does::Lock => (Way::Notify, s.to),
                     Does::Queue => (Way::Item, s.to),
                     Does::Join => (Way::Join, s.to),
@@ -287,46 +310,85 @@ pub fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
-/// What threads held and waited for, in order of first use.
-fn things(lives: &Lives, names: &HashMap<u64, String>) -> Vec<Thing> {
-    let mut uses: Vec<(u64, u64, u8)> = Vec::new();
-    let lock = (1..32).find(|k| event::word(*k) == "lock").unwrap_or(0);
-    let queue = (1..32).find(|k| event::word(*k) == "queue").unwrap_or(0);
-    uses.extend(lives.holds.iter().map(|h| (h.from, h.object, lock)));
-    let waits = || {
-        lives
-            .lives
-            .iter()
-            .enumerate()
-            .flat_map(|(i, l)| l.stretches.iter().map(move |s| (i, s)))
-            .filter(|(_, s)| s.part == Part::Lock && s.object != 0)
+/// Bits of an address; those above count the locks that were made there before.
+const ADDRESS: u32 = 48;
+
+/// Gives every lock a number of its own where several were made at one address, and every wait for a call of the
+/// library the object of that call. Gives the numbers of locks that the script made itself, if that was recorded.
+fn identify(lives: &mut Lives) -> Option<HashSet<u64>> {
+    let made = std::mem::take(&mut lives.made);
+    let number = |object: u64, at: u64| {
+        let before = made.get(&object).map_or(0, |m| m.partition_point(|n| n.0 <= at));
+        object | (before.max(1) as u64 - 1) << ADDRESS
     };
-    uses.extend(waits().map(|(_, s)| (s.from, s.object, s.kind)));
+    lives.holds.iter_mut().for_each(|h| h.object = number(h.object, h.from));
+    for s in lives.lives.iter_mut().flat_map(|l| &mut l.stretches).filter(|s| s.object != 0) {
+        s.object = s.aim.map_or_else(|| number(s.object, s.from), |a| a.0);
+    }
+    let own = |(object, m): (&u64, &Vec<(u64, bool)>)| {
+        let object = *object;
+        m.iter()
+            .enumerate()
+            .filter(|(_, n)| n.1)
+            .map(move |(i, _)| object | (i as u64) << ADDRESS)
+            .collect::<Vec<_>>()
+    };
+    let out: HashSet<u64> = made.iter().flat_map(own).collect();
+    // Only the last lock at an address can have a name; the others stay apart by their numbers.
+    lives.made = made;
+    (!lives.made.is_empty()).then_some(out)
+}
+
+/// What the script held and waited for, in order of first use: what has a name, and locks that it made itself.
+fn things(lives: &Lives, names: &HashMap<u64, Name>, own: &Option<HashSet<u64>>) -> Vec<Thing> {
+    let mut uses: Vec<(u64, u64, &'static str)> = Vec::new();
+    uses.extend(lives.holds.iter().map(|h| (h.from, h.object, "lock")));
+    let waits = || {
+        let all = lives.lives.iter().enumerate().flat_map(|(i, l)| l.stretches.iter().map(move |s| (i, s)));
+        all.filter(|(_, s)| s.part == Part::Lock && s.object != 0)
+    };
+    uses.extend(waits().map(|(_, s)| (s.from, s.object, s.what())));
     uses.extend(lives.moments.iter().filter_map(|m| match m.mark {
-        Mark::Depth { object, .. } => Some((m.at, object, queue)),
+        Mark::Depth { object, .. } => Some((m.at, object, "queue")),
         _ => None,
     }));
     uses.sort_by_key(|u| u.0);
     let mut out: Vec<Thing> = Vec::new();
-    let mut index: HashMap<u64, usize> = HashMap::new();
-    let mut counted: HashMap<u8, usize> = HashMap::new();
+    let mut index: HashMap<u64, Option<usize>> = HashMap::new();
+    let mut counted: HashMap<&str, usize> = HashMap::new();
     for (_, object, kind) in uses {
         index.entry(object).or_insert_with(|| {
-            let name = names.get(&object).map(|n| plain(n)).unwrap_or_else(|| {
-                let n = counted.entry(kind).or_default();
-                *n += 1;
-                format!("{} {n}", event::word(kind))
-            });
+            let address = object & ((1 << ADDRESS) - 1);
+            let last = lives.made.get(&address).map_or(0, |m| m.len().max(1) as u64 - 1);
+            let known = names.get(&address).filter(|_| object >> ADDRESS == last);
+            let name = match known {
+                Some(n) if kind == "lock" && !matches!(n.kind.as_str(), "Lock" | "RLock") => {
+                    format!("{}'s lock", plain(&n.name))
+                }
+                Some(n) => plain(&n.name),
+                None if kind == "lock" && own.as_ref().is_some_and(|own| !own.contains(&object)) => {
+                    return None;
+                }
+                None if !matches!(kind, "lock" | "queue") => return None,
+                None => {
+                    let n = counted.entry(kind).or_default();
+                    *n += 1;
+                    format!("{kind} {n}")
+                }
+            };
             out.push(Thing { object, kind, name, ..Thing::default() });
-            out.len() - 1
+            Some(out.len() - 1)
         });
     }
+    let at = |object: u64| index.get(&object).copied().flatten();
     for (i, h) in lives.holds.iter().enumerate() {
-        out[index[&h.object]].holds.push(i);
+        if let Some(t) = at(h.object) {
+            out[t].holds.push(i);
+        }
     }
     for (i, s) in waits() {
-        let t = &mut out[index[&s.object]];
-        let length = s.to - s.from;
+        let Some(t) = at(s.object) else { continue };
+        let (t, length) = (&mut out[t], s.to - s.from);
         t.waits += 1;
         t.waited += length;
         if length > t.longest.0 {
@@ -334,8 +396,10 @@ fn things(lives: &Lives, names: &HashMap<u64, String>) -> Vec<Thing> {
         }
     }
     for m in &lives.moments {
-        if let Mark::Depth { object, depth } = m.mark {
-            out[index[&object]].depths.push((m.at, depth));
+        if let Mark::Depth { object, depth } = m.mark
+            && let Some(t) = at(object)
+        {
+            out[t].depths.push((m.at, depth));
         }
     }
     out

@@ -136,7 +136,7 @@ pub fn text(story: &Story, width: usize, color: bool) -> String {
     let room = width - names - 4;
     let columns =
         Columns { count: room.min(story.length.max(1) as usize).max(1), length: story.length.max(1) };
-    let mut out = head(story, &columns);
+    let mut out = head(story, &columns, width);
     let scale = Scale::of(story.clock, &columns);
     out.push_str(&scale.lines(names, &columns));
     let mut row = |name: &str, cells: &[Cell]| line(&mut out, names, name, cells, color);
@@ -190,7 +190,7 @@ fn line(out: &mut String, names: usize, name: &str, cells: &[Cell], color: bool)
     out.push_str(if on.is_empty() { "\n" } else { "\x1b[0m\n" });
 }
 
-fn head(story: &Story, columns: &Columns) -> String {
+fn head(story: &Story, columns: &Columns, width: usize) -> String {
     let mode = story.processes.first().map_or("", |p| p.mode.as_str());
     let amount = |n: u64| match story.clock {
         Clock::Time => time(n),
@@ -202,14 +202,18 @@ fn head(story: &Story, columns: &Columns) -> String {
         Clock::Time => format!("; a column is {}", time(each)),
         Clock::Instructions => format!("; a column is {}", count(each)),
     };
-    let mut out = format!("timeline: mode {mode}, {}{each}\n", amount(story.length));
+    let mut out = vec![format!("timeline: mode {mode}, {}{each}", amount(story.length))];
+    if display_width(&out[0]) > width {
+        out = out[0].split("; ").map(String::from).collect();
+        out.iter_mut().skip(1).for_each(|l| *l = format!("  {l}"));
+    }
     if story.processes.first().is_some_and(|p| !p.gil) {
-        out.push_str("  no GIL: the first row counts the threads that ran at a time\n");
+        out.push("  no GIL: the first row counts the threads that ran at a time".to_string());
     }
     if story.dropped > 0 {
-        out.push_str(&format!("  the record was full then: {} events did not fit\n", count(story.dropped)));
+        out.push(format!("  the record was full then: {} events did not fit", count(story.dropped)));
     }
-    out
+    out.iter().map(|l| format!("{}\n", cut(l, width))).collect()
 }
 
 /// Round labels for the axis.
@@ -437,9 +441,7 @@ fn foot(story: &Story, columns: &Columns, width: usize, color: bool) -> String {
     };
     for (p, t) in things.iter().take(LISTED) {
         let (longest, life, line) = t.longest;
-        let sign = STATES
-            [if crate::run::event::word(t.kind) == "queue" { Does::Queue } else { Does::Lock } as usize]
-            .0;
+        let sign = STATES[if t.kind == "queue" { Does::Queue } else { Does::Lock } as usize].0;
         let times = if t.waits == 1 { "1 wait".to_string() } else { format!("{} waits", count(t.waits)) };
         let who = letter(p.first + life);
         let at = if line > 0 { format!(" at {}:{line}", story.file) } else { String::new() };

@@ -2,8 +2,8 @@
 //! bytes that end early end the reading, nothing else.
 
 use super::life::End;
-use super::story::Recorded;
-use crate::run::event::{Event, Log, Reason, State, What};
+use super::story::{Name, Recorded};
+use crate::run::event::{Call, Event, Log, Reason, State, What};
 use std::collections::HashMap;
 
 fn put(out: &mut Vec<u8>, n: u64) {
@@ -33,7 +33,8 @@ pub fn write(r: &Recorded) -> Vec<u8> {
     put(&mut out, r.names.len() as u64);
     for (object, name) in &r.names {
         put(&mut out, *object);
-        put_text(&mut out, name);
+        put_text(&mut out, &name.name);
+        put_text(&mut out, &name.kind);
     }
     put(&mut out, r.natives.len() as u64);
     for (at, name) in &r.natives {
@@ -121,7 +122,8 @@ impl Reader<'_> {
             logs: Vec::new(),
         };
         for _ in 0..self.number()? {
-            r.names.insert(self.number()?, self.text()?);
+            let object = self.number()?;
+            r.names.insert(object, Name { name: self.text()?, kind: self.text()? });
         }
         for _ in 0..self.number()? {
             r.natives.insert(self.number()? as usize, self.text()?);
@@ -147,6 +149,17 @@ const REASONS: [Reason; 5] = [Reason::Limit, Reason::Request, Reason::Blocking, 
 const STATES: [State; 7] =
     [State::Run, State::Gil, State::Lock, State::Sleep, State::Io, State::Join, State::Ended];
 
+const CALLS: [Call; 8] = [
+    Call::Get,
+    Call::Put,
+    Call::Done,
+    Call::Condition,
+    Call::Event,
+    Call::Semaphore,
+    Call::Barrier,
+    Call::Future,
+];
+
 /// A fact as a number and two figures.
 fn fields(what: What) -> (u8, u64, u64) {
     let state = |s: State| STATES.iter().position(|x| *x == s).unwrap_or(0) as u64;
@@ -165,8 +178,9 @@ fn fields(what: What) -> (u8, u64, u64) {
         What::Wake { other } => (11, other as u64, 0),
         What::Fork { pid } => (12, pid as u64, 0),
         What::Collection { ns } => (13, ns, 0),
-        What::NewLock { object } => (14, object, 0),
+        What::NewLock { object, own } => (14, object, own as u64),
         What::Already { state: s } => (15, state(s), 0),
+        What::For { object, call } => (16, object, CALLS.iter().position(|c| *c == call).unwrap_or(0) as u64),
     }
 }
 
@@ -186,8 +200,9 @@ fn what(tag: u8, a: u64, b: u64) -> Option<What> {
         11 => What::Wake { other: a as u32 },
         12 => What::Fork { pid: a as u32 },
         13 => What::Collection { ns: a },
-        14 => What::NewLock { object: a },
+        14 => What::NewLock { object: a, own: b != 0 },
         15 => What::Already { state: *STATES.get(a as usize & 255)? },
+        16 => What::For { object: a, call: *CALLS.get(b as usize)? },
         _ => return None,
     })
 }
@@ -212,7 +227,7 @@ mod tests {
             ordered: true,
             begin: -5,
             end: Some(End { at: 9, thread: 2, ran: 4 }),
-            names: [(u64::MAX, "guard".to_string())].into(),
+            names: [(u64::MAX, Name { name: "guard".to_string(), kind: "Lock".to_string() })].into(),
             natives: [(4096, "sorted".to_string())].into(),
             logs: vec![(4, log)],
         };

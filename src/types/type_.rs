@@ -102,7 +102,7 @@ pub fn own(class: Value, name: Value) -> Option<Value> {
 
 /// `__module__` of a class.
 pub fn module_of(class: Value) -> Option<Value> {
-    own(class, N::__module__.v()).filter(|m| !m.is_kind(Kind::Property) || is_heap(class))
+    cls(class).module.get().bound().or_else(|| own(class, N::__module__.v()))
 }
 
 fn repr(th: &mut Thread, c: Value) -> R {

@@ -22,6 +22,7 @@ pub struct Expected {
     /// Line and message of a syntax error.
     pub error: Option<(usize, String)>,
     pub args: Vec<String>,
+    pub options: Vec<String>,
     pub stdin: String,
     pub exit: Option<i32>,
     pub stderr: Option<String>,
@@ -62,6 +63,8 @@ pub fn expected(path: &Path) -> Expected {
             }
         } else if let Some(t) = alone("# args:") {
             out.args = t.split_whitespace().map(String::from).collect();
+        } else if let Some(t) = alone("# options:") {
+            out.options = t.split_whitespace().map(String::from).collect();
         } else if let Some(t) = alone("# stdin:") {
             out.stdin = t.replace("\\n", "\n");
         } else if let Some(t) = alone("# exit:") {
@@ -155,6 +158,7 @@ pub fn check_around(path: &Path, mode: &str, around: &Around) -> Result<(), Stri
     command
         .arg(format!("--gil={mode}"))
         .args(&around.options)
+        .args(&want.options)
         .arg(path.file_name().unwrap())
         .args(&want.args);
     command.current_dir(path.parent().unwrap());
@@ -171,7 +175,8 @@ pub fn check_around(path: &Path, mode: &str, around: &Around) -> Result<(), Stri
     if code >= 124 {
         return Err(format!("the exit code is {code}\n    {}", tail()));
     }
-    let last = stderr.lines().last().unwrap_or("").to_string();
+    let hint = |l: &&str| !l.starts_with("minipy: hint: ");
+    let last = stderr.lines().rfind(hint).unwrap_or("").to_string();
     let failed = want.raises.is_some() || want.error.is_some();
     if want.says || want.error.is_some() {
         let mut lines = got.stdout.lines();

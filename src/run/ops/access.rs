@@ -356,7 +356,7 @@ fn special(th: &mut Thread, o: Value, which: usize) -> R<(Value, Value)> {
 /// The name of the class of `o` with its module, unless that is the program's own or `builtins`.
 fn full_name(th: &Thread, o: Value) -> String {
     let (name, class) = (th.class_name(class::class_of(o)), class::class_of(o));
-    let module = class::lookup(class, crate::heap::known::N::__module__.v());
+    let module = class::module_of(class);
     match module.and_then(|m| m.cast::<Str>()).map(|m| String::from_utf8_lossy(m.bytes())) {
         Some(m) if m != "builtins" && m != "__main__" => format!("{m}.{name}"),
         _ => name,

@@ -6,6 +6,8 @@ use std::ops::AddAssign;
 
 /// Signatures remembered.
 const SIGNATURES: usize = 1 << 12;
+/// Items between two others that are told although they are like others.
+const GAP: usize = 2;
 
 /// What is counted of items that are left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -14,7 +16,7 @@ pub struct Weight {
     pub items: u64,
     /// Instructions in them.
     pub instructions: u64,
-    /// Lost updates in them.
+    /// Stores marked as LOST in them.
     pub lost: u64,
 }
 
@@ -62,8 +64,16 @@ impl<T> Fold<T> {
             self.sum = self.sum.wrapping_add(signature);
         }
         if self.shown < self.whole || new && self.shown < self.limit {
-            while let Some((_, w)) = self.tail.pop_front() {
-                self.leave(w);
+            // A gap of so few is not worth the line that tells of it.
+            let short = self.tail.len() <= GAP && !matches!(self.items.last(), Some(Kept::Left(_)));
+            while let Some((item, w)) = self.tail.pop_front() {
+                match short && self.shown < self.limit {
+                    true => {
+                        self.items.push(Kept::Shown(item));
+                        self.shown += 1;
+                    }
+                    false => self.leave(w),
+                }
             }
             self.items.push(Kept::Shown(item));
             self.shown += 1;
@@ -122,6 +132,12 @@ mod tests {
     fn alike_items_are_counted() {
         assert_eq!(told(2, 1, 9, &[1; 10]), ["0", "1", "-7/70", "9"]);
         assert_eq!(told(2, 2, 9, &[1, 2, 1, 2, 1, 3, 1, 1, 1]), ["0", "1", "-3/30", "5", "-1/10", "7", "8"]);
+    }
+
+    #[test]
+    fn short_gaps_are_told() {
+        assert_eq!(told(2, 3, 9, &[1, 1, 1, 2]), ["0", "1", "2", "3"]);
+        assert_eq!(told(2, 3, 9, &[1, 1, 1, 1, 1, 2]), ["0", "1", "-3/30", "5"]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ struct Last {
     turn: u64,
     /// Writes so far.
     version: u64,
+    /// Updates that the content holds: the lost ones are not in it.
+    depth: u64,
     word: u64,
 }
 
@@ -27,6 +29,7 @@ struct Last {
 struct Origin {
     key: Key,
     version: u64,
+    depth: u64,
     word: u64,
 }
 
@@ -37,8 +40,10 @@ pub struct Overwritten {
     pub thread: u32,
     /// In which turn.
     pub turn: u64,
-    /// How many writes are gone.
+    /// How many writes it goes over.
     pub writes: u64,
+    /// By how many updates the content is poorer than without; below zero: it brings back some that were lost.
+    pub net: i64,
 }
 
 /// All places and registers of a run.
@@ -67,16 +72,21 @@ impl Lost {
             self.places.clear();
         }
         let last = self.places.get(&spot.key).copied();
-        let version = last.map_or(0, |l| l.version) + 1;
-        self.places.insert(spot.key, Last { thread, turn, version, word: spot.word });
-        let (origin, last) = (origin.filter(|o| o.key == spot.key)?, last?);
-        let newer = last.version.saturating_sub(origin.version);
-        let same = !self.exact && origin.word == last.word;
-        (newer > 0 && last.thread != thread && !same).then_some(Overwritten {
-            thread: last.thread,
-            turn: last.turn,
-            writes: newer,
-        })
+        let (version, depth) = last.map_or((1, 1), |l| (l.version + 1, l.depth + 1));
+        let gone = match (origin.filter(|o| o.key == spot.key), last) {
+            (Some(o), Some(l)) => {
+                let newer = l.version.saturating_sub(o.version);
+                let same = !self.exact && o.word == l.word;
+                (newer > 0 && l.thread != thread && !same).then(|| {
+                    let net = l.depth as i64 - o.depth as i64;
+                    (Overwritten { thread: l.thread, turn: l.turn, writes: newer, net }, o.depth + 1)
+                })
+            }
+            _ => None,
+        };
+        let depth = gone.map_or(depth, |(_, depth)| depth);
+        self.places.insert(spot.key, Last { thread, turn, version, depth, word: spot.word });
+        gone.map(|(o, _)| o)
     }
 
     /// The instruction is done: what it read, if it read a place.
@@ -88,8 +98,8 @@ impl Lost {
         let frame = self.frames.entry((thread, step.frame)).or_default();
         let origin = match spot {
             Some(s) => {
-                let version = self.places.get(&s.key).map_or(0, |l| l.version);
-                Some(Origin { key: s.key, version, word: s.word })
+                let (version, depth) = self.places.get(&s.key).map_or((0, 0), |l| (l.version, l.depth));
+                Some(Origin { key: s.key, version, depth, word: s.word })
             }
             None => step.site.from.iter().find_map(|r| frame.get(r)).copied(),
         };
@@ -129,7 +139,18 @@ mod tests {
             target: None,
         };
         let site = Arc::new(site);
-        Step { site, at: 0, frame: 1, file: None, value: None, spot, args: None, prints: None, first: false }
+        Step {
+            site,
+            at: 0,
+            frame: 1,
+            file: None,
+            value: None,
+            spot,
+            index: None,
+            args: None,
+            prints: None,
+            first: false,
+        }
     }
 
     const COUNTER: Key = (1, 2);
@@ -164,7 +185,7 @@ mod tests {
         r.add(1, 4, 4);
         r.add(2, 4, 4);
         assert_eq!(r.store(1, 9, 4, 13), None);
-        assert_eq!(r.store(2, 10, 4, 13), Some(Overwritten { thread: 1, turn: 9, writes: 1 }));
+        assert_eq!(r.store(2, 10, 4, 13), Some(Overwritten { thread: 1, turn: 9, writes: 1, net: 1 }));
         r.load(1, 4, 13);
         r.add(1, 4, 4);
         assert_eq!(r.store(1, 11, 4, 14), None);
@@ -179,7 +200,24 @@ mod tests {
         r.add(2, 0, 5);
         r.store(1, 3, 7, 13);
         r.store(1, 4, 7, 14);
-        assert_eq!(r.store(2, 5, 5, 13), Some(Overwritten { thread: 1, turn: 4, writes: 2 }));
+        assert_eq!(r.store(2, 5, 5, 13), Some(Overwritten { thread: 1, turn: 4, writes: 2, net: 2 }));
+    }
+
+    #[test]
+    fn what_comes_back_is_not_lost() {
+        let mut r = Run(Lost::new(true));
+        let mut net = 0;
+        let mut note = |o: Option<Overwritten>| net += o.map_or(0, |o| o.net);
+        r.load(1, 4, 10);
+        r.load(2, 4, 10);
+        note(r.store(2, 1, 4, 11));
+        r.load(2, 4, 11);
+        note(r.store(2, 1, 4, 12));
+        r.load(2, 4, 12);
+        note(r.store(1, 2, 4, 11));
+        note(r.store(2, 3, 4, 13));
+        // Four updates of 10 gave 13.
+        assert_eq!(net, 1);
     }
 
     #[test]

@@ -7,28 +7,22 @@
 pub mod fold;
 pub mod lost;
 pub mod row;
+mod tale;
 
-use super::table::{WIDTH, count, cut, letter, wrap};
-use crate::run::event::seen::{About, Calls, End, Observer, Step};
+use super::table::{count, letter};
+use crate::run::event::seen::{About, End, Observer, Step};
 use crate::run::event::{Reason, What};
-use fold::{Fold, Kept, Weight};
+use fold::{Fold, Weight};
 use lost::Lost;
-use minipy_grammar::display_width;
 use row::{Piece, Row};
 use std::collections::{BTreeMap, HashMap};
 
 /// Turns told whole before alike ones are folded.
 pub const TURNS: usize = 40;
+/// Turns of the library in sequence that are worth a line.
+pub const LIBRARY: u64 = 4;
 /// Rows of a turn told whole.
 const ROWS: usize = 6;
-/// Cells before what a turn tells.
-const INDENT: usize = 13;
-/// Places with lost updates that the end names.
-const PLACES: usize = 8;
-
-/// Words for how a turn ended, in the order of [`Reason`].
-const ENDS: [&str; 5] = ["limit", "another thread asked", "it has to wait", "it yields", "it ends"];
-
 /// A thread.
 #[derive(Default)]
 struct Person {
@@ -36,6 +30,10 @@ struct Person {
     row: Option<Row>,
     /// The instruction that has not ended.
     step: Option<Step>,
+    /// The call that went into the library.
+    entered: Option<Step>,
+    /// Its first turn with instructions of the script has been told.
+    introduced: bool,
     /// What it called last.
     call: String,
     /// What it waits for, and at which line.
@@ -51,6 +49,10 @@ struct Turn {
     thread: u32,
     /// Told in six steps.
     whole: bool,
+    /// There are instructions of the script in it.
+    script: bool,
+    /// There is more in it than instructions of the library.
+    told: bool,
     rows: Fold<Row>,
     instructions: u64,
     lost: u64,
@@ -60,6 +62,8 @@ struct Turn {
 
 enum Chapter {
     Turn(Box<Turn>),
+    /// Turns in which nothing but library code ran: numbers of the first and the last, threads and instructions.
+    Library(u64, u64, BTreeMap<u32, u64>),
     Row(u32, Box<Row>),
 }
 
@@ -74,18 +78,24 @@ pub struct Narrator {
     switches: [u64; 5],
     false_wakes: u64,
     lost: Lost,
-    places: BTreeMap<(u32, String), u64>,
+    /// Updates that are missing, by line and name.
+    places: BTreeMap<(u32, String), i64>,
     /// Names of locks and who holds them since which line.
     names: HashMap<u64, String>,
     holders: HashMap<u64, (u32, u32)>,
     story: Fold<Chapter>,
+    /// Turns of the library that are not yet in the story.
+    library: Option<(u64, u64, BTreeMap<u32, u64>)>,
+    /// Length of a turn, where turns have one.
+    limit: Option<u64>,
     /// Instructions seen, of all threads.
     seen: u64,
 }
 
 impl Narrator {
-    /// Of a run in that GIL mode. `gil`: there is one. `file`: the script's name.
-    pub fn new(mode: String, gil: bool, file: String) -> Narrator {
+    /// Of a run in that GIL mode. `gil`: there is one. `limit`: how many instructions a turn has, where that is fixed.
+    /// `file`: the script's name.
+    pub fn new(mode: String, gil: bool, limit: Option<u64>, file: String) -> Narrator {
         let whole = if gil { TURNS } else { TURNS * 2 };
         Narrator {
             mode,
@@ -101,6 +111,8 @@ impl Narrator {
             names: HashMap::new(),
             holders: HashMap::new(),
             story: Fold::new(whole, 4, whole * 10),
+            library: None,
+            limit,
             seen: 0,
         }
     }
@@ -122,6 +134,8 @@ impl Narrator {
         match self.turn.as_mut().filter(|_| self.gil) {
             Some(turn) => {
                 turn.lost += row.lost;
+                turn.script |= row.has_steps();
+                turn.told |= !row.is_library();
                 turn.rows.push(signature, weight, row);
             }
             None => {
@@ -134,16 +148,35 @@ impl Narrator {
     fn close_turn(&mut self) {
         let Some(thread) = self.turn.as_ref().map(|t| t.thread) else { return };
         self.close_row(thread);
-        let Some(turn) = self.turn.take() else { return };
+        let Some(mut turn) = self.turn.take() else { return };
+        if !turn.told {
+            let (_, last, threads) = self.library.get_or_insert((turn.number, turn.number, BTreeMap::new()));
+            *last = turn.number;
+            *threads.entry(thread).or_default() += turn.instructions;
+            return;
+        }
+        self.close_library();
+        let person = self.person(thread);
+        turn.whole = turn.script && !std::mem::replace(&mut person.introduced, true) && thread < 26;
         let reason = turn.reason.map_or(9, |r| r as u64);
         let signature = turn.rows.signature().wrapping_mul(31).wrapping_add(thread as u64 * 10 + reason);
         let weight = Weight { items: 1, instructions: turn.instructions, lost: turn.lost };
         self.story.push(signature, weight, Chapter::Turn(Box::new(turn)));
     }
 
+    /// Turns of the library are told together.
+    fn close_library(&mut self) {
+        let few = |(first, last, _): &(u64, u64, BTreeMap<u32, u64>)| last - first + 1 < LIBRARY;
+        let Some((first, last, threads)) = self.library.take().filter(|l| !few(l)) else { return };
+        let weight = Weight { items: last - first + 1, instructions: threads.values().sum(), lost: 0 };
+        let signature = threads.keys().fold(7, |h: u64, t| h.wrapping_mul(31).wrapping_add(*t as u64));
+        self.story.push(signature, weight, Chapter::Library(first, last, threads));
+    }
+
     fn acquires(&mut self, about: &About<'_>) {
         let thread = about.thread;
-        if self.turn.as_ref().is_some_and(|t| t.thread == thread) {
+        if let Some(turn) = self.turn.as_mut().filter(|t| t.thread == thread) {
+            turn.reason = None;
             self.person(thread).from = about.ran;
             return;
         }
@@ -151,7 +184,6 @@ impl Narrator {
             self.switches[reason as usize] += 1;
         }
         self.close_turn();
-        let whole = !self.persons.contains_key(&thread) || self.person(thread).name.is_empty();
         let person = self.person(thread);
         person.name = about.name.to_string();
         person.from = about.ran;
@@ -159,7 +191,9 @@ impl Narrator {
         self.turn = Some(Turn {
             number: self.turns,
             thread,
-            whole: whole && thread < 26,
+            whole: false,
+            script: false,
+            told: false,
             rows: Fold::new(ROWS, 2, ROWS * 4),
             instructions: 0,
             lost: 0,
@@ -202,22 +236,21 @@ impl Narrator {
         match about.waits {
             "lock" => {
                 self.name_lock(about.thread, object);
+                if !self.names.contains_key(&object) {
+                    return "waits for a lock".to_string();
+                }
                 let held = match self.holders.get(&object) {
                     Some((by, 0)) => format!(", held by {}", letter(*by as usize)),
                     Some((by, line)) => format!(", held by {} since line {line}", letter(*by as usize)),
                     None => String::new(),
                 };
-                match self.names.get(&object) {
-                    Some(name) => format!("waits for lock {name}{held}"),
-                    None => format!("waits for a lock{held}"),
-                }
+                format!("waits for lock {}{held}", self.names.get(&object).map_or("", String::as_str))
             }
             "sleep" => "sleeps".to_string(),
             "thread" => "waits for the end of a thread".to_string(),
             "terminal" => "waits for input".to_string(),
-            "process" | "condition" | "event" | "import" => {
-                format!("waits for an {}", about.waits).replace("an c", "a c").replace("an p", "a p")
-            }
+            "event" | "import" => format!("waits for an {}", about.waits),
+            "condition" | "process" | "semaphore" | "barrier" => format!("waits for a {}", about.waits),
             "" => "waits".to_string(),
             what => format!("waits for {what}"),
         }
@@ -247,15 +280,13 @@ impl Observer for Narrator {
         let (seen, gil) = (self.seen, self.gil);
         let person = self.person(thread);
         if step.site.calls.is_some() {
-            person.call = match step.site.calls {
-                Some(Calls::Plain) => step.site.about.clone(),
-                _ => step.site.about.clone(),
-            };
+            person.call = step.site.about.clone();
         } else if step.site.verb == "RETURN" {
             person.call.clear();
         } else if step.site.verb == "IMPORT" {
             person.call = format!("import {}", step.site.about);
         }
+        person.entered = None;
         let row = person.row.get_or_insert_with(|| Row::new(step.frame, seen));
         row.beside |= seen - row.from > row.instructions;
         row.push(Piece::step(&step), step.at);
@@ -276,17 +307,19 @@ impl Observer for Narrator {
             if let Some(place) = place
                 && (self.places.len() < 1 << 10 || self.places.contains_key(&place))
             {
-                *self.places.entry(place).or_default() += 1;
+                *self.places.entry(place).or_default() += o.net;
             }
         }
     }
 
     fn ends(&mut self, thread: u32, end: End) {
         let person = self.persons.entry(thread).or_default();
-        let Some(step) = person.step.take() else { return };
-        if let End::Done { spot, .. } = &end {
-            self.lost.done(thread, &step, *spot);
-        }
+        let Some(step) = person.step.take().or_else(|| person.entered.take()) else { return };
+        let spot = match &end {
+            End::Done { spot, .. } => *spot,
+            _ => None,
+        };
+        self.lost.done(thread, &step, spot);
         if let Some(row) = person.row.as_mut().filter(|r| r.is_open()) {
             row.end(&end);
         } else if let End::Done { value: Some(v), .. } = &end
@@ -294,10 +327,13 @@ impl Observer for Narrator {
         {
             let text = format!("back from {} -> {v}", step.site.about);
             let row = person.row.get_or_insert_with(|| Row::new(step.frame, self.seen));
-            row.push(Piece::library(text), step.at);
+            row.push(Piece::library(text, Some(&step)), step.at);
         } else if let End::Raised(name) = &end {
             let row = person.row.get_or_insert_with(|| Row::new(step.frame, self.seen));
             row.note(format!("raises {name}"));
+        }
+        if end == End::Entered && step.site.calls.is_some() {
+            person.entered = Some(step);
         }
     }
 
@@ -308,12 +344,14 @@ impl Observer for Narrator {
             true => "in the library".to_string(),
             false => format!("in {}", person.call),
         };
-        let row = self.row(thread);
+        let seen = self.seen;
+        let person = self.person(thread);
+        let row = person.row.get_or_insert_with(|| Row::new(0, seen));
         row.instructions += 1;
         match row.last() {
             Some(p) if p.is_open_call() || p.is_library() => p.inside += 1,
             _ => {
-                let mut piece = Piece::library(call);
+                let mut piece = Piece::library(call, person.entered.as_ref());
                 piece.inside = 1;
                 row.push(piece, 1);
             }
@@ -343,7 +381,13 @@ impl Observer for Narrator {
             What::Enter { object, .. } => {
                 let text = self.waits(about, object);
                 self.person(thread).waits = Some((text.clone(), about.line));
-                self.note(thread, text);
+                // What the end of the program waits for has nothing to do with the script's last instruction.
+                let person = self.person(thread);
+                let ended =
+                    person.row.as_mut().and_then(|r| r.last()).is_some_and(|p| p.ended && !p.is_library());
+                if !ended {
+                    self.note(thread, text);
+                }
             }
             What::Leave => self.person(thread).waits = None,
             What::Acquire { object } => {
@@ -364,10 +408,10 @@ impl Observer for Narrator {
             }
             What::Collection { .. } => self.note(thread, "collects garbage".to_string()),
             What::Fork { pid } => self.note(thread, format!("makes process {pid}")),
-            What::NewLock { object } => {
+            What::NewLock { object, .. } => {
                 self.holders.remove(&object);
             }
-            What::GilWait | What::Depth { .. } | What::Already { .. } => {}
+            What::GilWait | What::Depth { .. } | What::For { .. } | What::Already { .. } => {}
         }
     }
 
@@ -377,167 +421,11 @@ impl Observer for Narrator {
             turn.instructions += about.ran.saturating_sub(from);
         }
         self.close_turn();
+        self.close_library();
         if !self.gil {
             let open: Vec<u32> = self.persons.keys().copied().collect();
             open.into_iter().for_each(|t| self.close_row(t));
         }
         self.text(about.thread)
     }
-}
-
-impl Narrator {
-    fn text(&mut self, last: u32) -> String {
-        let mut out = format!("Narration of {}: mode {}\n", cut(&self.file, 40), self.mode);
-        out.push_str(match self.gil {
-            true => "  a thread's first turn in six steps, later ones in short; [n inside]: instructions\n  of the library\n",
-            false => "  no GIL, no turns: each row is one thread's, in the order in which rows ended;\n  ~ another thread ran meanwhile; [n inside]: instructions of the library\n",
-        });
-        let story = std::mem::replace(&mut self.story, Fold::new(0, 0, 0));
-        for kept in story.into_items() {
-            match kept {
-                Kept::Shown(Chapter::Turn(turn)) => out.push_str(&self.turn_text(*turn)),
-                Kept::Shown(Chapter::Row(thread, row)) => {
-                    let mark = if row.beside { '~' } else { ' ' };
-                    let lead = format!("  {:<2}{mark} ", letter(thread as usize));
-                    out.push_str(&row.text(&lead, lead.len()));
-                }
-                Kept::Left(w) => {
-                    let what = if self.gil { "turn" } else { "row" };
-                    out.push_str(&wrap(&format!("  ... {}", left(w, what)), "      "));
-                }
-            }
-        }
-        if self.gil {
-            let all: u64 = self.switches.iter().sum();
-            let names = super::gil_report::REASONS.iter().zip(self.switches);
-            let names: Vec<String> =
-                names.filter(|(_, n)| *n > 0).map(|(r, n)| format!("{r} {}", count(n))).collect();
-            let by = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
-            out.push_str(&wrap(
-                &format!("  turns {}, switches {}{by}", count(self.turns), count(all)),
-                "    ",
-            ));
-        }
-        for (thread, person) in self.persons.iter().filter(|(t, p)| !p.ended && **t != last) {
-            if let Some((what, line)) = &person.waits {
-                let text = format!(
-                    "  in the end {} {} {what}, at line {line}",
-                    letter(*thread as usize),
-                    person.name
-                );
-                out.push_str(&wrap(&text, "    "));
-            }
-        }
-        let lost: u64 = self.places.values().sum();
-        out.push_str(&wrap(&self.lost_text(lost), "    "));
-        out
-    }
-
-    fn lost_text(&self, lost: u64) -> String {
-        if lost == 0 {
-            return "  lost updates: none".to_string();
-        }
-        let mut places: Vec<(&(u32, String), u64)> = self.places.iter().map(|(p, n)| (p, *n)).collect();
-        places.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let more = places.len().saturating_sub(PLACES);
-        let named: Vec<String> = places
-            .iter()
-            .take(PLACES)
-            .map(|((line, name), n)| format!("line {line} {} {}", cut(name, 30), count(*n)))
-            .collect();
-        let more = if more > 0 { format!(", {more} more places") } else { String::new() };
-        format!("  lost updates: {} ({}{more})", count(lost), named.join(", "))
-    }
-
-    fn turn_text(&self, turn: Turn) -> String {
-        let head = format!("{:<9}", format!("turn {}", turn.number));
-        let who = letter(turn.thread as usize);
-        let name = self.persons.get(&turn.thread).map_or("", |p| p.name.as_str());
-        let name: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        let mut out = String::new();
-        if turn.whole {
-            let wakes = match turn.false_wakes {
-                0 => String::new(),
-                n => format!(", after {} false wakes", count(n)),
-            };
-            let n = if turn.instructions == 1 {
-                "1 instruction".to_string()
-            } else {
-                format!("{} instructions", count(turn.instructions))
-            };
-            let end = turn.reason.map_or("the program ends", |r| ENDS[r as usize]);
-            steps(
-                &mut out,
-                &head,
-                &[
-                    format!("(1) {who} {} acquires the GIL{wakes}", cut(&name, 40)),
-                    format!("(2) {who} runs"),
-                    format!("(3) {n}: {end}"),
-                ],
-            );
-        }
-        let rows = if turn.whole { 11 } else { INDENT };
-        let mut lead = if turn.whole { " ".repeat(rows) } else { format!("{head}{who:<4}") };
-        let mut told = false;
-        for kept in turn.rows.into_items() {
-            match kept {
-                Kept::Shown(row) => out.push_str(&row.text(&lead, rows.max(lead.len()))),
-                Kept::Left(w) => {
-                    out.push_str(&wrap(&format!("{lead}... {}", left(w, "row")), &" ".repeat(rows)))
-                }
-            }
-            lead = " ".repeat(rows.max(display_width(&lead)));
-            told = true;
-        }
-        if !told && !turn.whole {
-            out.push_str(&format!("{head}{who:<4}nothing\n"));
-        }
-        if turn.whole
-            && let Some(reason) = turn.reason
-        {
-            let sleeps = match reason {
-                Reason::End => "ends",
-                Reason::Blocking => "waits",
-                _ => "sleeps",
-            };
-            steps(
-                &mut out,
-                &" ".repeat(9),
-                &[format!("(4) {who} {sleeps}"), "(5) GIL released".to_string(), "(6) again".to_string()],
-            );
-        }
-        out
-    }
-}
-
-/// What is left out, in words.
-fn left(w: Weight, what: &str) -> String {
-    let many = if w.items == 1 { "" } else { "s" };
-    let lost = match w.lost {
-        0 => String::new(),
-        1 => ", 1 lost update".to_string(),
-        n => format!(", {} lost updates", count(n)),
-    };
-    format!("{} {what}{many} like those above: {} instructions{lost}", count(w.items), count(w.instructions))
-}
-
-/// Steps of the tutorials in lines.
-fn steps(out: &mut String, lead: &str, all: &[String]) {
-    let mut line = lead.to_string();
-    let mut empty = true;
-    for step in all {
-        if !empty && display_width(&line) + 2 + display_width(step) > WIDTH {
-            out.push_str(&line);
-            out.push('\n');
-            line = " ".repeat(9);
-            empty = true;
-        }
-        if !empty {
-            line.push_str("  ");
-        }
-        line.push_str(step);
-        empty = false;
-    }
-    out.push_str(&line);
-    out.push('\n');
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Most instructions of a row.
 const PIECES: usize = 24;
 /// Widest text of one instruction.
-const PIECE: usize = 64;
+const PIECE: usize = 48;
 
 /// One instruction, or some of the library's.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,7 @@ pub struct Piece {
     line: u32,
     file: Option<Arc<str>>,
     value: Option<Short>,
+    index: Option<Short>,
     args: Option<String>,
     prints: Option<String>,
     taken: bool,
@@ -45,15 +46,17 @@ impl Piece {
             line: step.site.line,
             file: step.file.clone(),
             value: step.value.clone(),
+            index: step.index.clone(),
             args: step.args.clone(),
             prints: step.prints.clone(),
             ..Piece::default()
         }
     }
 
-    /// Instructions of the library.
-    pub fn library(text: String) -> Piece {
-        Piece { text, ended: true, ..Piece::default() }
+    /// Instructions of the library, called from where that instruction stands.
+    pub fn library(text: String, from: Option<&Step>) -> Piece {
+        let (line, file) = from.map_or((0, None), |s| (s.site.line, s.file.clone()));
+        Piece { text, ended: true, line, file, ..Piece::default() }
     }
 
     /// Whether it is a call that has not come back.
@@ -72,7 +75,8 @@ impl Piece {
     }
 
     fn end(&mut self, end: &End) {
-        self.ended = true;
+        let calls = self.site.as_ref().is_some_and(|s| s.calls.is_some() || s.verb == "IMPORT");
+        self.ended = *end != End::Entered || !calls;
         match end {
             End::Done { value, taken, .. } => {
                 self.taken = *taken;
@@ -101,11 +105,11 @@ impl Piece {
         if self.inside > 0 {
             out.push_str(&format!(" [{} inside]", count(self.inside)));
         }
+        let mut out = cut(&out, PIECE);
         for (i, note) in self.notes.iter().enumerate() {
             out.push_str(if i == 0 { ": " } else { ", " });
             out.push_str(note);
         }
-        let mut out = cut(&out, PIECE);
         if let Some(lost) = &self.lost {
             out.push_str(&format!("   LOST: {lost}"));
         }
@@ -116,9 +120,10 @@ impl Piece {
         if let Some(text) = &self.prints {
             return format!("prints {text}");
         }
-        let about = match s.about.is_empty() {
-            true => String::new(),
-            false => format!(" {}", s.about),
+        let about = match (s.about.is_empty(), &self.index) {
+            (true, _) => String::new(),
+            (_, Some(key)) => format!(" {}", s.about.replace("(...)", &key.to_string())),
+            _ => format!(" {}", s.about),
         };
         // What a name stands for is worth saying only if it is data.
         let data = self.value.as_ref().filter(|v| match v {
@@ -242,7 +247,7 @@ impl Row {
     /// Something happened during the last instruction.
     pub fn note(&mut self, text: String) {
         if self.pieces.is_empty() {
-            self.push(Piece::library("in the library".to_string()), 0);
+            self.push(Piece::library("in the library".to_string(), None), 0);
         }
         if let Some(p) = self.pieces.last_mut()
             && p.notes.len() < 4
@@ -274,6 +279,35 @@ impl Row {
         h.finish()
     }
 
+    /// Whether it tells of nothing but instructions of the library.
+    pub fn is_library(&self) -> bool {
+        self.pieces.iter().all(|p| p.is_library() && p.notes.is_empty())
+    }
+
+    /// Whether it has instructions of the script.
+    pub fn has_steps(&self) -> bool {
+        self.pieces.iter().any(|p| !p.is_library())
+    }
+
+    /// The row in one line, behind a row that ended at that line of that file.
+    pub fn line(&self, label: &mut (u32, Option<Arc<str>>)) -> String {
+        let mut out = String::new();
+        for p in &self.pieces {
+            if !out.is_empty() {
+                out.push_str(" | ");
+            }
+            let here = (p.line, p.file.clone());
+            if p.line > 0 && here != *label {
+                *label = here;
+                let file = p.file.as_ref().map(|f| f.rsplit('/').next().unwrap_or(f));
+                out.push_str(&file.map_or(String::new(), |f| format!("{f} ")));
+                out.push_str(&format!("line {}   ", p.line));
+            }
+            out.push_str(&p.text());
+        }
+        out
+    }
+
     /// The row as lines: the first behind `lead`, the others indented by `indent` cells.
     pub fn text(&self, lead: &str, indent: usize) -> String {
         let mut lines = Lines { out: String::new(), line: lead.to_string(), indent, empty: true };
@@ -281,7 +315,7 @@ impl Row {
         for p in &self.pieces {
             let here = (p.line, &p.file);
             let mut text = p.text();
-            if p.site.is_some() && (lines.empty || here != label) {
+            if p.line > 0 && (lines.empty || here != label) {
                 label = here;
                 let file = p.file.as_ref().map(|f| f.rsplit('/').next().unwrap_or(f));
                 let file = file.map_or(String::new(), |f| format!("{f} "));
@@ -303,7 +337,7 @@ struct Lines {
 impl Lines {
     fn add(&mut self, text: &str) {
         let between = if self.empty { "" } else { " | " };
-        if !self.empty && display_width(&self.line) + between.len() + display_width(text) > WIDTH {
+        if !self.empty && display_width(&self.line) + between.len() + display_width(text) > WIDTH - 2 {
             self.out.push_str(self.line.trim_end());
             self.out.push_str(" |\n");
             self.line = " ".repeat(self.indent + 2);
@@ -319,7 +353,7 @@ impl Lines {
                 self.out.push('\n');
                 self.line = format!("{}LOST: {lost}", " ".repeat(self.indent + 4));
             }
-            self.line = cut(&self.line, WIDTH);
+            self.line = cut(&self.line, WIDTH - 2);
         }
     }
 
