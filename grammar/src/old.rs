@@ -181,7 +181,7 @@ fn statement(text: &str, parts: &[Part], print: bool, out: &mut Edits) {
     }
     match first.of(text) {
         "print" if print => printed(text, first, rest, out),
-        "exec" if !rest.is_empty() && !(rest[0].of(text) == "(" && rest[rest.len() - 1].of(text) == ")") => {
+        "exec" if !(rest.is_empty() || rest[0].of(text) == "(" && rest[rest.len() - 1].of(text) == ")") => {
             open(text, first, rest[0], out);
             let within = rest.iter().find(|p| p.piece == Piece::Word && p.depth == 0 && p.of(text) == "in");
             if let Some(word) = within {

@@ -1,6 +1,7 @@
 //! The command line: words to a job. Invariant: whatever this version does not do is refused by name with one line,
 //! never taken silently; all words behind the program belong to the script.
 
+use super::options;
 use crate::run::gil::Mode;
 use crate::run::show::nearest;
 use crate::trace::timeline;
@@ -168,25 +169,6 @@ pub struct Around {
 
 const COMMANDS: [&str; 5] = ["compare", "dis", "atomic", "fix", "help"];
 const OTHER_COMMANDS: [&str; 3] = ["explore", "step", "replay"];
-const OPTIONS: [&str; 17] = [
-    "narrate",
-    "py2",
-    "pasted",
-    "gil",
-    "no-gil",
-    "report",
-    "json",
-    "tag",
-    "on-deadlock",
-    "timeline",
-    "trace",
-    "html",
-    "timeout",
-    "max-heap",
-    "color",
-    "help",
-    "version",
-];
 const OTHER_OPTIONS: [&str; 6] = ["seed", "record", "replay", "race", "expect", "explore"];
 
 /// A fault of the command line: one line.
@@ -281,7 +263,7 @@ fn unknown(name: &str) -> Wrong {
     if OTHER_OPTIONS.contains(&name) {
         return format!("this version has no option --{name}");
     }
-    match nearest(name, OPTIONS.into_iter()) {
+    match nearest(name, options::names()) {
         Some(hint) => format!("unknown option '--{name}'; did you mean '--{hint}'?"),
         None => format!("unknown option '--{name}' (see minipy -h)"),
     }

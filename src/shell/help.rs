@@ -1,6 +1,6 @@
 //! `-h`, `--help` and `minipy help TOPIC`. Invariant: `-h` fits a screen of 24 lines and 80 columns.
 
-use super::{product, usage};
+use super::{options, product, usage};
 use crate::run::show::nearest;
 
 /// `-h`.
@@ -26,8 +26,8 @@ minipy compare FILE              the same program in several GIL modes
 minipy dis FILE                  its instructions and where threads may switch
 minipy atomic 'STATEMENT'        can another thread come between?
 minipy fix FILE                  a copied text repaired, to stdout
-minipy help TOPIC                gil ticks report locks deadlock narrate trace
-                                 timeline html atomic compare prompt exit
+minipy help TOPIC                gil ticks report locks deadlock narrate
+                                 timeline trace html atomic compare prompt exit
 Without FILE: the prompt on a terminal, else the program on standard input.
 ";
 
@@ -39,6 +39,7 @@ Examples
   minipy --gil=ticks:5 count.mp          a switch after every fifth instruction
   minipy --gil=2.7 --report count.mp     the GIL of Python 2, and what it did
   minipy compare count.mp -- --n 1000    all modes, with the script's arguments
+  minipy help bash (zsh, fish, man)      completions for a shell, a manual page
 Variables: MINIPY_GIL, MINIPY_PATH, MINIPY_HISTORY, NO_COLOR, FORCE_COLOR,
   PYTHONUNBUFFERED, PYTHON_GIL (0: off, 1: the default)
 ";
@@ -135,9 +136,9 @@ A file for ui.perfetto.dev or chrome://tracing: a row with who held the GIL, a
 row for each thread with what it did, one for each lock with who held it, the
 number of waiters and of items in queues, and arrows where the GIL, a lock or an
 item was handed on, or a thread started or ended. Forked processes are in it.
-A lock's row stands there if it was ever taken; times are microseconds, under
-ticks:N instructions (1 us is one). At most a million events are written; the
-command says so if there were more. Recording takes memory and some time.
+Times are microseconds, under ticks:N instructions (1 us is one). At most a
+million events are written; the command says so if there were more. A process
+that is killed leaves no record. Recording takes memory and some time.
 ";
 
 const HTML: &str = "\
@@ -281,6 +282,12 @@ pub fn topic(topic: Option<&str>) -> i32 {
         return product(text);
     }
     let names = TOPICS.map(|t| t.0);
+    if topic == "man" {
+        return product(&options::manual(&TOPICS));
+    }
+    if let Some(text) = options::completions(topic, &names) {
+        return product(&text);
+    }
     match nearest(topic, names.into_iter()) {
         Some(hint) => usage(&format!("no help on '{topic}'; did you mean '{hint}'?")),
         None => usage(&format!("no help on '{topic}'; topics: {}", names.join(", "))),

@@ -10,6 +10,7 @@ mod dis;
 mod dump;
 pub mod help;
 pub mod library;
+mod options;
 mod parts;
 mod pasted;
 mod progress;

@@ -128,6 +128,21 @@ impl Writer<'_> {
         }
     }
 
+    /// The length of a slice. Readers add it to its begin as binary fractions: the sum must not lie behind the begin
+    /// of the next slice.
+    fn lasting(&self, from: u64, to: u64) -> String {
+        let number = |text: String| text.parse::<f64>().unwrap_or(0.0);
+        let length = self.ts(to - from);
+        if self.story.clock == Clock::Instructions
+            || number(self.ts(from)) + number(length.clone()) <= number(self.ts(to))
+        {
+            return length;
+        }
+        // A tenth of a nanosecond less.
+        let tenths = (to - from) * 5 - 1;
+        format!("{}.{:04}", tenths / 10_000, tenths % 10_000)
+    }
+
     /// Everything in order of time, as far as the limit goes; how many there were beyond it.
     fn items(&mut self) -> (Vec<(u64, Item)>, usize) {
         let mut all: Vec<(u64, Item)> = Vec::new();
@@ -269,7 +284,7 @@ impl Writer<'_> {
                      p: usize,
                      to: u64,
                      args: Vec<(&'static str, Json)>| {
-            let dur = self.ts(2 * to - at);
+            let dur = self.lasting(at, 2 * to);
             let args: Vec<_> = args.into_iter().filter(|(_, v)| !matches!(v, Json::Null)).collect();
             let color = color.map_or(String::new(), |c| format!("\"cname\":\"{c}\","));
             writeln!(

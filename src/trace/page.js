@@ -277,7 +277,7 @@ class Chart {
       flush();
       a = Math.max(a, -8); b = Math.min(b, this.width + 8);
       bar(g, this.pats, d, a, y, b - a, h);
-      if (h > 18 && b - a > 34) {
+      if (h > 18 && b - a > (d === SLEEP || d === JOIN ? 90 : 34)) {
         const x = Math.max(a, 0), w = Math.min(b, this.width) - x, thing = t.thing[i] >= 0 ? this.run.things[t.thing[i]] : null;
         const text = thing ? title(thing) : d === RUN ? (t.line[i] === t.last[i] && t.line[i] ? `line ${t.line[i]}` : "") : d === GIL ? "GIL" : SHORT[d];
         if (text) label(g, text, x, w, y + h / 2, d === RUN ? paint.on : paint.ink, d !== RUN);
@@ -350,12 +350,14 @@ class Chart {
     for (; i < s.n && s.at[i] < v.to; i++) {
       const a = Math.max(0, this.x(s.at[i])), b = Math.min(this.width, this.x(i + 1 < s.n ? s.at[i + 1] : this.run.length));
       if (b <= a || !s.v[i]) continue;
-      if (b - a > 2) { g.fillRect(a, floor - s.v[i] * full, b - a, s.v[i] * full); continue; }
+      if (b - a > 1) { g.fillRect(a, floor - s.v[i] * full, b - a, s.v[i] * full); continue; }
       const px = Math.floor(a), cut = Math.min(b, px + 1); sums[px] += (cut - a) * s.v[i]; if (b > cut) sums[px + 1] += (b - cut) * s.v[i];
     }
     for (let px = 0; px < sums.length; px++) if (sums[px] > 0) g.fillRect(px, floor - sums[px] * full, 1, sums[px] * full);
     g.globalAlpha = 1; g.font = `10.5px ${paint.sans}`; g.textAlign = "right"; g.textBaseline = "top"; g.fillStyle = paint.soft;
-    g.fillText(String(r.most), this.width - 4, r.y + 4);
+    const wide = g.measureText(String(r.most)).width;
+    g.fillStyle = paint.card; g.globalAlpha = .86; g.fillRect(this.width - wide - 8, r.y + 3, wide + 8, 13); g.globalAlpha = 1;
+    g.fillStyle = paint.soft; g.fillText(String(r.most), this.width - 4, r.y + 4);
   }
 
   arrows(g) {
@@ -363,10 +365,13 @@ class Chart {
     const most = Math.min(90, this.width / 12);
     for (let i = 0; i < a.length && seen.length <= most; i += 5) if (a[i + 4] >= v.from && a[i + 2] <= v.to) seen.push(i);
     if (seen.length > most) return;
+    // A crowd of arrows says nothing: it is left out until there is room for it.
+    const crowd = new Map(), place = i => Math.floor(this.x(a[i + 2]) / 40);
+    seen.forEach(i => crowd.set(place(i), (crowd.get(place(i)) || 0) + 1));
     const rows = new Map(this.rows.filter(r => r.type === "thread").map(r => [r.i, r]));
     g.lineWidth = 1; g.strokeStyle = paint.soft; g.fillStyle = paint.soft;
     for (const i of seen) {
-      const from = rows.get(a[i + 1]), to = rows.get(a[i + 3]); if (!from || !to || from === to) continue;
+      const from = rows.get(a[i + 1]), to = rows.get(a[i + 3]); if (!from || !to || from === to || crowd.get(place(i)) > 8) continue;
       const x0 = this.x(a[i + 2]), x1 = this.x(a[i + 4]), down = to.y > from.y;
       const y0 = from.y + (down ? from.h - 4 : 4), y1 = to.y + (down ? 3 : to.h - 3), bend = Math.min(28, Math.abs(x1 - x0) / 2 + 6);
       g.globalAlpha = .4; g.beginPath(); g.moveTo(x0, y0); g.bezierCurveTo(x0 + bend * .4, y0 + (y1 - y0) * .5, x1 - bend * .4, y0 + (y1 - y0) * .5, x1, y1); g.stroke();

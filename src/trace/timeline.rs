@@ -389,7 +389,13 @@ fn running(p: &Process, columns: &Columns) -> Vec<Cell> {
         columns.each(s.from, s.to, |c, part| ran[c] += part);
     }
     let width = |c: usize| (columns.begin(c + 1) - columns.begin(c)).max(1);
-    ran.iter().enumerate().map(|(c, r)| Cell::Running((r + width(c) / 2) / width(c))).collect()
+    let begin = p.lives.lives.iter().map(|l| l.from).min().unwrap_or(0);
+    let end = p.lives.lives.iter().map(|l| l.to).max().unwrap_or(0);
+    let cell = |(c, r): (usize, &u64)| match () {
+        _ if columns.begin(c + 1) <= begin || columns.begin(c) >= end => Cell::Nothing,
+        _ => Cell::Running((r + width(c) / 2) / width(c)),
+    };
+    ran.iter().enumerate().map(cell).collect()
 }
 
 /// The legend of what the chart shows, and the things waited for longest.

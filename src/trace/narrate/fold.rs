@@ -114,7 +114,7 @@ mod tests {
         for (i, s) in signatures.iter().enumerate() {
             fold.push(*s, Weight { items: 1, instructions: 10, lost: 0 }, i);
         }
-        let text = |k| match k {
+        let text = |k: Kept<usize>| match k {
             Kept::Shown(i) => i.to_string(),
             Kept::Left(w) => format!("-{}/{}", w.items, w.instructions),
         };
