@@ -53,7 +53,9 @@ fn line(text: &str, begin: &str) -> String {
 
 fn check(name: &str, mode: &str, r: &Run) -> Result<(), String> {
     let wrong = |what: String| Err(format!("{name} in mode {mode}: {what}\n{:?}", r.outcome));
-    if r.outcome.code != Some(0) {
+    // Two of the examples are there to get stuck.
+    let stuck = r.outcome.code == Some(67) && ["12", "13"].contains(&&name[..2]);
+    if r.outcome.code != Some(0) && !stuck {
         return wrong("failed".to_string());
     }
     if let Some(l) = r.narration.lines().find(|l| minipy_grammar::display_width(l) > 80) {

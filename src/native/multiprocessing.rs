@@ -7,7 +7,7 @@ use super::util::{integer, missing, path};
 use super::{connection, semlock, wait_room};
 use crate::heap::object::{List, Tuple};
 use crate::heap::{Value, list};
-use crate::run::{Args, Def, ModuleDef, R, Thread, def, gil, procs};
+use crate::run::{Args, Def, ModuleDef, R, Thread, def, door, gil, procs};
 use std::ffi::CString;
 use std::sync::OnceLock;
 
@@ -18,6 +18,12 @@ pub static MODULE: ModuleDef =
 static FUNCTIONS: &[Def] = &[
     def("pipe", "(duplex=True, /)", connection::pipe, "Two connected connections."),
     def("ready", "(fd, timeout=None, /)", ready, "Wait until a descriptor can be read; whether it can."),
+    def(
+        "ended",
+        "(pidfd, timeout=None, /)",
+        ended,
+        "Wait for the end of a process; whether it came in time.",
+    ),
     def("ready_many", "(fds, timeout=None, /)", ready_many, "Wait for any of them; those that can be read."),
     def("pidfd_open", "(pid, /)", pidfd_open, "A descriptor that can be read once the process has ended."),
     def("signalled", "()", signalled, "A descriptor that can be read."),
@@ -53,6 +59,13 @@ fn ready(th: &mut Thread, a: Args) -> R {
     let (wait, deadline) = patience(th, a[1])?;
     let n = wait_many(th, &mut fds, wait, deadline)?;
     Ok(Value::bool(n > 0))
+}
+
+fn ended(th: &mut Thread, a: Args) -> R {
+    let fd = number_of(th, a[0])?;
+    let (wait, deadline) = patience(th, a[1])?;
+    let at_once = wait_many(th, &mut [pollfd(fd)], false, None)? > 0;
+    Ok(Value::bool(at_once || wait && door::ready(th, door::Kind::Process(fd), deadline)?))
 }
 
 fn ready_many(th: &mut Thread, a: Args) -> R {

@@ -40,10 +40,10 @@ pub(super) static FUNCTIONS: &[Def] = &[
         sendfile,
         "Copy from one descriptor to another within the system; how many bytes.",
     ),
-    // SAFETY: plain calls.
     def(
         "fdatasync",
         "(fd)",
+        // SAFETY: a plain call.
         |th, a| by_fd(th, a[0], |fd| unsafe { libc::fdatasync(fd) }),
         "Write a file's data to the disk.",
     ),

@@ -328,7 +328,7 @@ fn file_actions(th: &mut Thread, v: Value, names: &mut Vec<CString>) -> R<Action
     let all = th.to_tuple(v)?;
     for act in all.get::<Tuple>().iter() {
         let wrong = "Each file_actions element must be a non-empty tuple";
-        let Some(t) = act.like::<Tuple>().filter(|t| t.len() > 0) else { return Err(th.type_error(wrong)) };
+        let Some(t) = act.like::<Tuple>().filter(|t| !t.is_empty()) else { return Err(th.type_error(wrong)) };
         let tag = integer(th, t.at(0))?;
         let rc = match (tag, t.len()) {
             (0, 5) => {

@@ -205,7 +205,8 @@ fn acquire(th: &mut Thread, a: Args) -> R {
 
 fn enter(th: &mut Thread, a: Args) -> R {
     let s = sem(a[0]);
-    if !(s.recursive && mine(th, s)) && !take(s.cell.word(0)) {
+    let again = s.recursive && mine(th, s);
+    if !again && !take(s.cell.word(0)) {
         take_slowly(th, s, None)?;
     }
     acquired(th, s);

@@ -346,7 +346,8 @@ impl Lines {
         }
         self.line.push_str(text);
         self.empty = false;
-        if display_width(&self.line) > WIDTH {
+        // Two cells are for the sign that the row goes on.
+        if display_width(&self.line) > WIDTH - 2 {
             // A store and what it has lost are told in two lines if they must be.
             if let Some((store, lost)) = self.line.clone().rsplit_once("   LOST: ") {
                 self.out.push_str(&cut(store, WIDTH));
