@@ -18,7 +18,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 fn said(command: &mut Command, path: &str) -> String {
     let out = program::run(command, "", LIMIT);
     assert!(out.code.is_some(), "{path} does not end");
-    program::own_frames(&out.stderr.replace(path, "FILE"))
+    // Hints about the command line follow the error; they have tests of their own.
+    let text = program::own_frames(&out.stderr.replace(path, "FILE"));
+    text.lines().filter(|l| !l.starts_with("minipy: hint: ")).map(|l| format!("{l}\n")).collect()
 }
 
 fn name(path: &Path) -> String {

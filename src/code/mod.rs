@@ -12,4 +12,4 @@ pub mod scope;
 pub mod site;
 pub mod verify;
 
-pub use compile::{Flags, Mode, compile};
+pub use compile::{Flags, Mode, compile, compile_doubting};

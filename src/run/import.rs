@@ -6,7 +6,7 @@ use super::native::Def;
 use super::slots::ModuleDef;
 use super::thread::{R, Raised, Thread};
 use super::{attr, class, door, load};
-use crate::code::{Flags, Mode, compile};
+use crate::code::{Flags, Mode, compile_doubting};
 use crate::heap::cell::ALL;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
@@ -620,10 +620,32 @@ pub fn compile_text(
     let here = 0u8;
     let left = (&raw const here as usize).saturating_sub(th.native_limit);
     let flags = Flags { library, stack: (left / 2).min(Flags::default().stack), ..Flags::default() };
-    match compile(&tree, text, file, mode, flags) {
-        Ok(c) => Ok(c),
+    match compile_doubting(&tree, text, file, mode, flags) {
+        Ok((code, doubts)) => {
+            if !library && !doubts.is_empty() {
+                warn(th, text, file, doubts)?;
+            }
+            Ok(code)
+        }
         Err(wrong) => Err(super::show::wrong_code(th, text, file, &wrong)),
     }
+}
+
+/// SyntaxWarnings about a text of the program.
+#[cold]
+fn warn(th: &mut Thread, text: &str, file: &str, doubts: Vec<crate::code::scope::doubts::Doubt>) -> R<()> {
+    let name = th.intern("warnings")?;
+    let f = th.builtin(N::__import__.v()).unwrap_or(Value::NONE);
+    let module = th.call(f, &[name])?;
+    let f = th.intern("warn_explicit")?;
+    let f = th.getattr(module, f)?;
+    let index = minipy_grammar::LineIndex::new(text);
+    for (at, said) in doubts {
+        let line = Value::int(index.line(at) as i64);
+        let (said, file) = (th.str(&said)?, th.str(file)?);
+        th.call(f, &[said, C::SyntaxWarning.v(), file, line])?;
+    }
+    Ok(())
 }
 
 /// Whether a class of natives is shown by a module (used by `help`).

@@ -26,6 +26,7 @@ mod with;
 use super::asm::{Label, Place, Reg};
 use super::data::{Code, flag};
 use super::op::Op;
+use super::scope::doubts::Doubt;
 use super::scope::{self, Depth, ScopeId, Scopes, Setting, Wrong};
 use minipy_grammar::Fault;
 use minipy_grammar::tree::*;
@@ -70,9 +71,21 @@ pub fn compile(
     mode: Mode,
     flags: Flags,
 ) -> Result<Arc<Code>, Wrong> {
+    compile_doubting(module, source, filename, mode, flags).map(|(code, _)| code)
+}
+
+/// Compiles a module; gives what is surely a mistake in it as well.
+pub fn compile_doubting(
+    module: &Module,
+    source: &str,
+    filename: &str,
+    mode: Mode,
+    flags: Flags,
+) -> Result<(Arc<Code>, Vec<Doubt>), Wrong> {
     let namespace = matches!(mode, Mode::Eval { namespace: true } | Mode::Exec { namespace: true });
     let setting = Setting { namespace, future_annotations: flags.future_annotations, stack: flags.stack };
-    let scopes = scope::analyse(module, setting)?;
+    let mut scopes = scope::analyse(module, setting)?;
+    let doubts = std::mem::take(&mut scopes.doubts);
     let mut compiler = Compiler {
         scopes: &scopes,
         source,
@@ -93,7 +106,7 @@ pub fn compile(
         _ => compiler.module_body(module)?,
     }
     let unit = std::mem::take(&mut compiler.u);
-    Ok(Arc::new(compiler.finish(unit)?))
+    Ok((Arc::new(compiler.finish(unit)?), doubts))
 }
 
 /// What statements and expressions give beside their code.

@@ -28,6 +28,7 @@ pub fn build(module: &Module, setting: Setting) -> Result<Scopes, Wrong> {
     let scopes = Scopes {
         all: Vec::new(),
         by_node: HashMap::new(),
+        doubts: Vec::new(),
         future_annotations: setting.future_annotations || future_annotations(&module.body)?,
     };
     let depth = Depth::new(setting.stack);
@@ -266,6 +267,7 @@ impl Builder {
                     .try_for_each(|alias| self.bind_ident(alias.alias.as_ref().unwrap_or(&alias.name))),
             },
             StmtKind::Assert { test, message } => {
+                self.doubt(super::doubts::assertion(test, stmt.span.start));
                 self.expr(test)?;
                 message.iter().try_for_each(|m| self.expr(m))
             }

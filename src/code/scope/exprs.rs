@@ -1,7 +1,7 @@
 //! The part of the scope walk that visits targets and expressions.
 
 use super::build::{Builder, Done, wrong};
-use super::{Kind, Part, bit, mangle};
+use super::{Kind, Part, bit, doubts, mangle};
 use minipy_grammar::tree::*;
 
 impl Builder {
@@ -32,6 +32,11 @@ impl Builder {
     }
 
     // ---- expressions
+
+    /// Keeps a warning.
+    pub fn doubt(&mut self, doubt: Option<doubts::Doubt>) {
+        self.scopes.doubts.extend(doubt);
+    }
 
     pub fn expr(&mut self, e: &Expr) -> Done {
         self.depth.check(e.span)?;
@@ -74,11 +79,13 @@ impl Builder {
                 rest.iter().try_for_each(|step| self.expr(&step.right))
             }
             ExprKind::Compare { first, rest } => {
+                self.doubt(doubts::compare(e, first, rest));
                 self.expr(first)?;
                 rest.iter().try_for_each(|step| self.expr(&step.right))
             }
             ExprKind::Unary { operand, .. } => self.expr(operand),
             ExprKind::Call { func, args } => {
+                self.doubt(doubts::call(func));
                 self.expr(func)?;
                 args.items.iter().try_for_each(|arg| self.expr(&arg.value))
             }
@@ -90,6 +97,7 @@ impl Builder {
                 self.expr(value)
             }
             ExprKind::Subscript { value, index, .. } => {
+                self.doubt(doubts::subscript(e, value, index));
                 self.expr(value)?;
                 self.expr(index)
             }

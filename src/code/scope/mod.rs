@@ -5,6 +5,7 @@
 //! inside it needs no cell. Names are stored mangled.
 
 mod build;
+pub mod doubts;
 mod exprs;
 mod patterns;
 mod resolve;
@@ -155,6 +156,8 @@ pub enum Part {
 pub struct Scopes {
     pub all: Vec<Scope>,
     by_node: HashMap<(usize, Part), ScopeId>,
+    /// What is surely a mistake, in the order of the walk.
+    pub doubts: Vec<doubts::Doubt>,
     /// Annotations are kept as text.
     pub future_annotations: bool,
 }

@@ -59,9 +59,10 @@ pub fn same(a: Value, b: Value) -> Option<bool> {
         }
         (Kind::Str, Kind::None | Kind::Big | Kind::Float | Kind::Bytes | Kind::Tuple)
         | (Kind::None | Kind::Big | Kind::Float | Kind::Bytes | Kind::Tuple, Kind::Str)
-        | (Kind::None, Kind::Big | Kind::Tuple | Kind::Bytes)
+        | (Kind::None, Kind::Tuple | Kind::Bytes)
         | (Kind::Tuple | Kind::Bytes, Kind::None) => Some(false),
         // A float may equal a big int, so that pair is asked.
+        (Kind::None, Kind::Big) if !a.is_float() => Some(false),
         (Kind::Big, Kind::None) if !b.is_float() => Some(false),
         _ => None,
     }
