@@ -431,6 +431,13 @@ fn load_one(th: &mut Thread, name: &str, key: Value, parent: Value) -> R {
             }
         }
     };
+    if let Some(module) = through_finders(th, name, path)? {
+        if let Some((_, last)) = name.rsplit_once('.') {
+            let last = th.intern(last)?;
+            th.setattr(parent, last, module)?;
+        }
+        return Ok(module);
+    }
     let Some(found) = find(th, name, path)? else {
         let new = OLD.get().and_then(|old| old.modules.iter().find(|m| m.0 == name));
         if let Some((_, new)) = new {
@@ -452,6 +459,28 @@ fn load_one(th: &mut Thread, name: &str, key: Value, parent: Value) -> R {
         th.setattr(parent, last, module)?;
     }
     Ok(module)
+}
+
+/// The module that a finder of the program's own `sys.meta_path` gives: each is asked before the machine looks.
+fn through_finders(th: &mut Thread, name: &str, path: Value) -> R<Option<Value>> {
+    const ASKS: &str = "importlib._find";
+    let key = th.intern("meta_path")?;
+    let sys = S::modules.v();
+    let sys_name = th.intern("sys")?;
+    let Some(sys) = th.dict_get_name(sys, sys_name) else { return Ok(None) };
+    let Some(sys) = sys.cast::<Module>() else { return Ok(None) };
+    let Some(finders) = th.dict_get_name(sys.dict.get(), key) else { return Ok(None) };
+    let idle = finders.cast::<List>().is_none_or(|l| crate::heap::list::peek(l, 0).is_none());
+    let loading = LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(ASKS));
+    if idle || loading || name == ASKS || name == "importlib" {
+        return Ok(None);
+    }
+    let asks = import_full(th, ASKS)?;
+    let f = th.intern("through_finders")?;
+    let f = th.getattr(asks, f)?;
+    let name = th.intern(name)?;
+    let module = th.call(f, &[name, path])?;
+    Ok((!module.is_none()).then_some(module))
 }
 
 /// Waits while another thread runs the module's body, unless that thread (transitively) waits for us; whether it did.
