@@ -601,6 +601,9 @@ fn run_module(th: &mut Thread, name: &str, key: Value, found: Found) -> R {
             }
             th.dict_insert(dict, N::__builtins__.v(), S::builtins.v())?;
             th.dict_insert(modules, key, m)?;
+            if !library && text.contains("__spec__") {
+                give_spec(th, name, &file, package, dict)?;
+            }
             if let Err(e) = run_source(th, &text, &file, dict, library) {
                 let raised = std::mem::replace(&mut th.raised, Value::UNBOUND);
                 let mark = th.keep(raised);
@@ -613,6 +616,20 @@ fn run_module(th: &mut Thread, name: &str, key: Value, found: Found) -> R {
             Ok(th.dict_get_name(modules, key).unwrap_or(m))
         }
     }
+}
+
+/// Sets `__spec__` of a module whose text speaks of it; the others are spared the loading of importlib.
+fn give_spec(th: &mut Thread, name: &str, file: &str, package: bool, dict: Value) -> R<()> {
+    let finders = import_full(th, "importlib._find")?;
+    let f = th.intern("located")?;
+    let f = th.getattr(finders, f)?;
+    let mark = th.keep(f);
+    let name = th.str(name)?;
+    th.keep(name);
+    let file = th.str(file)?;
+    let spec = th.call(f, &[name, file, Value::bool(package)]);
+    th.drop_kept(mark);
+    th.dict_insert(dict, N::__spec__.v(), spec?)
 }
 
 /// Compiles and runs module text in a namespace.
