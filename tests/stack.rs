@@ -16,19 +16,8 @@ const PROGRAM: &str = include_str!("stack/all_kinds.mp");
 fn runs_the_program() {
     let Ok(mode) = std::env::var("STACK_MODE") else { return };
     let mode = Mode::parse(&mode).expect("a GIL mode");
-    let job = Run {
-        program: Program::Code(PROGRAM.to_string()),
-        args: Vec::new(),
-        mode,
-        inspect: false,
-        unbuffered: false,
-        report: false,
-        json: None,
-        output: None,
-        timeout: None,
-        max_heap: None,
-        color: Color::Never,
-    };
+    let mut job = Run::of(Program::Code(PROGRAM.to_string()));
+    (job.mode, job.color) = (mode, Color::Never);
     program_on(job, STACK)
 }
 

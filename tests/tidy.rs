@@ -106,7 +106,8 @@ fn files_open_with_their_job_and_stay_short() {
     }
     for path in files("stdlib", "mp").into_iter().chain(files("examples", "mp")) {
         let text = fs::read_to_string(&path).unwrap();
-        if !text.starts_with(['"', '\'']) && !text.starts_with("r\"") {
+        let claim = path.starts_with("examples/tutorial") && text.starts_with("# shows: ");
+        if !text.starts_with(['"', '\'']) && !text.starts_with("r\"") && !claim {
             wrong.push(format!("{}: does not open with a docstring", path.display()));
         }
         if text.lines().count() > LONGEST {

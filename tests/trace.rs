@@ -56,7 +56,9 @@ fn traces_keep_their_rules_and_agree_with_the_report() {
         // Long loops make many turns where these are short.
         let long = ["05", "08"].iter().any(|e| path.starts_with(&format!("examples/{e}")));
         let mode = |mode| if long && matches!(mode, "py2" | "ticks:97") { "ticks:99991" } else { mode };
-        jobs.extend(MODES.map(|m| (path.clone(), n, mode(m))));
+        // Those with processes take a while to start them: one mode is enough.
+        let modes = if path.as_str() < "examples/14" { &MODES[..] } else { &MODES[..1] };
+        jobs.extend(modes.iter().map(|m| (path.clone(), n, mode(m))));
     }
     let wrong = program::all(&jobs, |(path, n, mode)| {
         let name = format!("{}_{}", &path["examples/".len()..][..2], mode.replace(':', "_"));
@@ -64,7 +66,8 @@ fn traces_keep_their_rules_and_agree_with_the_report() {
         let files = [format!("--trace={trace}"), format!("--json={report}")];
         // Philosophers that do not wait for each other for ever.
         let o = minipy(&["--gil", mode, &files[0], &files[1], path, "--n", n, "--safe"]);
-        if o.code != Some(0) {
+        // Some examples end in a deadlock.
+        if !matches!(o.code, Some(0 | 67)) {
             return Err(format!("{name}: {o:?}"));
         }
         let o = minipy(&["tests/trace/check.mp", &trace, &report]);
@@ -92,7 +95,7 @@ fn rows(o: &Outcome) -> Vec<(String, String)> {
 
 fn chart(mode: &str, path: &str, args: &[&str]) -> Outcome {
     let o = minipy(&[&["--gil", mode, "--timeline=100", path], args].concat());
-    assert_eq!(o.code, Some(0), "{o:?}");
+    assert!(matches!(o.code, Some(0 | 67)), "{o:?}");
     assert!(o.stderr.lines().all(|l| l.chars().count() <= 100), "{}", o.stderr);
     o
 }
@@ -117,7 +120,7 @@ fn charts_show_what_the_examples_promise() {
     assert!(row(&sleeps, "B").contains("zzz") && row(&sleeps, "C").contains("zzz"), "{sleeps:?}");
     assert!(row(&sleeps, "D").contains(['.', '+', '#']) && !row(&sleeps, "D").contains('z'), "{sleeps:?}");
     // Without a GIL nobody waits for it.
-    for (path, n) in examples() {
+    for (path, n) in examples().into_iter().filter(|(p, _)| p.as_str() < "examples/12") {
         let free = rows(&chart("off", &path, &["--n", n, "--safe"]));
         assert_eq!(free[0].0, "running", "{free:?}");
         assert!(free[1..].iter().all(|(_, r)| !r.contains('!') && !r.starts_with('.')), "{path}: {free:?}");

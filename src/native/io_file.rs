@@ -382,18 +382,17 @@ pub fn write_fd(th: &mut Thread, fd: i32, regular: bool, data: &[u8]) -> R<Resul
 /// Reads once; how many bytes, or the errno (EAGAIN where the descriptor does not wait and has nothing).
 pub fn read_fd(th: &mut Thread, fd: i32, regular: bool, into: &mut [u8]) -> R<Result<usize, i32>> {
     loop {
-        if !regular {
-            // SAFETY: a plain call.
-            let waits = unsafe { libc::fcntl(fd, libc::F_GETFL) } & libc::O_NONBLOCK == 0;
-            if waits {
-                door::ready(th, door::Kind::Read(fd), None)?;
-            }
+        // SAFETY: a plain call.
+        let waits = !regular && unsafe { libc::fcntl(fd, libc::F_GETFL) } & libc::O_NONBLOCK == 0;
+        if waits {
+            door::ready(th, door::Kind::Read(fd), None)?;
         }
         let (at, len) = (into.as_mut_ptr() as usize, into.len());
         // SAFETY: the slice is valid for its length and nobody else uses it.
         let call = || unsafe { (libc::read(fd, at as *mut libc::c_void, len), errno()) };
-        let (n, e) =
-            if regular && len > 4 * SHORT { door::opaque(th, door::Kind::Read(fd), call) } else { call() };
+        // What was ready may be gone: another reader was faster.
+        let long = waits || regular && len > 4 * SHORT;
+        let (n, e) = if long { door::opaque(th, door::Kind::Read(fd), call) } else { call() };
         if n >= 0 {
             return Ok(Ok(n as usize));
         }

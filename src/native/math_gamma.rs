@@ -3,6 +3,7 @@
 
 use std::f64::consts::PI;
 
+#[allow(clippy::excessive_precision, reason = "the published value")]
 const G: f64 = 6.024_680_040_776_729_583_740_234_375;
 
 /// The numerator of the rational function, the constant term first.

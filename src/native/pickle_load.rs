@@ -199,7 +199,7 @@ fn rarely(r: &mut Reader, th: &mut Thread, op: u8) -> R<()> {
         }
         DICT => {
             let from = r.unmark(th)?;
-            if (r.height() - from) % 2 != 0 {
+            if !(r.height() - from).is_multiple_of(2) {
                 return Err(bad(th, "odd number of items for DICT"));
             }
             let d = th.heap.new_dict()?;
@@ -367,7 +367,7 @@ fn set_items(r: &mut Reader, th: &mut Thread, from: usize) -> R<()> {
     if from > r.height() || from <= r.fence() {
         return Err(r.underflow(th));
     }
-    if (r.height() - from) % 2 != 0 {
+    if !(r.height() - from).is_multiple_of(2) {
         return Err(bad(th, "odd number of items for SETITEMS"));
     }
     let target = r.item(from - 1);

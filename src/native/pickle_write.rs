@@ -305,7 +305,7 @@ impl Writer {
                 return match i {
                     _ if !self.binary() => self.put(format!("I{i}\n").as_bytes()),
                     0..256 => self.put(&[BININT1, i as u8]),
-                    0..0x1_0000 => self.put_number(BININT2, i as u64, 2),
+                    256..0x1_0000 => self.put_number(BININT2, i as u64, 2),
                     _ => self.put_number(BININT, i as u32 as u64, 4),
                 };
             }

@@ -8,7 +8,7 @@ use super::sys::write_stderr;
 use super::thread::callable;
 use super::util::{missing, put};
 use crate::heap::known::{C, N, S};
-use crate::heap::object::{List, Module};
+use crate::heap::object::{Boxed, List, Module};
 use crate::heap::{Value, list};
 use crate::run::{Args, R, Raised, Thread, error, import, show, threads};
 
@@ -89,6 +89,11 @@ pub(super) fn around(th: &mut Thread, f: impl FnOnce(&mut Thread) -> i32) -> R<i
         unsafe { *libc::__errno_location() = e };
         return Ok(pid);
     }
+    for name in ["stdin", "stdout", "stderr"] {
+        if let Some(stream) = super::util::sys_attr(th, name)? {
+            renew(th, stream)?;
+        }
+    }
     if let Some(module) = th.dict_get_name(S::modules.v(), N::threading.v()) {
         let name = th.intern("_after_fork")?;
         if let Some(after) = th.getattr_opt(module, name)? {
@@ -97,6 +102,18 @@ pub(super) fn around(th: &mut Thread, f: impl FnOnce(&mut Thread) -> i32) -> R<i
     }
     run(th, CHILD, false)?;
     Ok(0)
+}
+
+/// In the child: another thread may have been writing to the stream, and is not there to finish.
+fn renew(th: &mut Thread, stream: Value) -> R<()> {
+    let lock = stream.base().cast::<Boxed>().and_then(|b| lock::behind(th, b.y.get()));
+    let Some(lock) = lock else { return Ok(()) };
+    lock.reset();
+    let name = th.intern("buffer")?;
+    match th.getattr_opt(stream, name)? {
+        Some(inner) => renew(th, inner),
+        None => Ok(()),
+    }
 }
 
 /// A line for each lock among the script's globals that another thread holds: in the child nobody will release it.

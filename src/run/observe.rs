@@ -194,7 +194,7 @@ unsafe fn end(w: &mut Watch, number: u32, open: &Open, pc: *const u64, base: *mu
     }
     // SAFETY: the window is the current one, and the register lies in it.
     let value = s.into.map(|r| unsafe { *open.base.add(r as usize) });
-    let value = value.filter(|v| !v.is_unbound() && !(s.op == Op::ForIter && !taken));
+    let value = value.filter(|v| !v.is_unbound() && (s.op != Op::ForIter || taken));
     let spot = match (open.key, value) {
         (Some(key), Some(v)) => Some(Spot { key, word: v.0 }),
         _ => None,

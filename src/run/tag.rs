@@ -9,11 +9,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Makes the mark of a thread from its number and name.
 type Mark = fn(u32, &str) -> String;
+/// Texts by descriptor and number of the thread.
+type Begun = HashMap<(i32, u32), Vec<u8>>;
 
 static ON: AtomicBool = AtomicBool::new(false);
 static MARK: OnceLock<Mark> = OnceLock::new();
-/// What threads have begun: by descriptor and thread.
-static BEGUN: Mutex<Option<HashMap<(i32, u32), Vec<u8>>>> = Mutex::new(None);
+/// What threads have begun.
+static BEGUN: Mutex<Option<Begun>> = Mutex::new(None);
 
 /// Turns marks on.
 pub fn begin(mark: Mark) {

@@ -98,6 +98,34 @@ pub struct Run {
 }
 
 impl Run {
+    /// A run without options.
+    pub fn of(program: Program) -> Run {
+        Run {
+            program,
+            args: Vec::new(),
+            mode: Mode::Py310,
+            inspect: false,
+            unbuffered: false,
+            report: false,
+            locks: false,
+            procs: false,
+            exit: false,
+            on_deadlock: OnDeadlock::Report,
+            tag: false,
+            narrate: false,
+            json: None,
+            timeline: None,
+            trace: None,
+            html: None,
+            output: None,
+            timeout: None,
+            max_heap: None,
+            color: Color::Auto,
+            old: false,
+            pasted: false,
+        }
+    }
+
     /// The options, but for the GIL mode, that processes started by the program get too.
     pub fn inherited(&self) -> Vec<String> {
         let color = match self.color {
@@ -280,30 +308,7 @@ fn unexpected(arg: Arg) -> Wrong {
 /// Reads the words of a command line, the program's own name left out.
 pub fn parse(words: Vec<OsString>, around: &Around) -> Result<Job, Wrong> {
     let mut parser = Parser::from_args(words);
-    let mut run = Run {
-        program: Program::Prompt,
-        args: Vec::new(),
-        mode: Mode::Py310,
-        inspect: false,
-        unbuffered: false,
-        report: false,
-        locks: false,
-        procs: false,
-        exit: false,
-        on_deadlock: OnDeadlock::Report,
-        tag: false,
-        narrate: false,
-        json: None,
-        timeline: None,
-        trace: None,
-        html: None,
-        output: None,
-        timeout: None,
-        max_heap: None,
-        color: Color::Auto,
-        old: false,
-        pasted: false,
-    };
+    let mut run = Run::of(Program::Prompt);
     let mut asked: Option<Mode> = None;
     let mut program = None;
     let mut first = true;
@@ -556,7 +561,7 @@ mod tests {
             assert!(wrong(command).starts_with("this version has no command"));
         }
         assert_eq!(wrong("--gill=off x"), "unknown option '--gill'; did you mean '--gil'?");
-        assert!(wrong("--report=locks x").contains("only --report=gil"));
+        assert!(wrong("--report=loks x").contains("gil, locks, procs, exit"));
         assert!(wrong("--gil=py3 x").contains("no GIL mode"));
         assert!(wrong("-o f x").contains("--report=gil"));
         assert!(wrong("--timeout=-1 x").contains("seconds"));

@@ -330,7 +330,7 @@ fn told(text: &str, code: &Code) -> String {
 /// The first or last instruction that changes something.
 fn position(parts: &[Part], first: bool) -> usize {
     let mut all = parts.iter().enumerate().filter(|(_, p)| p.writes().is_some()).map(|(i, _)| i);
-    if first { all.next() } else { all.last() }.unwrap_or(0)
+    if first { all.next() } else { all.next_back() }.unwrap_or(0)
 }
 
 /// The object that an instruction is about.

@@ -8,6 +8,7 @@ use crate::run::{Thread, event, exit, graph};
 use crate::trace::{deadlock, deadlock_text};
 use std::collections::HashSet;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 struct Settings {
@@ -20,6 +21,9 @@ struct Settings {
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 /// Process and sets of threads reported.
 static SEEN: Mutex<Option<(u32, HashSet<Vec<u32>>)>> = Mutex::new(None);
+
+/// Whether the process ends because of one.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Begins to watch, unless that is off.
 pub fn prepare(job: &Run, prompt: bool) {
@@ -42,6 +46,10 @@ fn sorted(threads: &[u32]) -> Vec<u32> {
 
 fn look(th: &mut Thread) -> Then {
     let Some(settings) = SETTINGS.get() else { return Then::Wait };
+    if ENDING.load(Ordering::SeqCst) {
+        // Not even what was printed can be flushed.
+        return Then::End;
+    }
     let graph = graph::take(th);
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     let me = std::process::id();
@@ -74,6 +82,10 @@ fn look(th: &mut Thread) -> Then {
 }
 
 fn end(th: &mut Thread) -> ! {
+    if ENDING.swap(true, Ordering::SeqCst) {
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(DEADLOCK) }
+    }
     run::flush_streams(th);
     exit::stop(th, DEADLOCK)
 }

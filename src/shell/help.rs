@@ -219,8 +219,8 @@ Reported is what is certain:
   - threads that wait for each other in a circle, each for a lock that another
     holds by `with` (or an RLock) or for another's end;
   - or, when no thread, timer, descriptor, process or signal handler can make
-    anything run again: whatever they wait for. A lock taken again by its holder,
-    an empty queue that nobody fills, a condition that nobody notifies.
+    anything run again: whatever they wait for. A lock taken again by its
+    holder, an empty queue that nobody fills, a condition that nobody notifies.
 Ctrl-C does not count as a rescue, a signal handler of the script does. A wait
 with a timeout is no deadlock.
 
@@ -235,7 +235,7 @@ const PROMPT: &str = "\
 minipy without a FILE is the prompt. A statement runs when it is whole: blocks
 end with a blank line, the editor indents them. Tab completes names, attributes,
 modules and commands; up and down bring back earlier statements, also those of
-earlier sessions (MINIPY_HISTORY names their file). Blocks pasted from a web page
+earlier sessions (MINIPY_HISTORY names their file). Blocks pasted from a page
 run as they are, with their >>> too. _ is the last value shown. Ctrl-C ends the
 line, or what runs; Ctrl-D leaves. Other threads run while you type; what they
 print goes above your line.

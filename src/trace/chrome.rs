@@ -235,7 +235,7 @@ impl Writer<'_> {
             let mut pairs = vec![("ph", "M".into()), ("name", kind.into()), ("pid", pid.into())];
             pairs.extend(tid.map(|t| ("tid", t.into())));
             pairs.push(("args", Json::Map(vec![args])));
-            write!(out, "{},\n", json_line(&pairs).trim_end())
+            writeln!(out, "{},", json_line(&pairs).trim_end())
         };
         for (p, process) in self.story.processes.iter().enumerate() {
             let by = process.by.map_or(String::new(), |by| format!(" (made by {})", letter(by)));

@@ -257,14 +257,12 @@ fn contended(logs: &[(u32, Log)], lives: &Lives) -> Vec<(u64, u64)> {
     for (t, (_, log)) in logs.iter().enumerate() {
         let mut waiting = None;
         for (e, at) in log.events.iter().zip(&lives.clocks[t]) {
-            match e.what {
-                What::Enter { object, .. } => waiting = Some(object),
-                What::Acquire { object } => {
-                    if waiting.take() == Some(object) {
-                        out.push((object, *at));
-                    }
-                }
-                _ => {}
+            if let What::Enter { object, .. } = e.what {
+                waiting = Some(object);
+            } else if let What::Acquire { object } = e.what
+                && waiting.take() == Some(object)
+            {
+                out.push((object, *at));
             }
         }
     }

@@ -166,7 +166,7 @@ pub fn text(story: &Story, width: usize, color: bool) -> String {
 
 /// A thread's letter and name.
 fn label(i: usize, l: &Life) -> String {
-    let small = if i >= 26 && i < 52 { format!(" ({})", single(i)) } else { String::new() };
+    let small = if (26..52).contains(&i) { format!(" ({})", single(i)) } else { String::new() };
     format!("{}{small} {}", letter(i), plain(&l.name))
 }
 

@@ -172,7 +172,7 @@ fn arguments(th: &mut Thread, args: Value, kwargs: Value) -> R<(Value, Value)> {
         let p = pairs.get::<Tuple>();
         count += p.len() / 2;
         if count > 2 {
-            let kind = if t.len() == 0 { "keyword " } else { "" };
+            let kind = if t.is_empty() { "keyword " } else { "" };
             let text = format!("int() takes at most 2 {kind}arguments ({count} given)");
             return Err(th.type_error(text));
         }

@@ -213,7 +213,7 @@ pub fn bind<const K: usize>(
         let p = pairs.get::<Tuple>();
         let given = t.len() + p.len() / 2;
         if given > K {
-            let kind = if t.len() == 0 { "keyword " } else { "" };
+            let kind = if t.is_empty() { "keyword " } else { "" };
             let s = if K == 1 { "" } else { "s" };
             return Err(
                 th.type_error(format!("{function}() takes at most {K} {kind}argument{s} ({given} given)"))

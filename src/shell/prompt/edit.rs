@@ -89,7 +89,7 @@ impl ConditionalEventHandler for Back {
         let line = cx.line()[..cx.pos()].rsplit('\n').next().unwrap_or("");
         let blank = !line.is_empty() && line.bytes().all(|b| b == b' ');
         let n = if line.len().is_multiple_of(LEVEL) { LEVEL } else { line.len() % LEVEL };
-        blank.then(|| Cmd::Kill(Movement::BackwardChar(n as RepeatCount)))
+        blank.then_some(Cmd::Kill(Movement::BackwardChar(n as RepeatCount)))
     }
 }
 

@@ -219,32 +219,36 @@ impl Narrator {
     }
 
     /// The lock that the thread's last call is about gets the name that the script uses there.
-    fn name_lock(&mut self, thread: u32, object: u64) {
+    fn name_lock(&mut self, thread: u32, object: u64) -> Option<String> {
         let person = self.person(thread);
-        let direct =
-            person.row.as_mut().and_then(|r| r.last()).is_some_and(|p| p.inside == 0 && p.is_open_call());
+        let last = person.row.as_mut().and_then(|r| r.last());
+        let direct = last.is_some_and(|p| p.inside == 0 && p.is_open_call());
         let owner = person.step.as_ref().map_or("", |s| s.site.owner.as_str());
-        if direct && !owner.is_empty() && !owner.contains("(...)") {
-            let owner = owner.to_string();
-            if self.names.len() < 1 << 12 {
-                self.names.entry(object).or_insert(owner);
-            }
+        if !direct || owner.is_empty() || owner.contains("(...)") {
+            return None;
         }
+        let owner = owner.to_string();
+        if self.names.len() < 1 << 12 {
+            self.names.entry(object).or_insert_with(|| owner.clone());
+        }
+        Some(owner)
     }
 
     fn waits(&mut self, about: &About<'_>, object: u64) -> String {
         match about.waits {
             "lock" => {
-                self.name_lock(about.thread, object);
-                if !self.names.contains_key(&object) {
+                // The name that it has here, else the one that it had first.
+                let here = self.name_lock(about.thread, object);
+                let Some(name) = here.or_else(|| self.names.get(&object).cloned()) else {
                     return "waits for a lock".to_string();
-                }
-                let held = match self.holders.get(&object) {
-                    Some((by, 0)) => format!(", held by {}", letter(*by as usize)),
-                    Some((by, line)) => format!(", held by {} since line {line}", letter(*by as usize)),
-                    None => String::new(),
                 };
-                format!("waits for lock {}{held}", self.names.get(&object).map_or("", String::as_str))
+                match self.holders.get(&object) {
+                    Some((by, 0)) => format!("waits for {name}, held by {}", letter(*by as usize)),
+                    Some((by, line)) => {
+                        format!("waits for {name}, held by {} (line {line})", letter(*by as usize))
+                    }
+                    None => format!("waits for {name}"),
+                }
             }
             "sleep" => "sleeps".to_string(),
             "thread" => "waits for the end of a thread".to_string(),
@@ -426,6 +430,6 @@ impl Observer for Narrator {
             let open: Vec<u32> = self.persons.keys().copied().collect();
             open.into_iter().for_each(|t| self.close_row(t));
         }
-        self.text(about.thread)
+        self.text()
     }
 }

@@ -146,6 +146,7 @@ impl Piece {
                 _ => "NEXT".to_string(),
             },
             "CALL" => match s.calls {
+                Some(Calls::Enter) if !self.notes.is_empty() && !self.locked => s.about.clone(),
                 Some(Calls::Enter) => {
                     format!("{}: {}", s.about, if self.locked { "acquire" } else { "enter" })
                 }

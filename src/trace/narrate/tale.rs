@@ -20,8 +20,8 @@ const THREADS: usize = 8;
 const ENDS: [&str; 5] = ["limit", "another thread asked", "it has to wait", "it yields", "it ends"];
 
 impl Narrator {
-    /// All of it. `last`: the thread that ended the program.
-    pub(super) fn text(&mut self, last: u32) -> String {
+    /// All of it.
+    pub(super) fn text(&mut self) -> String {
         let mut out = format!("Narration of {}: mode {}\n", cut(&self.file, 40), self.mode);
         let how = match self.gil {
             true => {
@@ -58,11 +58,11 @@ impl Narrator {
                 }
             }
         }
-        self.end_text(&mut out, last);
+        self.end_text(&mut out);
         out
     }
 
-    fn end_text(&self, out: &mut String, last: u32) {
+    fn end_text(&self, out: &mut String) {
         if self.gil {
             let all: u64 = self.switches.iter().sum();
             let by: Vec<String> = REASONS
@@ -77,7 +77,7 @@ impl Narrator {
                 "    ",
             ));
         }
-        for (thread, person) in self.persons.iter().filter(|(t, p)| !p.ended && **t != last) {
+        for (thread, person) in self.persons.iter().filter(|(_, p)| !p.ended) {
             if let Some((what, line)) = &person.waits {
                 let at = if *line > 0 { format!(", at line {line}") } else { String::new() };
                 let text = format!("  in the end {} {what}{at}", letter(*thread as usize));
