@@ -177,7 +177,7 @@ fn history_outlives_the_session() {
     t.sees("return");
     t.line("\r", ">>> ");
     t.line("block()", "'second'");
-    t.send(&"\x1b[A".repeat(6));
+    t.send(&"\x1b[A".repeat(7));
     t.line("", "'first'");
     assert_eq!(t.leaves(), 0);
     let _ = std::fs::remove_file(&path);

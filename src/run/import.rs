@@ -710,6 +710,11 @@ pub fn is_module(v: Value) -> bool {
     v.is_kind(Kind::Module) || class::is_instance(v, C::module)
 }
 
+/// Names of the modules of the library in minipy, a package's own file under `a.__init__`.
+pub fn library_names() -> impl Iterator<Item = &'static str> {
+    LIBRARY.get().into_iter().flat_map(|l| l.sources.iter().map(|(name, _)| *name))
+}
+
 /// Whether a library module of that name exists (for hints).
 pub fn is_library_module(name: &str) -> bool {
     LIBRARY.get().is_some_and(|l| {

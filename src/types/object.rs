@@ -61,15 +61,10 @@ static GETSET: &[GetSet] = &[
 ];
 
 /// What a class has in its namespace for the two names in `__slots__` that are no members.
-static SLOTS: [GetSet; 2] = [
+pub static SLOTS: [GetSet; 2] = [
     getset("__dict__", dict, set_dict, "dictionary for instance variables"),
     get("__weakref__", weakref, "list of weak references to the object"),
 ];
-
-/// The row for `__dict__` or `__weakref__` in `__slots__`.
-pub fn slot_row(name: Value) -> Option<&'static GetSet> {
-    [N::__dict__.v(), N::__weakref__.v()].iter().position(|n| *n == name).map(|i| &SLOTS[i])
-}
 
 /// `o.__weakref__`: the first reference to it.
 fn weakref(_: &mut Thread, o: Value) -> R {
