@@ -664,6 +664,11 @@ pub fn is_module(v: Value) -> bool {
     v.is_kind(Kind::Module) || class::is_instance(v, C::module)
 }
 
+/// The names of the library's modules that are text.
+pub fn source_names() -> impl Iterator<Item = &'static str> {
+    LIBRARY.get().into_iter().flat_map(|l| l.sources.iter().map(|(name, _)| *name))
+}
+
 /// Whether a library module of that name exists (for hints).
 pub fn is_library_module(name: &str) -> bool {
     LIBRARY.get().is_some_and(|l| {
