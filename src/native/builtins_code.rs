@@ -137,9 +137,10 @@ pub fn compile(th: &mut Thread, a: Args) -> R {
     let text = source(th, a[0], "compile")?;
     let file = th.text_of(a[1])?;
     let mode = th.text_of(a[2])?;
+    // Whoever runs the code may give it locals of its own.
     let mode = match &*mode {
-        "exec" => Mode::Exec { namespace: false },
-        "eval" => Mode::Eval { namespace: false },
+        "exec" => Mode::Exec { namespace: true },
+        "eval" => Mode::Eval { namespace: true },
         "single" => Mode::Interactive,
         _ => return Err(th.value_error("compile() mode must be 'exec', 'eval' or 'single'")),
     };

@@ -596,7 +596,8 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
         for i in 0..l.len.get() {
             let Some(s) = crate::heap::list::peek(l, i) else { continue };
             let s = mangle(th, name, s)?;
-            if [N::__dict__.v(), N::__weakref__.v()].contains(&s) {
+            if let Some(row) = crate::types::object::slot_row(s) {
+                add_getset(th, class, row)?;
                 continue;
             }
             let (m, p) = th.heap.new::<Property>(C::member.shape(), ALL, 0)?;

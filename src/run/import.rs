@@ -431,6 +431,13 @@ fn load_one(th: &mut Thread, name: &str, key: Value, parent: Value) -> R {
             }
         }
     };
+    if let Some(module) = through_finders(th, name, path)? {
+        if let Some((_, last)) = name.rsplit_once('.') {
+            let last = th.intern(last)?;
+            th.setattr(parent, last, module)?;
+        }
+        return Ok(module);
+    }
     let Some(found) = find(th, name, path)? else {
         let new = OLD.get().and_then(|old| old.modules.iter().find(|m| m.0 == name));
         if let Some((_, new)) = new {
@@ -452,6 +459,28 @@ fn load_one(th: &mut Thread, name: &str, key: Value, parent: Value) -> R {
         th.setattr(parent, last, module)?;
     }
     Ok(module)
+}
+
+/// The module that a finder of the program's own `sys.meta_path` gives: each is asked before the machine looks.
+fn through_finders(th: &mut Thread, name: &str, path: Value) -> R<Option<Value>> {
+    const ASKS: &str = "importlib._find";
+    let key = th.intern("meta_path")?;
+    let sys = S::modules.v();
+    let sys_name = th.intern("sys")?;
+    let Some(sys) = th.dict_get_name(sys, sys_name) else { return Ok(None) };
+    let Some(sys) = sys.cast::<Module>() else { return Ok(None) };
+    let Some(finders) = th.dict_get_name(sys.dict.get(), key) else { return Ok(None) };
+    let idle = finders.cast::<List>().is_none_or(|l| crate::heap::list::peek(l, 0).is_none());
+    let loading = LOADING.lock().unwrap().as_ref().is_some_and(|l| l.contains_key(ASKS));
+    if idle || loading || name == ASKS || name == "importlib" {
+        return Ok(None);
+    }
+    let asks = import_full(th, ASKS)?;
+    let f = th.intern("through_finders")?;
+    let f = th.getattr(asks, f)?;
+    let name = th.intern(name)?;
+    let module = th.call(f, &[name, path])?;
+    Ok((!module.is_none()).then_some(module))
 }
 
 /// Waits while another thread runs the module's body, unless that thread (transitively) waits for us; whether it did.
@@ -572,6 +601,9 @@ fn run_module(th: &mut Thread, name: &str, key: Value, found: Found) -> R {
             }
             th.dict_insert(dict, N::__builtins__.v(), S::builtins.v())?;
             th.dict_insert(modules, key, m)?;
+            if !library && text.contains("__spec__") {
+                give_spec(th, name, &file, package, dict)?;
+            }
             if let Err(e) = run_source(th, &text, &file, dict, library) {
                 let raised = std::mem::replace(&mut th.raised, Value::UNBOUND);
                 let mark = th.keep(raised);
@@ -584,6 +616,20 @@ fn run_module(th: &mut Thread, name: &str, key: Value, found: Found) -> R {
             Ok(th.dict_get_name(modules, key).unwrap_or(m))
         }
     }
+}
+
+/// Sets `__spec__` of a module whose text speaks of it; the others are spared the loading of importlib.
+fn give_spec(th: &mut Thread, name: &str, file: &str, package: bool, dict: Value) -> R<()> {
+    let finders = import_full(th, "importlib._find")?;
+    let f = th.intern("located")?;
+    let f = th.getattr(finders, f)?;
+    let mark = th.keep(f);
+    let name = th.str(name)?;
+    th.keep(name);
+    let file = th.str(file)?;
+    let spec = th.call(f, &[name, file, Value::bool(package)]);
+    th.drop_kept(mark);
+    th.dict_insert(dict, N::__spec__.v(), spec?)
 }
 
 /// Compiles and runs module text in a namespace.

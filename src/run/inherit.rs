@@ -485,7 +485,7 @@ static SIMPLE: [Wrapper; 25] = [
         def: def(
             "__call__",
             "($self, /, *args, **kwargs)",
-            |th, a| owner(&a).call.unwrap()(th, a[0], a[1], a[2]),
+            |th, a| owner(&a).call.unwrap()(th, a[0], a[1], no_empty(a[2])),
             "",
         ),
         differs: differs!(call),

@@ -37,6 +37,12 @@ static METHODS: &[Def] = &[
         as_coroutine,
         "The code of a generator function, made anew so that its generators can be awaited.",
     ),
+    def(
+        "replace",
+        "($self, /, **changes)",
+        replace,
+        "The code with other names, another file or other lines.",
+    ),
     def("co_lines", "($self, /)", lines, "(start, end, line) of each run of places on one line."),
 ];
 
@@ -136,6 +142,40 @@ fn consts(th: &mut Thread, o: Value) -> R {
 fn as_coroutine(th: &mut Thread, a: Args) -> R {
     let mut d = plain(a[0]).clone();
     d.flags |= flag::AWAITABLE;
+    crate::run::load::load(th, &std::sync::Arc::new(d))
+}
+
+/// `code.replace(**changes)`: what only labels the code can change, its instructions and layout cannot.
+fn replace(th: &mut Thread, a: Args) -> R {
+    let mut d = plain(a[0]).clone();
+    let pairs = th.dict_pairs(a[1])?;
+    let t = pairs.get::<Tuple>();
+    for i in 0..t.len() / 2 {
+        let (name, v) = (th.text_of(t.at(2 * i))?, t.at(2 * i + 1));
+        match &*name {
+            "co_name" => d.name = th.text_of(v)?.into(),
+            "co_qualname" => d.qualname = th.text_of(v)?.into(),
+            "co_filename" => d.filename = th.text_of(v)?.into(),
+            "co_firstlineno" if v.is_int() => {
+                let shift = v.as_int() - i64::from(d.first_line);
+                let moved = |line: u32| u32::try_from(i64::from(line) + shift).unwrap_or(0);
+                d.first_line = moved(d.first_line);
+                for p in &mut d.positions {
+                    (p.line, p.end_line) = (moved(p.line), moved(p.end_line));
+                }
+            }
+            _ => {
+                let key = th.intern(&name)?;
+                let Some(old) = th.getattr_opt(a[0], key)? else {
+                    let text = format!("replace() got an unexpected keyword argument '{name}'");
+                    return Err(th.type_error(text));
+                };
+                if !th.eq(old, v)? {
+                    return Err(th.value_error(format!("{name} of minipy's code cannot be replaced")));
+                }
+            }
+        }
+    }
     crate::run::load::load(th, &std::sync::Arc::new(d))
 }
 
