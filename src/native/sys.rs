@@ -245,7 +245,7 @@ fn names(th: &mut Thread, dict: Value) -> R<()> {
     let all = super::MODULES;
     let natives = tuple_of(th, all.len(), |th, i| th.intern(all[i].name))?;
     put(th, dict, "builtin_module_names", natives)?;
-    let sources = crate::run::import::library_names();
+    let sources = crate::run::import::source_names();
     let whole = |name: &&str| !name.contains('.') && *name != "__main__";
     let packages = |name: &'static str| name.strip_suffix(".__init__").unwrap_or(name);
     let library: Vec<&str> = sources.map(packages).chain(all.iter().map(|m| m.name)).filter(whole).collect();

@@ -710,8 +710,8 @@ pub fn is_module(v: Value) -> bool {
     v.is_kind(Kind::Module) || class::is_instance(v, C::module)
 }
 
-/// Names of the modules of the library in minipy, a package's own file under `a.__init__`.
-pub fn library_names() -> impl Iterator<Item = &'static str> {
+/// The names of the library's modules that are text.
+pub fn source_names() -> impl Iterator<Item = &'static str> {
     LIBRARY.get().into_iter().flat_map(|l| l.sources.iter().map(|(name, _)| *name))
 }
 
