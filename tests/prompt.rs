@@ -96,11 +96,15 @@ impl Terminal {
     }
 
     fn leaves(mut self) -> i32 {
-        self.send("\r");
+        // The editor redraws its line: only the prompt behind an answer is sure to be a fresh one.
+        self.line("'la' + 'st'", "'last'");
         self.prompt();
         self.send("\x04");
         // The end of the program closes the terminal.
-        while self.more(Instant::now() + LIMIT) {}
+        let end = Instant::now() + LIMIT;
+        while self.more(end) {}
+        let left = String::from_utf8_lossy(&self.seen[self.at..]).into_owned();
+        assert!(Instant::now() < end, "Ctrl-D does not end it: {left:?}");
         self.child.wait().unwrap().code().unwrap_or(-1)
     }
 }
@@ -168,12 +172,12 @@ fn history_outlives_the_session() {
     assert_eq!(t.leaves(), 0);
     let mut t = Terminal::with_history(&[], file);
     t.prompt();
-    // Up once: the block, as one piece. Up from its first line: the line before it.
-    t.send("\x1b[A");
+    // Up over the last line of that session: the block, as one piece. Up from its first line: the line before it.
+    t.send("\x1b[A\x1b[A");
     t.sees("return");
     t.line("\r", ">>> ");
     t.line("block()", "'second'");
-    t.send("\x1b[A\x1b[A\x1b[A\x1b[A\x1b[A");
+    t.send(&"\x1b[A".repeat(6));
     t.line("", "'first'");
     assert_eq!(t.leaves(), 0);
     let _ = std::fs::remove_file(&path);

@@ -19,7 +19,7 @@ static FUNCTIONS: &[Def] = &[
     def("any", "(iterable, /)", num::any, "Return True if bool(x) is True for any x in the iterable."),
     def("ascii", "(obj, /)", obj::ascii, "Return an ASCII-only representation of an object."),
     def("bin", "(number, /)", num::bin, "Return the binary representation of an integer."),
-    def("breakpoint", "(*args, **kws)", code::breakpoint, "There is no debugger: raises RuntimeError."),
+    def("breakpoint", "(*args, **kws)", code::breakpoint, "Call sys.breakpointhook."),
     def("callable", "(obj, /)", obj::callable, "Return whether the object is callable."),
     def("chr", "(i, /)", num::chr, "Return a Unicode string of one character with ordinal i."),
     def(

@@ -8,8 +8,11 @@ use crate::heap::{Kind, Value, text};
 use crate::run::{Args, R, Thread, frame, import as imports, load};
 
 /// `breakpoint()`.
-pub fn breakpoint(th: &mut Thread, _: Args) -> R {
-    Err(th.runtime_error("breakpoint(): there is no debugger; use print() or `minipy dis FILE`"))
+pub fn breakpoint(th: &mut Thread, a: Args) -> R {
+    match super::util::sys_attr(th, "breakpointhook")? {
+        Some(hook) => th.call_ex(hook, a[0], a[1]),
+        None => Err(th.runtime_error("lost sys.breakpointhook")),
+    }
 }
 
 /// `exit(code)`, `quit(code)`.

@@ -109,6 +109,9 @@ fn ioctl(th: &mut Thread, a: Args) -> R {
 
 fn flock(th: &mut Thread, a: Args) -> R {
     let (fd, operation) = (descriptor(th, a[0])?, integer(th, a[1])? as i32);
+    if fd < 0 {
+        return Err(th.value_error(format!("file descriptor cannot be a negative integer ({fd})")));
+    }
     // SAFETY: a plain call.
     wait(th, || unsafe { libc::flock(fd, operation) })?;
     Ok(Value::NONE)
@@ -118,10 +121,10 @@ fn lockf(th: &mut Thread, a: Args) -> R {
     let (fd, operation) = (descriptor(th, a[0])?, integer(th, a[1])? as i32);
     let (len, start) = (integer_or(th, a[2], 0)?, integer_or(th, a[3], 0)?);
     let whence = integer_or(th, a[4], 0)?;
-    let kind = match operation & !libc::LOCK_NB {
+    let kind = match operation {
         libc::LOCK_UN => libc::F_UNLCK,
-        libc::LOCK_SH => libc::F_RDLCK,
-        libc::LOCK_EX => libc::F_WRLCK,
+        _ if operation & libc::LOCK_SH != 0 => libc::F_RDLCK,
+        _ if operation & libc::LOCK_EX != 0 => libc::F_WRLCK,
         _ => return Err(th.value_error("unrecognized lockf argument")),
     };
     // SAFETY: a struct of numbers.

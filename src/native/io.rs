@@ -207,6 +207,10 @@ fn finish(th: &mut Thread, raw: Value, m: &Mode, mode: &str, buffering: i64, a: 
 }
 
 fn open_code(th: &mut Thread, a: Args) -> R {
+    if !crate::heap::text::is_text(a[0].base()) {
+        let kind = th.type_name(a[0]);
+        return Err(th.type_error(format!("open_code() argument 'path' must be str, not {kind}")));
+    }
     let f = th.native(&OPEN, Value::UNBOUND, Value::NONE)?;
     let mode = th.str("rb")?;
     th.call(f, &[a[0], mode])

@@ -57,6 +57,7 @@ static FUNCTIONS: &[Def] = &[
         "Write the repr of an object to stdout and keep it as builtins._.",
     ),
     def("unraisablehook", "(unraisable, /)", unraisablehook, "Report an exception that nobody can catch."),
+    def("breakpointhook", "(*args, **kws)", breakpointhook, "What breakpoint() calls."),
     def("settrace", "(function, /)", settrace, "Keep a trace function; it is not called."),
     def("gettrace", "()", gettrace, "The trace function that was set."),
     def("setprofile", "(function, /)", setprofile, "Keep a profile function; it is not called."),
@@ -165,7 +166,6 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
     put_text(th, dict, "copyright", "minipy is free software: MIT or Apache-2.0.")?;
     put(th, dict, "dont_write_bytecode", Value::TRUE)?;
     put(th, dict, "pycache_prefix", Value::NONE)?;
-    put(th, dict, "tracebacklimit", Value::int(1000))?;
     let final_ = th.str("final")?;
     let version = sequence(
         th,
@@ -182,6 +182,7 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
     for (hook, kept) in [
         ("excepthook", "__excepthook__"),
         ("displayhook", "__displayhook__"),
+        ("breakpointhook", "__breakpointhook__"),
         ("unraisablehook", "__unraisablehook__"),
     ] {
         let key = th.intern(hook)?;
@@ -191,7 +192,7 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
     }
     let class = class::define(th, None, &UNRAISABLE)?;
     seq::finish(th, class, 5, UNRAISABLE_FIELDS)?;
-    put(th, dict, "UnraisableHookArgs", class)?;
+    put(th, dict, "_UnraisableHookArgs", class)?;
     let class = class::define(th, None, &ASYNCGEN)?;
     seq::finish(th, class, 2, ASYNCGEN_FIELDS)?;
     put(th, dict, "_asyncgen_hooks", class)?;
@@ -253,16 +254,14 @@ fn names(th: &mut Thread, dict: Value) -> R<()> {
     let all = super::MODULES;
     let natives = tuple_of(th, all.len(), |th, i| th.intern(all[i].name))?;
     put(th, dict, "builtin_module_names", natives)?;
-    let library: Vec<&str> = STDLIB.split_whitespace().collect();
+    let sources = crate::shell::library::SOURCES.iter().map(|(name, _)| *name);
+    let whole = |name: &&str| !name.contains('.') && *name != "__main__";
+    let packages = |name: &'static str| name.strip_suffix(".__init__").unwrap_or(name);
+    let library: Vec<&str> = sources.map(packages).chain(all.iter().map(|m| m.name)).filter(whole).collect();
     let library = tuple_of(th, library.len(), |th, i| th.intern(library[i]))?;
     let set = th.call(C::frozenset.v(), &[library])?;
     put(th, dict, "stdlib_module_names", set)
 }
-
-const STDLIB: &str = "_collections _io _json _random _string _thread abc argparse atexit bisect collections contextlib \
-    copy copyreg dataclasses datetime enum errno functools gc heapq io itertools json keyword linecache math \
-    multiprocessing operator os posix posixpath queue random re reprlib sched signal string sys textwrap threading \
-    time timeit traceback types typing weakref";
 
 /// Sets `sys.argv`.
 pub fn set_argv(th: &mut Thread, args: &[String]) -> R<()> {
@@ -456,6 +455,27 @@ fn displayhook(th: &mut Thread, a: Args) -> R {
     Ok(Value::NONE)
 }
 
+/// Calls what PYTHONBREAKPOINT names: nothing for "0"; a debugger there is not.
+fn breakpointhook(th: &mut Thread, a: Args) -> R {
+    let name = std::env::var("PYTHONBREAKPOINT").unwrap_or_default();
+    if name == "0" {
+        return Ok(Value::NONE);
+    }
+    if name.is_empty() {
+        return Err(th.runtime_error("breakpoint(): there is no debugger; use print() or `minipy dis FILE`"));
+    }
+    let (module, function) = name.rsplit_once('.').unwrap_or(("builtins", &name));
+    match crate::types::imported(th, module, function) {
+        Ok(f) => th.call_ex(f, a[0], a[1]),
+        Err(_) => {
+            th.take_raised();
+            let text = th.str(&format!("Ignoring unimportable $PYTHONBREAKPOINT: \"{name}\""))?;
+            let warn = crate::types::imported(th, "warnings", "warn")?;
+            th.call(warn, &[text, C::RuntimeWarning.v()])
+        }
+    }
+}
+
 fn unraisablehook(th: &mut Thread, a: Args) -> R {
     let mut field = |name: &str| {
         let name = th.intern(name)?;
@@ -479,7 +499,7 @@ fn unraisablehook(th: &mut Thread, a: Args) -> R {
 /// Tells `sys.unraisablehook` of an exception that nobody can catch.
 fn unraisable(th: &mut Thread, exc: Value, message: &str) -> R<()> {
     let Some(hook) = sys_attr(th, "unraisablehook")? else { return Ok(()) };
-    let Some(class) = sys_attr(th, "UnraisableHookArgs")? else { return Ok(()) };
+    let Some(class) = sys_attr(th, "_UnraisableHookArgs")? else { return Ok(()) };
     let message = th.str(message)?;
     let traceback = exc.get::<Exception>().traceback.get();
     let kind = th.class_of(exc);

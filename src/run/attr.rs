@@ -109,6 +109,21 @@ pub fn has_own(o: Value, name: Value) -> bool {
     own(o, name).is_some()
 }
 
+/// Whether it is a classmethod or staticmethod: they keep a dict of attributes where a property has its setter.
+pub fn is_wrapper(o: Value) -> bool {
+    let class = class_of(o);
+    class == C::classmethod.v() || class == C::staticmethod.v()
+}
+
+/// The dict of a classmethod or staticmethod.
+pub fn wrapper_dict(th: &mut Thread, o: Value) -> R {
+    if !o.get::<Property>().set.get().is_kind(Kind::Dict) {
+        let d = th.heap.new_dict()?;
+        o.get::<Property>().set.set(d);
+    }
+    Ok(o.get::<Property>().set.get())
+}
+
 /// An attribute that the object itself holds.
 pub fn own(o: Value, name: Value) -> Option<Value> {
     match o.kind() {
@@ -120,6 +135,10 @@ pub fn own(o: Value, name: Value) -> Option<Value> {
         }
         Kind::Boxed => {
             let d = o.get::<Boxed>().x.get();
+            if d.is_kind(Kind::Dict) { crate::heap::dict::get_name(d.get::<Dict>(), name) } else { None }
+        }
+        Kind::Property if is_wrapper(o) => {
+            let d = o.get::<Property>().set.get();
             if d.is_kind(Kind::Dict) { crate::heap::dict::get_name(d.get::<Dict>(), name) } else { None }
         }
         _ => None,
@@ -226,6 +245,10 @@ pub fn store_own(th: &mut Thread, o: Value, name: Value, v: Value, member: bool)
             }
             set_in_dict(th, o, f.dict.get(), name, v)
         }
+        Kind::Property if is_wrapper(o) => {
+            let d = wrapper_dict(th, o)?;
+            set_in_dict(th, o, d, name, v)
+        }
         Kind::Boxed if o.get::<Boxed>().x.get().is_kind(Kind::Dict) => {
             set_in_dict(th, o, o.get::<Boxed>().x.get(), name, v)
         }
@@ -239,6 +262,10 @@ fn set_in_dict(th: &mut Thread, o: Value, d: Value, name: Value, v: Value) -> R<
     }
     match th.dict_remove_name(d, name)? {
         true => Ok(()),
+        false if o.is_kind(Kind::Module) => {
+            let text = format!("'module' object has no attribute '{}'", th.text_of(name)?);
+            Err(th.attribute_error(o, name, &text))
+        }
         false => Err(no_attribute(th, o, name)),
     }
 }

@@ -668,8 +668,13 @@ pub fn compile_text(
     let flags = Flags { library, stack: (left / 2).min(Flags::default().stack), ..Flags::default() };
     match compile_doubting(&tree, text, file, mode, flags) {
         Ok((code, doubts)) => {
-            if !library && !doubts.is_empty() {
-                warn(th, text, file, doubts)?;
+            if !library {
+                let escapes = crate::code::scope::doubts::escapes;
+                let mut all = if is_old() { Vec::new() } else { escapes(text) };
+                all.extend(doubts);
+                if !all.is_empty() {
+                    warn(th, text, file, all)?;
+                }
             }
             Ok(code)
         }
@@ -686,10 +691,16 @@ fn warn(th: &mut Thread, text: &str, file: &str, doubts: Vec<crate::code::scope:
     let f = th.intern("warn_explicit")?;
     let f = th.getattr(module, f)?;
     let index = minipy_grammar::LineIndex::new(text);
-    for (at, said) in doubts {
+    for (at, doubt) in doubts {
         let line = Value::int(index.line(at) as i64);
-        let (said, file) = (th.str(&said)?, th.str(file)?);
-        th.call(f, &[said, C::SyntaxWarning.v(), file, line])?;
+        let (said, name) = (th.str(&doubt)?, th.str(file)?);
+        let told = th.call(f, &[said, C::SyntaxWarning.v(), name, line]);
+        // A filter that makes errors of these warnings makes the text one that cannot be compiled.
+        if th.catch(told, C::SyntaxWarning)?.is_none() {
+            let doubt = doubt.replace(" Such sequences will not work in the future.", "");
+            let span = minipy_grammar::tree::Span::new(at, at + 1);
+            return Err(super::show::wrong_code(th, text, file, &minipy_grammar::Fault::syntax(span, doubt)));
+        }
     }
     Ok(())
 }

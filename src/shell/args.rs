@@ -563,7 +563,7 @@ mod tests {
         assert_eq!(wrong("--gill=off x"), "unknown option '--gill'; did you mean '--gil'?");
         assert!(wrong("--report=loks x").contains("gil, locks, procs, exit"));
         assert!(wrong("--gil=py3 x").contains("no GIL mode"));
-        assert!(wrong("-o f x").contains("--report=gil"));
+        assert!(wrong("-o f x").contains("add --report"));
         assert!(wrong("--timeout=-1 x").contains("seconds"));
     }
 

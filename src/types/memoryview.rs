@@ -419,11 +419,11 @@ fn getitem(th: &mut Thread, o: Value, k: Value) -> R {
 
 fn setitem(th: &mut Thread, o: Value, k: Value, v: Value) -> R<()> {
     let i = open(th, o)?;
-    if v.is_unbound() {
-        return Err(th.type_error("cannot delete memory"));
-    }
     if readonly(o) {
         return Err(th.type_error("cannot modify read-only memory"));
+    }
+    if v.is_unbound() {
+        return Err(th.type_error("cannot delete memory"));
     }
     let n = i.end.get();
     if k.is_kind(Kind::Slice) {

@@ -130,6 +130,7 @@ pub fn has_dict(o: Value) -> bool {
         Kind::Instance => class_of(o).get::<Class>().bits.get().as_int() & OPEN != 0,
         Kind::Exception | Kind::Module | Kind::Function => true,
         Kind::Boxed => o.get::<Boxed>().x.get().is_kind(Kind::Dict),
+        Kind::Property => attr::is_wrapper(o),
         _ => false,
     }
 }
@@ -166,6 +167,7 @@ pub fn own_attributes(th: &mut Thread, o: Value) -> R {
         Kind::Module => Ok(o.get::<Module>().dict.get()),
         Kind::Function => super::function::dict(th, o),
         Kind::Boxed if o.get::<Boxed>().x.get().is_kind(Kind::Dict) => Ok(o.get::<Boxed>().x.get()),
+        Kind::Property if attr::is_wrapper(o) => attr::wrapper_dict(th, o),
         _ => Ok(th.heap.new_dict()?),
     }
 }

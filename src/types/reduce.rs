@@ -52,6 +52,7 @@ fn second(th: &mut Thread, o: Value) -> R {
         let name = full_name(th, class)?;
         return Err(th.type_error(match name.strip_prefix("_io.") {
             Some(stream) => format!("cannot pickle '{stream}' instances"),
+            None if name == "code" => "cannot pickle code objects".to_string(),
             None if name == "memoryview" => "cannot pickle memoryview objects".to_string(),
             None => format!("cannot pickle '{name}' object"),
         }));

@@ -177,7 +177,10 @@ fn reduce(th: &mut Thread, a: Args) -> R {
         Ok(true)
     })?;
     let args = th.tuple(&[items])?;
-    let state = super::object::own_attributes(th, a[0])?;
+    let state = match a[0].kind() {
+        crate::heap::Kind::Instance => super::object::own_attributes(th, a[0])?,
+        _ => Value::NONE,
+    };
     Ok(th.tuple(&[class_of(a[0]), args, state])?)
 }
 

@@ -300,6 +300,7 @@ impl Builder {
                     self.block(&handler.body)?;
                 }
                 self.block(&node.orelse)?;
+                super::doubts::leaving(&node.finally, &mut self.scopes.doubts);
                 self.block(&node.finally)
             }
             StmtKind::With { is_async, items, body } => {

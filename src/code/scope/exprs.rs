@@ -87,7 +87,14 @@ impl Builder {
             ExprKind::Call { func, args } => {
                 self.doubt(doubts::call(func));
                 self.expr(func)?;
-                args.items.iter().try_for_each(|arg| self.expr(&arg.value))
+                args.items.iter().try_for_each(|arg| {
+                    if let ArgKind::Keyword(Ident { name, span }) = &arg.kind
+                        && &**name == "__debug__"
+                    {
+                        return wrong(*span, "cannot assign to __debug__");
+                    }
+                    self.expr(&arg.value)
+                })
             }
             ExprKind::Attribute { value, name } => {
                 if &*name.name == "_getframe" || &*name.name == "currentframe" {
