@@ -135,6 +135,15 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
             th.dict_insert(dict, key, list)?;
         }
     }
+    let given = th.list(&[])?;
+    for word in std::env::args_os() {
+        let word = th.str(&word.to_string_lossy())?;
+        crate::heap::list::push(&mut th.heap, given.get::<List>(), word)?;
+    }
+    put(th, dict, "orig_argv", given)?;
+    let none_yet = th.heap.new_dict()?;
+    put(th, dict, "path_importer_cache", none_yet)?;
+    put_text(th, dict, "abiflags", "")?;
     let (major, minor, micro) = VERSION;
     let own = env!("CARGO_PKG_VERSION");
     put_text(th, dict, "version", &format!("{major}.{minor}.{micro} (minipy {own})"))?;

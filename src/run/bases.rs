@@ -1,8 +1,10 @@
 //! Changing the bases of a class. Invariant: after it every class below is linearised anew and no inline cache remembers
 //! the old order.
 
-use super::class::{changed, linearise, rely_on};
+use super::class::{changed, linearise, lookup, rely_on};
+use super::slots::{GetSet, get};
 use super::thread::{R, Thread};
+use crate::heap::known::{C, N};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 
@@ -54,4 +56,28 @@ fn relinearise(th: &mut Thread, class: Value) -> R<()> {
         }
     }
     Ok(())
+}
+
+static WEAKREF: GetSet = get("__weakref__", weakref, "list of weak references to the object");
+
+/// The row for `__dict__` or `__weakref__` in `__slots__`, which make no members.
+pub(super) fn slot_row(name: Value) -> Option<&'static GetSet> {
+    if name == N::__weakref__.v() {
+        return Some(&WEAKREF);
+    }
+    let of_object = lookup(C::object.v(), name).filter(|_| name == N::__dict__.v())?;
+    let row = of_object.cast::<Property>()?.get.get().0 as *const GetSet;
+    // SAFETY: `object` has a getset of that name, whose `get` word is the address of a static row.
+    Some(unsafe { &*row })
+}
+
+/// `o.__weakref__`: the first reference to it.
+fn weakref(_: &mut Thread, o: Value) -> R {
+    let mut found = Value::NONE;
+    crate::heap::weak::each_to(o, |w| {
+        if found.is_none() {
+            found = w;
+        }
+    });
+    Ok(found)
 }

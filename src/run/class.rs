@@ -596,7 +596,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
         for i in 0..l.len.get() {
             let Some(s) = crate::heap::list::peek(l, i) else { continue };
             let s = mangle(th, name, s)?;
-            if let Some(row) = super::slots::row_of(s) {
+            if let Some(row) = super::bases::slot_row(s) {
                 add_getset(th, class, row)?;
                 continue;
             }

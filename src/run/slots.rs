@@ -300,18 +300,3 @@ impl Cmp {
         }
     }
 }
-
-/// Rows of the two names in `__slots__` that are no members.
-static ROWS: std::sync::OnceLock<&'static [crate::run::GetSet; 2]> = std::sync::OnceLock::new();
-
-/// Sets the rows for `__dict__` and `__weakref__` in `__slots__`, in that order.
-pub fn set_rows(rows: &'static [crate::run::GetSet; 2]) {
-    let _ = ROWS.set(rows);
-}
-
-/// The row for a name in `__slots__` that is no member.
-pub fn row_of(name: crate::heap::Value) -> Option<&'static crate::run::GetSet> {
-    use crate::heap::known::N;
-    let at = [N::__dict__.v(), N::__weakref__.v()].iter().position(|n| *n == name)?;
-    ROWS.get().map(|rows| &rows[at])
-}

@@ -157,7 +157,6 @@ pub fn classes() -> Vec<(C, &'static ClassDef)> {
 
 /// What remains to be said of the builtin classes once all of them are there.
 pub fn finish(th: &mut Thread) -> R<()> {
-    crate::run::slots::set_rows(&object::SLOTS);
     group::finish(th)
 }
 

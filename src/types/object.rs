@@ -7,7 +7,7 @@ use crate::heap::object::*;
 use crate::heap::{Kind, Value, shape, slots as fields};
 use crate::run::class::{self, HEAP, OPEN, class_of, lookup, slots};
 use crate::run::slots::GetSet;
-use crate::run::{ClassDef, Cmp, Def, PLAIN, R, Thread, attr, def, get, getset};
+use crate::run::{ClassDef, Cmp, Def, PLAIN, R, Thread, attr, def, getset};
 
 /// `object`.
 pub static DEF: ClassDef = ClassDef {
@@ -59,23 +59,6 @@ static GETSET: &[GetSet] = &[
     getset("__class__", |_, o| Ok(class_of(o)), set_class, "the object's class"),
     getset("__dict__", dict, set_dict, "dictionary for instance variables"),
 ];
-
-/// What a class has in its namespace for the two names in `__slots__` that are no members.
-pub static SLOTS: [GetSet; 2] = [
-    getset("__dict__", dict, set_dict, "dictionary for instance variables"),
-    get("__weakref__", weakref, "list of weak references to the object"),
-];
-
-/// `o.__weakref__`: the first reference to it.
-fn weakref(_: &mut Thread, o: Value) -> R {
-    let mut found = Value::NONE;
-    crate::heap::weak::each_to(o, |w| {
-        if found.is_none() {
-            found = w;
-        }
-    });
-    Ok(found)
-}
 
 fn repr(th: &mut Thread, o: Value) -> R {
     let name = full_name(th, class_of(o))?;
