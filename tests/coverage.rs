@@ -13,7 +13,7 @@ use std::time::Duration;
 const LIST: &str = "tests/uncovered.txt";
 const HEAD: &str = "\
 # Public names that no program of tests/lang uses yet: kind, type or module, names.
-# ast, dis: trees of statements and instructions of running programs are not given. doctest: needs a debugger.
+# ast: trees of statements are not given. doctest: needs a debugger.
 # builtins, code: what generated code calls. spawn: the end of a child's command line. union: its class answers isinstance.
 ";
 

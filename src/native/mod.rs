@@ -15,6 +15,7 @@ pub mod collections_ring;
 pub mod concurrency;
 mod connection;
 mod descriptor;
+mod dis;
 pub mod errno;
 pub mod fcntl;
 pub mod gc;
@@ -114,6 +115,7 @@ fn build_class(th: &mut Thread, a: Args) -> R {
 /// Every native module that can be imported.
 pub static MODULES: &[&ModuleDef] = &[
     &atexit::MODULE,
+    &dis::MODULE,
     &errno::MODULE,
     &gc::MODULE,
     &traceback::MODULE,
