@@ -164,13 +164,18 @@ pub fn check_around(path: &Path, mode: &str, around: &Around) -> Result<(), Stri
     command.current_dir(path.parent().unwrap());
     command.envs(around.env.iter().map(|(k, v)| (k, v)));
     let got = run(&mut command, &want.stdin, around.limit);
-    let stderr = got.stderr.replace(path.to_str().unwrap(), "FILE");
+    judge(&want, &got, path.to_str().unwrap(), around.limit)
+}
+
+/// What is wrong with what happened, if anything. `path`: the program's file as stderr names it.
+pub fn judge(want: &Expected, got: &Outcome, path: &str, limit: Duration) -> Result<(), String> {
+    let stderr = got.stderr.replace(path, "FILE");
     let tail = || {
         let lines: Vec<&str> = stderr.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n    ")
     };
     let Some(code) = got.code else {
-        return Err(format!("not ended after {:?}\n    {}", around.limit, tail()));
+        return Err(format!("not ended after {limit:?}\n    {}", tail()));
     };
     if code >= 124 {
         return Err(format!("the exit code is {code}\n    {}", tail()));
