@@ -37,7 +37,7 @@ fn expectations_are_what_cpython_does() {
         return;
     };
     let root = std::env::var("MINIPY_CPYTHON_ROOT").unwrap_or_default();
-    let inside = format!("/tmp/minipy-oracle-{}", std::process::id());
+    let inside = format!("{}/minipy-oracle-{}", std::env::temp_dir().display(), std::process::id());
     let folder = PathBuf::from(format!("{root}{inside}"));
     copy(Path::new("tests/lang"), &folder);
     let programs = program::programs("tests/lang");
@@ -52,7 +52,7 @@ fn expectations_are_what_cpython_does() {
         let mut want = program::expected(path);
         let inner = format!("{inside}/{}", short(path));
         let (place, name) = inner.rsplit_once('/').unwrap();
-        // The root of a chroot is entered by the command itself.
+        // A root of its own is entered by the command itself, the folder behind it.
         let script = format!("cd {place} && exec \"$@\"");
         let mut command = if root.is_empty() {
             let mut c = Command::new(&words[0]);

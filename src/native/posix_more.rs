@@ -180,13 +180,17 @@ fn inode(th: &mut Thread, a: Args) -> R {
 
 // ----------------------------------------------------------------------------------------------------------- processes
 
-/// Waits for a child; (number, status), both 0 if none has ended and the options say not to wait.
-fn wait_for(th: &mut Thread, pid: i32, options: i32) -> R<(i32, i32)> {
+/// Waits for a child: number, status and what it used; the numbers are 0 if none has ended and the options say not to
+/// wait.
+pub(super) fn wait_for(th: &mut Thread, pid: i32, options: i32) -> R<(i32, i32, libc::rusage)> {
     loop {
-        let mut status = 0;
-        // SAFETY: waitpid fills the status.
-        let mut call = || unsafe { (libc::waitpid(pid, &mut status, options), errno()) };
-        let (got, e) = if options & libc::WNOHANG != 0 {
+        // SAFETY: numbers only; the call fills the status and the struct.
+        let call = || unsafe {
+            let (mut status, mut used): (i32, libc::rusage) = (0, std::mem::zeroed());
+            let got = libc::wait4(pid, &mut status, options, &mut used);
+            (got, errno(), status, used)
+        };
+        let (got, e, status, used) = if options & libc::WNOHANG != 0 {
             call()
         } else {
             door::opaque(th, door::Kind::Process(-1), call)
@@ -195,7 +199,7 @@ fn wait_for(th: &mut Thread, pid: i32, options: i32) -> R<(i32, i32)> {
             if got > 0 {
                 procs::ended(got, status);
             }
-            return Ok((got, status));
+            return Ok((got, status, used));
         }
         if e != libc::EINTR {
             return Err(th.os_error(e, Value::UNBOUND));
@@ -204,7 +208,7 @@ fn wait_for(th: &mut Thread, pid: i32, options: i32) -> R<(i32, i32)> {
     }
 }
 
-fn pair(th: &mut Thread, (pid, status): (i32, i32)) -> R {
+fn pair(th: &mut Thread, (pid, status, _): (i32, i32, libc::rusage)) -> R {
     Ok(th.tuple(&[Value::int(pid as i64), Value::int(status as i64)])?)
 }
 

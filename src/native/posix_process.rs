@@ -215,30 +215,9 @@ pub(super) fn fill(th: &mut Thread, dict: Value) -> R<()> {
 
 fn wait4(th: &mut Thread, pid: Value, options: Value) -> R {
     let (pid, options) = (integer(th, pid)? as i32, integer(th, options)? as i32);
-    loop {
-        // SAFETY: numbers only; the call fills the status and the struct.
-        let call = || unsafe {
-            let (mut status, mut used): (i32, libc::rusage) = (0, std::mem::zeroed());
-            let got = libc::wait4(pid, &mut status, options, &mut used);
-            (got, errno(), status, used)
-        };
-        let (got, e, status, used) = if options & libc::WNOHANG != 0 {
-            call()
-        } else {
-            door::opaque(th, door::Kind::Process(-1), call)
-        };
-        if got >= 0 {
-            if got > 0 {
-                procs::ended(got, status);
-            }
-            let used = super::resource::usage_value(th, &used)?;
-            return Ok(th.tuple(&[Value::int(got as i64), Value::int(status as i64), used])?);
-        }
-        if e != libc::EINTR {
-            return Err(th.os_error(e, Value::UNBOUND));
-        }
-        signal::run_pending(th)?;
-    }
+    let (got, status, used) = super::posix_more::wait_for(th, pid, options)?;
+    let used = super::resource::usage_value(th, &used)?;
+    Ok(th.tuple(&[Value::int(got as i64), Value::int(status as i64), used])?)
 }
 
 fn waitid(th: &mut Thread, a: Args) -> R {
