@@ -97,3 +97,18 @@ fn mistakes_are_told_as_by_cpython_or_better() {
     let text: String = wrong.iter().map(|(i, why)| format!("{}\n{why}", paths[*i].display())).collect();
     assert!(wrong.is_empty(), "{} of {}:\n{text}", wrong.len(), paths.len());
 }
+
+#[test]
+fn hints_stand_where_they_help() {
+    let paths = program::programs(FOLDER);
+    let wrong = program::all(&paths, |path| {
+        let out = program::run(Command::new(program::MINIPY).arg(path), "", LIMIT);
+        let hinted = out.stderr.contains("minipy: hint: ");
+        let old_or_copied = ["019_curly_quotes", "020_print_statement", "021_exec_statement"];
+        match hinted == old_or_copied.contains(&name(path).as_str()) {
+            true => Ok(()),
+            false => Err(out.stderr),
+        }
+    });
+    assert!(wrong.is_empty(), "{wrong:?}");
+}

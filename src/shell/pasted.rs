@@ -3,7 +3,7 @@
 
 use super::args::{Program, Run};
 use super::{USAGE, product, script};
-use minipy_grammar::{LineIndex, Mode, modern, parse};
+use minipy_grammar::{Kind, LineIndex, Mode, modern, parse};
 use std::sync::Mutex;
 
 /// The hint for the fault of the program's text.
@@ -35,7 +35,10 @@ fn find(text: &str, name: &str, job: &Run) -> Option<String> {
         _ => "FILE",
     };
     let whole = |text: &str| parse(text, Mode::File).is_ok();
-    if !job.old && whole(&modern(text)) {
+    // A fault that the parser does not see has nothing to do with how the text is written. Tabs mixed with spaces
+    // are a slip more often than they are old.
+    let kind = parse(text, Mode::File).err()?.first().kind;
+    if !job.old && kind != Kind::Tab && whole(&modern(text)) {
         let pasted = if job.pasted { " --pasted" } else { "" };
         return Some(format!("minipy: hint: this is Python 2: minipy{pasted} --py2 {file} runs it\n"));
     }
