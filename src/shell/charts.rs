@@ -2,9 +2,9 @@
 //! up when it ends, through a nameless file of the first process that the environment names. Invariants: a child
 //! writes nothing but its record, in one piece; the first process reads what is there at its own end.
 
-use crate::run::event::{self, Log, What};
+use crate::run::event::{self, Log, State, What};
 use crate::run::native::Def;
-use crate::run::{Thread, gil, graph};
+use crate::run::{Thread, gil, graph, procs};
 use crate::trace::life::{Clock, End};
 use crate::trace::story::{Name, Recorded, Story};
 use crate::trace::wire;
@@ -95,6 +95,17 @@ pub fn record(th: &mut Thread, named: bool) -> Recorded {
     out
 }
 
+/// Whether the threads waited for nothing but each other: then instructions measure time. A sleep, an input or a process
+/// takes its time whatever the threads do meanwhile.
+fn computes(logs: &[(u32, Log)]) -> bool {
+    let elsewhere = |what: What| match what {
+        What::Enter { state: State::Sleep, .. } => true,
+        What::Enter { state: State::Io, kind, .. } => event::word(kind) != "output",
+        _ => false,
+    };
+    procs::all().is_empty() && !logs.iter().any(|(_, log)| log.events.iter().any(|e| elsewhere(e.what)))
+}
+
 /// What `logs` hold, which end there.
 pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
     let mode = gil::mode();
@@ -109,7 +120,7 @@ pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
         pid: std::process::id(),
         mode: mode.to_string(),
         gil: mode != gil::Mode::Off,
-        ordered: matches!(mode, gil::Mode::Ticks(_)),
+        ordered: matches!(mode, gil::Mode::Ticks(_)) && computes(&logs),
         begin: 0,
         end: Some(end),
         names: HashMap::new(),
