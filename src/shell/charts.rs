@@ -6,7 +6,7 @@ use crate::run::event::{self, Log, State, What};
 use crate::run::native::Def;
 use crate::run::{Thread, gil, graph, procs};
 use crate::trace::life::{Clock, End};
-use crate::trace::story::{Name, Recorded, Story};
+use crate::trace::story::{Name, Recorded, Story, plain};
 use crate::trace::wire;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -133,5 +133,11 @@ pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
 pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str, clock: Option<Clock>) -> Story {
     let mut all = vec![own];
     all.extend(gather.map_or(Vec::new(), Gather::children));
-    Story::new(all, file, clock)
+    let mut story = Story::new(all, file, clock);
+    let known = procs::all();
+    for p in story.processes.iter_mut().skip(1) {
+        let own = known.iter().rev().find(|k| k.pid as u32 == p.pid);
+        p.name = own.map_or(String::new(), |k| plain(&k.name));
+    }
+    story
 }

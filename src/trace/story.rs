@@ -43,6 +43,8 @@ pub struct Recorded {
 pub struct Process {
     /// Its number in the system.
     pub pid: u32,
+    /// The script's name for it, empty if it has none.
+    pub name: String,
     /// GIL mode.
     pub mode: String,
     /// Whether there is a GIL.
@@ -231,6 +233,7 @@ impl Story {
         let things = things(&lives, &r.names, &own);
         self.processes.push(Process {
             pid: r.pid,
+            name: String::new(),
             mode: r.mode,
             gil: r.gil,
             first,
