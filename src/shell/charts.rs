@@ -2,11 +2,11 @@
 //! up when it ends, through a nameless file of the first process that the environment names. Invariants: a child
 //! writes nothing but its record, in one piece; the first process reads what is there at its own end.
 
-use crate::run::event::{self, Log, What};
+use crate::run::event::{self, Log, State, What};
 use crate::run::native::Def;
-use crate::run::{Thread, gil, graph};
+use crate::run::{Thread, gil, graph, procs};
 use crate::trace::life::{Clock, End};
-use crate::trace::story::{Name, Recorded, Story};
+use crate::trace::story::{Name, Recorded, Story, plain};
 use crate::trace::wire;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -95,6 +95,17 @@ pub fn record(th: &mut Thread, named: bool) -> Recorded {
     out
 }
 
+/// Whether the threads waited for nothing but each other: then instructions measure time. A sleep, an input or a process
+/// takes its time whatever the threads do meanwhile.
+fn computes(logs: &[(u32, Log)]) -> bool {
+    let elsewhere = |what: What| match what {
+        What::Enter { state: State::Sleep, .. } => true,
+        What::Enter { state: State::Io, kind, .. } => event::word(kind) != "output",
+        _ => false,
+    };
+    procs::all().is_empty() && !logs.iter().any(|(_, log)| log.events.iter().any(|e| elsewhere(e.what)))
+}
+
 /// What `logs` hold, which end there.
 pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
     let mode = gil::mode();
@@ -109,7 +120,7 @@ pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
         pid: std::process::id(),
         mode: mode.to_string(),
         gil: mode != gil::Mode::Off,
-        ordered: matches!(mode, gil::Mode::Ticks(_)),
+        ordered: matches!(mode, gil::Mode::Ticks(_)) && computes(&logs),
         begin: 0,
         end: Some(end),
         names: HashMap::new(),
@@ -122,5 +133,11 @@ pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
 pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str, clock: Option<Clock>) -> Story {
     let mut all = vec![own];
     all.extend(gather.map_or(Vec::new(), Gather::children));
-    Story::new(all, file, clock)
+    let mut story = Story::new(all, file, clock);
+    let known = procs::all();
+    for p in story.processes.iter_mut().skip(1) {
+        let own = known.iter().rev().find(|k| k.pid as u32 == p.pid);
+        p.name = own.map_or(String::new(), |k| plain(&k.name));
+    }
+    story
 }

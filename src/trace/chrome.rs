@@ -239,7 +239,8 @@ impl Writer<'_> {
         };
         for (p, process) in self.story.processes.iter().enumerate() {
             let by = process.by.map_or(String::new(), |by| format!(" (made by {})", letter(by)));
-            let title = format!("minipy --gil={} {}{by}", process.mode, self.story.file);
+            let called = if process.name.is_empty() { String::new() } else { format!(" {}", process.name) };
+            let title = format!("minipy --gil={} {}{called}{by}", process.mode, self.story.file);
             let id = pid(p);
             name("process_name", id, None, ("name", title.into()))?;
             name("process_sort_index", id, None, ("sort_index", (p as u64).into()))?;

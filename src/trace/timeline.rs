@@ -144,7 +144,8 @@ pub fn text(story: &Story, width: usize, color: bool) -> String {
     for (n, p) in story.processes.iter().enumerate() {
         if n > 0 {
             let by = p.by.map_or(String::new(), |by| format!(", made by {}", letter(by)));
-            row(&format!("-- process {}{by}", n + 1), &[]);
+            let name = if p.name.is_empty() { String::new() } else { format!(" {}", p.name) };
+            row(&cut(&format!("-- process {}{name}{by}", n + 1), width - 2), &[]);
         }
         match p.gil {
             true => row("GIL", &gil(p, &columns)),
