@@ -118,6 +118,7 @@ pub fn data(story: &Story, report: &Report, source: &str) -> String {
             p.gil,
             p.first
         );
+        _ = write!(out, "\"fate\":{},", p.fate.clone().map_or(Json::Null, Json::from));
         _ = write!(out, "\"by\":{},", p.by.map_or("null".to_string(), |b| b.to_string()));
         let names: Vec<String> = natives.iter().map(|n| n.1.clone()).collect();
         _ = write!(out, "\"natives\":{},\"turns\":", Json::from(names));

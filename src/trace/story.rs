@@ -37,6 +37,19 @@ pub struct Recorded {
     pub names: HashMap<u64, Name>,
     /// Names of native functions by their address in events.
     pub natives: HashMap<usize, String>,
+    /// Present: it recorded nothing, and this is what is known of it.
+    pub fate: Option<Fate>,
+}
+
+/// What others know of a process that left no record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fate {
+    /// Its name.
+    pub name: String,
+    /// How many nanoseconds it lived, as far as was noticed.
+    pub lived: u64,
+    /// How it ended: `killed by SIGKILL`.
+    pub how: String,
 }
 
 /// A process of the story.
@@ -57,6 +70,8 @@ pub struct Process {
     pub things: Vec<Thing>,
     /// Names of natives.
     pub natives: HashMap<usize, String>,
+    /// How it ended, if it was killed before it could hand in its record.
+    pub fate: Option<String>,
 }
 
 /// A lock, queue or anything that threads wait for.
@@ -144,10 +159,13 @@ pub enum Does {
     Join,
     /// Waits for a queue.
     Queue,
+    /// Nobody knows.
+    Unseen,
 }
 
 /// Words for what threads do, in order.
-pub const DOES: [&str; 7] = ["run", "wait GIL", "wait lock", "sleep", "io", "join", "wait queue"];
+pub const DOES: [&str; 8] =
+    ["run", "wait GIL", "wait lock", "sleep", "io", "join", "wait queue", "not recorded"];
 
 impl Stretch {
     /// What kind of thing the thread waits for.
@@ -173,6 +191,7 @@ impl Stretch {
             Part::Sleep => Does::Sleep,
             Part::Io => Does::Io,
             Part::Join => Does::Join,
+            Part::Unseen => Does::Unseen,
         }
     }
 }
@@ -216,23 +235,33 @@ impl Story {
 
     fn add(&mut self, r: Recorded) {
         let end = r.end.unwrap_or(End { at: 0, thread: 0, ran: 0 });
-        let mut lives = life::tile(&r.logs, self.clock, r.gil, end);
         let fork = self.processes.iter().find_map(|p| {
             let made = p.lives.moments.iter().find(|m| m.mark == Mark::Fork { pid: r.pid })?;
             Some((p.first + made.life, made.at))
         });
         // By instructions a forked process goes on from its fork, another one from where the first one was then.
-        let by = match (fork, self.processes.first()) {
-            _ if self.clock == Clock::Time => r.begin,
-            (_, None) => 0,
-            (Some((_, at)), _) => at as i64,
-            (None, Some(root)) => {
+        let clock = |ns: i64| match self.processes.first() {
+            _ if self.clock == Clock::Time => ns,
+            None => 0,
+            Some(root) => {
                 let beats = &root.lives.beats;
-                let i = beats.partition_point(|b| (b.0 as i64) <= r.begin);
+                let i = beats.partition_point(|b| (b.0 as i64) <= ns);
                 i.checked_sub(1).map_or(0, |i| beats[i].1 as i64)
             }
         };
-        lives.shift(by);
+        let forked = fork.filter(|_| self.clock == Clock::Instructions);
+        let by = forked.map_or_else(|| clock(r.begin), |(_, at)| at as i64);
+        let mut lives = match &r.fate {
+            Some(f) => {
+                let to = clock(r.begin.saturating_add_unsigned(f.lived)).max(by);
+                Lives::unseen(f.name.clone(), by.max(0) as u64, to.max(0) as u64)
+            }
+            None => {
+                let mut lives = life::tile(&r.logs, self.clock, r.gil, end);
+                lives.shift(by);
+                lives
+            }
+        };
         let first = self.processes.last().map_or(0, |p| p.first + p.lives.lives.len());
         self.length = self.length.max(lives.length);
         self.dropped += lives.lives.iter().map(|l| l.dropped).sum::<u64>();
@@ -247,6 +276,7 @@ impl Story {
             lives,
             things,
             natives: r.natives,
+            fate: r.fate.map(|f| f.how),
         });
     }
 
