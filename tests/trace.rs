@@ -291,9 +291,14 @@ fn processes_that_were_killed_have_their_rows() {
         }
         // The one that left by itself, and the one in between, handed in what they recorded.
         assert_eq!(o.stderr.matches("-- process ").count(), 7, "{mode}: {}", o.stderr);
-        for name in ["worker", "crash", "inner"] {
-            let row = o.stderr.lines().find(|l| l.contains(name) && l.contains('?'));
-            assert!(row.is_some_and(|r| r.len() <= 100), "{mode}: {}", o.stderr);
+        let lines: Vec<&str> = o.stderr.lines().collect();
+        for name in ["worker, made by A", "crash, made by A", "inner, made by "] {
+            let at = lines.iter().position(|l| l.starts_with("  -- process ") && l.contains(name)).unwrap();
+            assert!(
+                lines[at + 1].contains(" MainThread ") && lines[at + 1].contains('?'),
+                "{mode}: {}",
+                o.stderr
+            );
         }
         let o = minipy(&["tests/trace/check.mp", &trace, &json]);
         assert_eq!(o.code, Some(0), "{o:?}");

@@ -403,6 +403,39 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Runs a system call that waits for nobody, but may take its time, as stopped. In the modes where the operating system
+/// has a say in who is next it is `opaque`; in ticks mode the thread stands in the GIL's queue before it begins, so the
+/// order of turns does not depend on how long the call takes. `f` as in `opaque`.
+pub fn brief<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
+    if !matches!(gil::mode(), gil::Mode::Ticks(_)) {
+        return opaque(th, kind, f);
+    }
+    let main = threads::is_main(&th.shared);
+    let me = th.shared.clone();
+    me.line.store(frame::script_line(th), Relaxed);
+    me.door.timed.store(true, SeqCst);
+    me.door.object.store(0, SeqCst);
+    me.door.kind.store(kind.code(), SeqCst);
+    if main {
+        signal::watch();
+    }
+    let enter = event::What::Enter { state: State::Gil, kind: kind.code(), object: 0 };
+    let result = gil::beside(th, enter, |me| {
+        me.door.opaque.store(true, SeqCst);
+        if main && signal::waiting(me) {
+            signal::interrupt_soon();
+        }
+        let result = f();
+        me.door.opaque.store(false, SeqCst);
+        result
+    });
+    if main && signal::waiting(&me) {
+        me.door.was.store(kind.code(), SeqCst);
+    }
+    me.door.kind.store(0, SeqCst);
+    result
+}
+
 /// Waits until the descriptor is ready, running signal handlers on the way; `false` when the deadline has passed.
 pub fn ready(th: &mut Thread, kind: Kind, deadline: Option<Instant>) -> R<bool> {
     loop {

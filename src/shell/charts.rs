@@ -2,11 +2,11 @@
 //! up when it ends, through a nameless file of the first process that the environment names. Invariants: a child
 //! writes nothing but its record, in one piece; the first process reads what is there at its own end.
 
-use crate::run::event::{self, Log, Proc, What};
+use crate::run::event::{self, Log, Proc, State, What};
 use crate::run::native::Def;
 use crate::run::{Thread, gil, graph, procs};
 use crate::trace::life::{Clock, End};
-use crate::trace::story::{Fate, Name, Recorded, Story};
+use crate::trace::story::{Fate, Name, Recorded, Story, plain};
 use crate::trace::{procs_report, wire};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -97,6 +97,17 @@ pub fn record(th: &mut Thread, named: bool) -> Recorded {
     out
 }
 
+/// Whether the threads waited for nothing but each other: then instructions measure time. A sleep, an input or a process
+/// takes its time whatever the threads do meanwhile.
+fn computes(logs: &[(u32, Log)]) -> bool {
+    let elsewhere = |what: What| match what {
+        What::Enter { state: State::Sleep, .. } => true,
+        What::Enter { state: State::Io, kind, .. } => event::word(kind) != "output",
+        _ => false,
+    };
+    procs::all().is_empty() && !logs.iter().any(|(_, log)| log.events.iter().any(|e| elsewhere(e.what)))
+}
+
 /// What `logs` hold, which end there.
 pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
     let mode = gil::mode();
@@ -111,7 +122,7 @@ pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
         pid: std::process::id(),
         mode: mode.to_string(),
         gil: mode != gil::Mode::Off,
-        ordered: matches!(mode, gil::Mode::Ticks(_)),
+        ordered: matches!(mode, gil::Mode::Ticks(_)) && computes(&logs),
         begin: 0,
         end: Some(end),
         names: HashMap::new(),
@@ -128,9 +139,8 @@ pub fn killed(own: &Recorded, known: &[Recorded]) -> Vec<Recorded> {
     let all = procs::all().into_iter().filter(|p| !known.iter().any(|r| r.pid == p.pid as u32));
     let one = |p: Proc| {
         let signal = p.code.filter(|c| *c < 0)?;
-        let name = if p.name.is_empty() { format!("process {}", p.pid) } else { p.name.clone() };
         let lived = p.ended.unwrap_or(p.started).saturating_sub(p.started);
-        let fate = Fate { name, lived, how: format!("killed by {}", procs_report::signal(-signal)) };
+        let fate = Fate { name: p.name, lived, how: format!("killed by {}", procs_report::signal(-signal)) };
         Some(Recorded {
             pid: p.pid as u32,
             mode: own.mode.clone(),
@@ -149,5 +159,13 @@ pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str, clock: Opti
     let mut all = gather.map_or(Vec::new(), Gather::children);
     all.extend(killed(&own, &all));
     all.insert(0, own);
-    Story::new(all, file, clock)
+    let mut story = Story::new(all, file, clock);
+    let known = procs::all();
+    for p in story.processes.iter_mut().skip(1) {
+        let own = known.iter().rev().find(|k| k.pid as u32 == p.pid);
+        if let Some(k) = own {
+            p.name = plain(&k.name);
+        }
+    }
+    story
 }

@@ -2,6 +2,7 @@
 //! is over. Invariant: frames are taken while the world stands still; the text goes to stderr in one piece. Where that
 //! has to wait for a native call, a glance comes first: a line for each thread, without stopping any.
 
+use crate::native::io_file;
 use crate::run::event::{Fellow, State};
 use crate::run::{Thread, glance, graph, signal};
 use crate::trace::deadlock_text;
@@ -21,8 +22,11 @@ pub fn text(th: &mut Thread) -> String {
     text
 }
 
-/// Writes to stderr without the lock of its stream, which a fork might find held.
+/// Writes to stderr without the lock of its stream, which a fork might find held; above the line that is being typed.
 fn say(text: &str) {
+    if io_file::taken_aside(2, text.as_bytes()) {
+        return;
+    }
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
         // SAFETY: the bytes live through the call.

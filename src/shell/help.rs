@@ -88,8 +88,10 @@ const TICKS: &str = "\
       or until it yields
 A tick is one instruction of minipy (see minipy dis). Turns depend on nothing
 but the program, so a program that only computes does the same in every run,
-and its report repeats byte for byte. An N that is a multiple of a loop's length
-always switches at the same place: prime numbers such as 97 show more.
+and its report, in instructions, repeats byte for byte. Where threads sleep or
+wait for input or a process, reports and charts are in time. An N that is a
+multiple of a loop's length always switches at the same place: prime numbers
+such as 97 show more.
 ";
 
 const REPORT: &str = "\
@@ -125,7 +127,8 @@ for each thread, a column shows what the thread did for most of that time.
 Where there is room the name of the lock or queue is written in: L[guard]LLL.
 The row GIL has the letter of the thread that held it; without a GIL the row
 running counts the threads that ran at a time. Under ticks:N the columns are
-instructions and the chart is the same in every run. Forked processes follow.
+instructions and the chart is the same in every run, unless a thread sleeps or
+waits for input or a process: that takes time. Forked processes follow.
 More than 40 threads: the rest share a row. COLS is the width, 40 or more.
 ";
 

@@ -186,7 +186,7 @@ fn execute(th: &mut Thread, main: Value, script: &Script, job: &Run) -> R<()> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let repaired = job.pasted.then(|| pasted::repair(text, &script.name));
     let text = repaired.as_deref().unwrap_or(text);
-    let code = match import::compile_text(th, text, &script.name, CodeMode::File, false) {
+    let code = match import::compile_text(th, text, &script.name, CodeMode::File) {
         Ok(code) => code,
         Err(Raised) => {
             pasted::remember(text, script.short(), job);

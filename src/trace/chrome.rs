@@ -239,10 +239,11 @@ impl Writer<'_> {
             writeln!(out, "{},", json_line(&pairs).trim_end())
         };
         for (p, process) in self.story.processes.iter().enumerate() {
+            let called = if process.name.is_empty() { String::new() } else { format!(" {}", process.name) };
             let made = process.by.map(|by| format!("made by {}", letter(by)));
             let about: Vec<String> = made.into_iter().chain(process.fate.clone()).collect();
             let by = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
-            let title = format!("minipy --gil={} {}{by}", process.mode, self.story.file);
+            let title = format!("minipy --gil={} {}{called}{by}", process.mode, self.story.file);
             let id = pid(p);
             name("process_name", id, None, ("name", title.into()))?;
             name("process_sort_index", id, None, ("sort_index", (p as u64).into()))?;

@@ -579,6 +579,7 @@ function threads(run) {
   const rows = run.threads.map((t, i) => {
     const strip = el("div", { class: "shares", "aria-hidden": "true" });
     parts.forEach((_, k) => { const s = el("i"); s.style.width = `${t.percent[k]}%`; s.style.background = `var(${COLORS[k]})`; strip.append(s); });
+    if (!t.percent.length) return el("tr", {}, whoCell(run, i), number("-"), el("td", { colspan: parts.length + 1, class: "text", text: `not recorded: ${run.processes[t.process].fate}` }));
     return el("tr", {}, whoCell(run, i), number(t.ran === null ? "-" : count(t.ran)), t.percent.map(p => number(percent(p), p === 0)), el("td", {}, strip));
   });
   return table(["thread", "#instructions", ...parts.map(p => `#${p === "GIL" ? "wait GIL" : p} %`), ""], rows);

@@ -146,8 +146,9 @@ pub fn text(story: &Story, width: usize, color: bool) -> String {
     for (n, p) in story.processes.iter().enumerate() {
         if n > 0 {
             let by = p.by.map_or(String::new(), |by| format!(", made by {}", letter(by)));
+            let name = if p.name.is_empty() { String::new() } else { format!(" {}", p.name) };
             let fate = p.fate.as_ref().map_or(String::new(), |f| format!(", {f}"));
-            row(&format!("-- process {}{by}{fate}", n + 1), &[]);
+            row(&cut(&format!("-- process {}{name}{by}{fate}", n + 1), width - 2), &[]);
         }
         match p.gil {
             _ if p.fate.is_some() => {}

@@ -11,6 +11,7 @@ pub mod liveness;
 pub mod op;
 pub mod scope;
 pub mod site;
+pub mod store;
 pub mod verify;
 
 pub use compile::{Flags, Mode, compile, compile_doubting};
