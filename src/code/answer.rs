@@ -47,8 +47,8 @@ pub fn answer(code: &Code, word: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::data::Const;
-    use crate::code::{Flags, Mode, compile};
+    use crate::data::Const;
+    use crate::{Flags, Mode, compile};
 
     /// The answer to the first acquire in the first function of a text.
     fn of(text: &str) -> Option<u32> {
@@ -60,7 +60,7 @@ mod tests {
         });
         let code = inner.expect(text);
         let call = code.positions.iter().find(|p| site(&code, p.word).about.ends_with(".acquire"));
-        let calls = |p: &&crate::code::data::Pos| site(&code, p.word).calls.is_some();
+        let calls = |p: &&crate::data::Pos| site(&code, p.word).calls.is_some();
         let first =
             code.positions.iter().filter(calls).find(|p| site(&code, p.word).about.contains(".acquire"));
         answer(&code, first.or(call).expect(text).word)

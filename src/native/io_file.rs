@@ -357,6 +357,11 @@ pub fn set_aside(f: Aside) {
     let _ = ASIDE.set(f);
 }
 
+/// Whether somebody takes what would be written to that descriptor: for texts that are not a script's.
+pub fn taken_aside(fd: i32, data: &[u8]) -> bool {
+    ASIDE.get().is_some_and(|aside| aside(fd, data))
+}
+
 /// Whether a write of that length waits for nobody: what POSIX calls atomic, into something that has room.
 fn takes(fd: i32, regular: bool, len: usize) -> bool {
     let mut one = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };

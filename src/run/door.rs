@@ -250,8 +250,8 @@ fn wanted(at: &Shared) -> Option<&'static Lock> {
 
 /// Whether a thread that ends leaves a lock behind for which another one waits in vain, as far as can be told.
 fn leaves_behind(me: &Shared) -> bool {
-    let mine = |s: &Arc<Shared>| wanted(s).is_some_and(|l| l.owner() == Some(me.number) && l.lost());
-    STUCK.load(SeqCst) > 0 && threads::all().iter().any(mine)
+    let mine = |s: &Shared| wanted(s).is_some_and(|l| l.owner() == Some(me.number));
+    STUCK.load(SeqCst) > 0 && threads::those(mine).iter().any(|s| wanted(s).is_some_and(Lock::lost))
 }
 
 /// A thread that has entered its queue looks whether its wait can end.

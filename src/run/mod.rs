@@ -16,6 +16,7 @@ pub mod exit;
 pub mod frame;
 pub mod generator;
 pub mod gil;
+pub mod glance;
 pub mod graph;
 pub mod group;
 pub mod import;

@@ -75,6 +75,20 @@ pub fn shared(number: u32) -> Option<Arc<Shared>> {
     locked(&TABLE).iter().find(|e| e.shared.number == number).map(|e| e.shared.clone())
 }
 
+/// Shared parts of the threads that `f` picks out. It must not start or end threads, nor ask for them.
+pub(super) fn those(f: impl Fn(&Shared) -> bool) -> Vec<Arc<Shared>> {
+    locked(&TABLE).iter().filter(|e| f(&e.shared)).map(|e| e.shared.clone()).collect()
+}
+
+/// Calls `f` with the record, the shared part and the native call of every thread, the table being locked. `f` reads
+/// nothing else of a record than its own OS thread tells it.
+pub(super) fn look(mut f: impl FnMut(*mut Thread, &Shared, &AtomicPtr<super::native::Def>)) {
+    for e in locked(&TABLE).iter() {
+        // SAFETY: the record is in the table, so it is alive; only the one atomic field is touched.
+        f(e.record, &e.shared, unsafe { &(*e.record).native });
+    }
+}
+
 /// Whether a thread of that number is there and has not ended.
 pub fn lives(number: u32) -> bool {
     locked(&TABLE).iter().any(|e| e.shared.number == number && e.shared.state() != State::Ended)

@@ -2,12 +2,12 @@
 //! up when it ends, through a nameless file of the first process that the environment names. Invariants: a child
 //! writes nothing but its record, in one piece; the first process reads what is there at its own end.
 
-use crate::run::event::{self, Log, State, What};
+use crate::run::event::{self, Log, Proc, State, What};
 use crate::run::native::Def;
 use crate::run::{Thread, gil, graph, procs};
 use crate::trace::life::{Clock, End};
-use crate::trace::story::{Name, Recorded, Story, plain};
-use crate::trace::wire;
+use crate::trace::story::{Fate, Name, Recorded, Story, plain};
+use crate::trace::{procs_report, wire};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -67,8 +67,10 @@ impl Gather {
     /// Hands a child's record up. If the first process is gone nobody misses it.
     pub fn hand_up(&self, mut record: Recorded) {
         record.begin = begin() - self.begin;
+        let mut bytes = wire::write(&record);
+        killed(&record, &[]).iter().for_each(|r| bytes.extend(wire::write(r)));
         if let Ok(mut file) = OpenOptions::new().append(true).open(&self.path) {
-            let _ = file.write_all(&wire::write(&record));
+            let _ = file.write_all(&bytes);
         }
     }
 
@@ -126,18 +128,44 @@ pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
         names: HashMap::new(),
         natives,
         logs,
+        fate: None,
     }
+}
+
+/// Processes that this one made and that a signal killed: they could not hand in what they recorded. `known`: records
+/// that were handed in.
+pub fn killed(own: &Recorded, known: &[Recorded]) -> Vec<Recorded> {
+    procs::look();
+    let all = procs::all().into_iter().filter(|p| !known.iter().any(|r| r.pid == p.pid as u32));
+    let one = |p: Proc| {
+        let signal = p.code.filter(|c| *c < 0)?;
+        let lived = p.ended.unwrap_or(p.started).saturating_sub(p.started);
+        let fate = Fate { name: p.name, lived, how: format!("killed by {}", procs_report::signal(-signal)) };
+        Some(Recorded {
+            pid: p.pid as u32,
+            mode: own.mode.clone(),
+            gil: own.gil,
+            ordered: own.ordered,
+            begin: own.begin + p.started as i64,
+            fate: Some(fate),
+            ..Recorded::default()
+        })
+    };
+    all.filter_map(one).collect()
 }
 
 /// The story of this process and of those that it made.
 pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str, clock: Option<Clock>) -> Story {
-    let mut all = vec![own];
-    all.extend(gather.map_or(Vec::new(), Gather::children));
+    let mut all = gather.map_or(Vec::new(), Gather::children);
+    all.extend(killed(&own, &all));
+    all.insert(0, own);
     let mut story = Story::new(all, file, clock);
     let known = procs::all();
     for p in story.processes.iter_mut().skip(1) {
         let own = known.iter().rev().find(|k| k.pid as u32 == p.pid);
-        p.name = own.map_or(String::new(), |k| plain(&k.name));
+        if let Some(k) = own {
+            p.name = plain(&k.name);
+        }
     }
     story
 }

@@ -199,14 +199,19 @@ fn draw(settings: &Settings, story: &Story, report: &Report, said: &mut String, 
     code
 }
 
-/// Columns of the terminal, or 80.
+/// Width of the chart: that of the terminal, or 80.
 fn width(terminal: bool) -> usize {
+    if terminal { columns().max(timeline::LEAST) } else { 80 }
+}
+
+/// Columns of the terminal behind stderr, 80 where nobody knows.
+pub fn columns() -> usize {
     // SAFETY: plain data, filled by the system.
     let size = unsafe {
         let mut size: libc::winsize = std::mem::zeroed();
-        (terminal && libc::ioctl(2, libc::TIOCGWINSZ, &mut size) == 0).then_some(size.ws_col as usize)
+        (libc::ioctl(2, libc::TIOCGWINSZ, &mut size) == 0).then_some(size.ws_col as usize)
     };
-    size.filter(|n| *n > 0).unwrap_or(80).max(timeline::LEAST)
+    size.filter(|n| *n > 0).unwrap_or(80)
 }
 
 fn save(file: &str, text: &str, code: i32) -> i32 {
@@ -241,6 +246,7 @@ fn others(th: &mut Thread, settings: &Settings, record: &Recorded) -> Vec<Other>
         });
     }
     if settings.procs {
+        procs::look();
         let r = procs_report::report(&procs::all(), event::now());
         let text = procs_report::text(&r, settings.bold);
         out.push(Other { name: "procs", text, json: procs_report::json(&r) });

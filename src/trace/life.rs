@@ -23,9 +23,11 @@ pub enum Part {
     Io,
     /// Waited for a thread to end.
     Join,
+    /// Nobody knows: its process was killed and its record lost. Only charts show it.
+    Unseen,
 }
 
-/// Words for the parts, in order.
+/// Words for the parts that are counted, in order.
 pub const PARTS: [&str; 6] = ["run", "GIL", "lock", "sleep", "io", "join"];
 
 fn part_of(state: State) -> Part {
@@ -238,6 +240,15 @@ pub struct Lives {
 }
 
 impl Lives {
+    /// Of a process of which it is only known how long it lived.
+    pub fn unseen(lived: u64) -> Lives {
+        let (part, from, to) = (Part::Unseen, 0, lived.max(1));
+        let whole = Stretch { part, from, to, line: 0, last: 0, kind: 0, object: 0, aim: None };
+        let name = "MainThread".to_string();
+        let life = Life { name, from, to, ended: true, stretches: vec![whole], ..Life::default() };
+        Lives { lives: vec![life], length: to, ..Lives::default() }
+    }
+
     /// Moves everything by that much in time.
     pub fn shift(&mut self, by: i64) {
         let go = |at: &mut u64| *at = at.saturating_add_signed(by);

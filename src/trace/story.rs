@@ -37,6 +37,19 @@ pub struct Recorded {
     pub names: HashMap<u64, Name>,
     /// Names of native functions by their address in events.
     pub natives: HashMap<usize, String>,
+    /// Present: it recorded nothing, and this is what is known of it.
+    pub fate: Option<Fate>,
+}
+
+/// What others know of a process that left no record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fate {
+    /// Its name.
+    pub name: String,
+    /// How many nanoseconds it lived, as far as was noticed.
+    pub lived: u64,
+    /// How it ended: `killed by SIGKILL`.
+    pub how: String,
 }
 
 /// A process of the story.
@@ -59,6 +72,8 @@ pub struct Process {
     pub things: Vec<Thing>,
     /// Names of natives.
     pub natives: HashMap<usize, String>,
+    /// How it ended, if it was killed before it could hand in its record.
+    pub fate: Option<String>,
 }
 
 /// A lock, queue or anything that threads wait for.
@@ -146,10 +161,13 @@ pub enum Does {
     Join,
     /// Waits for a queue.
     Queue,
+    /// Nobody knows.
+    Unseen,
 }
 
 /// Words for what threads do, in order.
-pub const DOES: [&str; 7] = ["run", "wait GIL", "wait lock", "sleep", "io", "join", "wait queue"];
+pub const DOES: [&str; 8] =
+    ["run", "wait GIL", "wait lock", "sleep", "io", "join", "wait queue", "not recorded"];
 
 impl Stretch {
     /// What kind of thing the thread waits for.
@@ -175,6 +193,7 @@ impl Stretch {
             Part::Sleep => Does::Sleep,
             Part::Io => Does::Io,
             Part::Join => Does::Join,
+            Part::Unseen => Does::Unseen,
         }
     }
 }
@@ -220,11 +239,14 @@ impl Story {
 
     fn add(&mut self, r: Recorded) {
         let end = r.end.unwrap_or(End { at: 0, thread: 0, ran: 0 });
-        let mut lives = life::tile(&r.logs, self.clock, r.gil, end);
         let by = self.processes.iter().find_map(|p| {
             let made = p.lives.moments.iter().find(|m| m.mark == Mark::Fork { pid: r.pid })?;
             Some(p.first + made.life)
         });
+        let mut lives = match &r.fate {
+            Some(f) => Lives::unseen(f.lived),
+            None => life::tile(&r.logs, self.clock, r.gil, end),
+        };
         lives.shift(r.begin);
         let first = self.processes.last().map_or(0, |p| p.first + p.lives.lives.len());
         self.length = self.length.max(lives.length);
@@ -233,7 +255,7 @@ impl Story {
         let things = things(&lives, &r.names, &own);
         self.processes.push(Process {
             pid: r.pid,
-            name: String::new(),
+            name: r.fate.as_ref().map_or(String::new(), |f| plain(&f.name)),
             mode: r.mode,
             gil: r.gil,
             first,
@@ -241,6 +263,7 @@ impl Story {
             lives,
             things,
             natives: r.natives,
+            fate: r.fate.map(|f| f.how),
         });
     }
 
