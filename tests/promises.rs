@@ -210,14 +210,14 @@ const PROMISES: &[Promise] = &[
         example: "14_processes",
         words: "they compute at the same time whatever the GIL mode",
         options: "--gil=ticks:97 --timeline",
-        args: "--n 3000000",
+        args: "",
         seen: |s| {
             s.holds(s.processes() == 4);
             let pairs = [(2, 3), (3, 4), (2, 4)];
             s.holds(pairs.iter().any(|(a, b)| s.together(&[(s.main(*a), "#"), (s.main(*b), "#")]) >= 3));
             s.holds((2..5).all(|p| s.together(&[(s.main(1), "i"), (s.main(p), "#")]) >= 1));
             s.says("exit codes [0, 1, 2]; here the counter is still 0");
-            s.holds(s.stdout.matches("I counted to 3000000").count() == 3);
+            s.holds(s.stdout.matches("I counted to 10000000").count() == 3);
         },
     },
     Promise {
@@ -272,12 +272,12 @@ const PROMISES: &[Promise] = &[
         example: "18_shared_memory",
         words: "the processes run truly at the same time",
         options: "--gil=ticks:97 --timeline",
-        args: "--n 200000",
+        args: "",
         seen: |s| {
             s.holds(s.processes() == 5);
             s.holds(s.together(&[(s.main(2), "#"), (s.main(3), "#")]) >= 3);
             s.holds(s.together(&[(s.main(4), "#"), (s.main(5), "#")]) >= 3);
-            s.says("locked: 0 of 200000 lost");
+            s.says("locked: 0 of 400000 lost");
         },
     },
     Promise {
@@ -303,7 +303,7 @@ const PROMISES: &[Promise] = &[
         example: "20_threads_or_processes",
         words: "two processes take half",
         options: "--gil=ticks:9973 --timeline",
-        args: "--n 4000000",
+        args: "--n 30000000",
         seen: |s| {
             // Threads share one GIL, processes have each its own.
             let (b, c) = (s.row("B"), s.row("C"));
