@@ -1,6 +1,7 @@
 //! Tree to code: scopes, the register compiler, the instruction table, listings. Plain data, no heap values.
 
 pub mod anchors;
+pub mod answer;
 pub mod asm;
 mod compile;
 pub mod data;

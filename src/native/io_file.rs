@@ -28,8 +28,8 @@ pub struct File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        let fd = self.fd.load(Relaxed);
-        if fd > 0 && self.closefd.load(Relaxed) {
+        let fd = self.fd();
+        if fd >= 0 && self.closefd.load(Relaxed) {
             // SAFETY: the descriptor is this object's own.
             unsafe { libc::close(fd) };
         }

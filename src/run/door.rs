@@ -220,7 +220,7 @@ fn blocker(at: &Shared) -> Option<u32> {
     if kind == Kind::Join.code() {
         return v.get::<threads::Handle>().number();
     }
-    let lock = if kind == Kind::Lock.code() { Lock::of(v)? } else { return None };
+    let lock = wanted(at)?;
     lock.owner().filter(|_| lock.proof())
 }
 
@@ -241,16 +241,31 @@ fn suspicious(me: &Arc<Shared>) -> bool {
     false
 }
 
+/// The lock that only another thread's release gives to this one.
+fn wanted(at: &Shared) -> Option<&'static Lock> {
+    let (kind, object) = (at.door.kind.load(SeqCst), at.door.object.load(SeqCst));
+    let waits = kind == Kind::Lock.code() && object != 0 && stuck(at);
+    waits.then(|| Lock::of(Value::ptr(object as *const u64))).flatten()
+}
+
+/// Whether a thread that ends leaves a lock behind for which another one waits in vain, as far as can be told.
+fn leaves_behind(me: &Shared) -> bool {
+    let mine = |s: &Arc<Shared>| wanted(s).is_some_and(|l| l.owner() == Some(me.number) && l.lost());
+    STUCK.load(SeqCst) > 0 && threads::all().iter().any(mine)
+}
+
 /// A thread that has entered its queue looks whether its wait can end.
 fn look(th: &mut Thread, me: &Arc<Shared>) -> Then {
     let Some(w) = WATCH.get() else { return Then::Wait };
-    if suspicious(me) || all_stuck() && graph::stands_still(th) { (w.look)(th) } else { Then::Wait }
+    let lost = || wanted(me).is_some_and(|l| l.lost());
+    if suspicious(me) || lost() || all_stuck() && graph::stands_still(th) { (w.look)(th) } else { Then::Wait }
 }
 
 /// A thread that ends looks whether the others can go on without it.
 pub(super) fn last_look(th: &mut Thread) {
-    let Some(w) = WATCH.get().filter(|_| all_stuck() && threads::alive() > 0) else { return };
-    if !graph::stands_still(th) {
+    let Some(w) = WATCH.get() else { return };
+    let last = all_stuck() && threads::alive() > 0 && graph::stands_still(th);
+    if !last && !leaves_behind(&th.shared) {
         return;
     }
     match (w.look)(th) {

@@ -8,6 +8,7 @@ use super::gil::{self, Mode};
 use super::names::{self, Names, word};
 use super::thread::{State, Thread};
 use super::threads::{self, Handle};
+pub use super::wait::Lost;
 use super::wait::{Lock, QueueLog};
 use super::{event, signal};
 use crate::code::data::flag;
@@ -42,6 +43,8 @@ pub struct Owned {
     pub proof: bool,
     /// Nobody but the holder can.
     pub reentrant: bool,
+    /// Why nobody can be expected to release it once its holder has ended.
+    pub lost: Option<Lost>,
 }
 
 /// A queue.
@@ -281,6 +284,7 @@ fn owned(lock: &Lock, names: &Names) -> Owned {
         since: Place { file: held.file, line: held.line, func: String::new() },
         proof: held.proof,
         reentrant: held.reentrant,
+        lost: held.by.and_then(|_| lock.if_lost()),
     }
 }
 

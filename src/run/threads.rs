@@ -75,6 +75,11 @@ pub fn shared(number: u32) -> Option<Arc<Shared>> {
     locked(&TABLE).iter().find(|e| e.shared.number == number).map(|e| e.shared.clone())
 }
 
+/// Whether a thread of that number is there and has not ended.
+pub fn lives(number: u32) -> bool {
+    locked(&TABLE).iter().any(|e| e.shared.number == number && e.shared.state() != State::Ended)
+}
+
 /// Address of the `native::Def` of the call in which that thread is, 0 if it is in none or has ended.
 pub(super) fn native_of(number: u32) -> usize {
     let table = locked(&TABLE);
