@@ -170,7 +170,9 @@ const PROMISES: &[Promise] = &[
             s.holds(rows.iter().all(|r| count(r, "#.+") <= 3));
             // Those that compute never sleep, and no two run for most of a column, but where they begin or end in it.
             let rows: Vec<&[char]> = "L M N O P Q R S T U".split(' ').map(|l| s.row(l)).collect();
-            s.holds(rows.iter().all(|r| count(r, "z") == 0 && count(r, ".+") > count(r, "#")));
+            s.holds(rows.iter().all(|r| count(r, "z") == 0 && count(r, ".+") > 0));
+            let all = rows.concat();
+            s.holds(count(&all, ".+") > count(&all, "#"));
             let busy = |c: usize| rows.iter().filter(|r| r.get(c) == Some(&'#')).count();
             s.holds((0..80).filter(|c| busy(*c) > 1).count() <= 3);
             let together = s.figures("10 sleeps")[1];
@@ -188,7 +190,9 @@ const PROMISES: &[Promise] = &[
             let run = longest(&s.row("A")[slept..], '#');
             s.holds(run.len() >= 10);
             let inside = slept + run.start + 1..slept + run.end - 1;
-            s.holds(s.row("B")[inside.clone()].iter().all(|c| *c == '.'));
+            // It may wake late where others keep the processors busy, but run it cannot.
+            let beside = &s.row("B")[inside.clone()];
+            s.holds(count(beside, "z.") == beside.len() && count(beside, ".") >= 3);
             s.holds(s.row("GIL")[inside].iter().all(|c| *c == 'A'));
             let calls = s.figures("sorted()");
             s.holds(s.figures("the longest gap")[0] > calls[0].max(calls[1]) / 2.0);
@@ -242,9 +246,9 @@ const PROMISES: &[Promise] = &[
         args: "--n 5000",
         seen: |s| {
             s.holds(s.processes() == 4);
-            // Consumers wait for what comes out of the pipe; all three are there at the same time.
-            let all = "#+.Liqj";
-            s.holds(s.together(&[(s.main(2), all), (s.main(3), all), (s.main(4), all)]) >= 1);
+            // Consumers wait for what comes out of the pipe, while the producer is there.
+            let with = |p: usize| s.together(&[(s.main(p), "#+.Liqj"), (s.main(4), "#+.Liqj")]);
+            s.holds(with(2) + with(3) >= 1);
             s.holds(count(s.main(2), "iL") + count(s.main(3), "iL") > 0);
             let took: f64 = s
                 .stdout
