@@ -1,7 +1,7 @@
 //! Changing the bases of a class. Invariant: after it every class below is linearised anew and no inline cache remembers
 //! the old order.
 
-use super::class::{changed, linearise, lookup, rely_on};
+use super::class::{changed, is_subclass, linearise, lookup, rely_on};
 use super::slots::{GetSet, get};
 use super::thread::{R, Thread};
 use crate::heap::known::{C, N};
@@ -65,10 +65,30 @@ pub(super) fn slot_row(name: Value) -> Option<&'static GetSet> {
     if name == N::__weakref__.v() {
         return Some(&WEAKREF);
     }
-    let of_object = lookup(C::object.v(), name).filter(|_| name == N::__dict__.v())?;
-    let row = of_object.cast::<Property>()?.get.get().0 as *const GetSet;
+    (name == N::__dict__.v()).then(dict_row)
+}
+
+/// The row for `__weakref__`.
+pub(super) fn weakref_row() -> &'static GetSet {
+    &WEAKREF
+}
+
+/// The row for `__dict__`: that of `object`.
+pub(super) fn dict_row() -> &'static GetSet {
+    let of_object = lookup(C::object.v(), N::__dict__.v()).and_then(|p| p.cast::<Property>());
+    let row = of_object.expect("object has __dict__").get.get().0 as *const GetSet;
     // SAFETY: `object` has a getset of that name, whose `get` word is the address of a static row.
-    Some(unsafe { &*row })
+    unsafe { &*row }
+}
+
+/// Whether a class of these bases is the first whose instances can be referred to weakly. Of the other builtin types
+/// objects can be already, or never can.
+pub(super) fn is_first_to_be_referred(bases: &Tuple, solid: Value) -> bool {
+    let exact = [C::object, C::list, C::dict, C::str, C::float, C::complex, C::bytearray];
+    if !exact.iter().any(|c| solid == c.v()) && !is_subclass(solid, C::BaseException.v()) {
+        return false;
+    }
+    !bases.iter().any(|b| lookup(b, N::__weakref__.v()).is_some())
 }
 
 /// `o.__weakref__`: the first reference to it.

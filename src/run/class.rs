@@ -607,6 +607,14 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
             put(th, class, s, m)?;
         }
     }
+    let plain_dict = has_dict && !open && !exception && !meta_class && !is_open_builtin(solid);
+    if plain_dict && get(N::__dict__).is_none() {
+        add_getset(th, class, super::bases::dict_row())?;
+    }
+    let refers = declared.is_none() && get(N::__weakref__).is_none();
+    if refers && super::bases::is_first_to_be_referred(bt, solid) {
+        add_getset(th, class, super::bases::weakref_row())?;
+    }
     if get(N::__module__).is_none() {
         let module = super::frame::walk(th).next().map(|a| a.func.globals.get());
         let m = module.and_then(|g| th.dict_get_name(g, N::__name__.v())).unwrap_or(Value::NONE);
@@ -655,6 +663,11 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
         th.call_ex(f, S::empty_tuple.v(), kwargs)?;
     }
     Ok(class)
+}
+
+/// Whether instances of the builtin class `solid` have attributes of their own already.
+fn is_open_builtin(solid: Value) -> bool {
+    solid != C::object.v() && solid.get::<Class>().bits.get().as_int() & OPEN != 0
 }
 
 /// Distinct attributes that the body's methods store on self.

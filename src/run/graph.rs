@@ -14,7 +14,6 @@ use super::{event, signal};
 use crate::code::data::flag;
 use crate::heap::object::List;
 use crate::heap::{Kind as CellKind, Value};
-use std::sync::atomic::Ordering::*;
 use std::sync::{OnceLock, PoisonError};
 
 /// A place in the script.
@@ -182,8 +181,8 @@ pub fn take(th: &mut Thread) -> Graph {
     let mut graph = th.heap.stop_world(|| {
         let mut wanted = Vec::new();
         threads::each(|t| {
-            let object = t.shared.door.object.load(SeqCst);
-            if kind(t) == Kind::Lock.code() && object != 0 {
+            let (kind, object) = t.shared.door.waited_for();
+            if kind == Kind::Lock.code() && object != 0 {
                 wanted.push(word(object));
             }
         });
@@ -204,14 +203,6 @@ pub fn take(th: &mut Thread) -> Graph {
     Graph { ended, handlers, at, ..graph }
 }
 
-/// Code of what the thread waits for, or waited for until the signal came that it deals with.
-fn kind(t: &Thread) -> u8 {
-    match t.shared.door.kind.load(SeqCst) {
-        0 => t.shared.door.was.load(SeqCst),
-        kind => kind,
-    }
-}
-
 fn place(at: &At) -> Place {
     let code = frame::code_of(at.func);
     Place { file: code.filename.to_string(), line: at.line(), func: code.qualname.to_string() }
@@ -227,7 +218,7 @@ fn fellow(t: &Thread, names: &Names) -> Fellow {
         main: threads::is_main(s),
         daemon: t.handle.is_ptr() && t.handle.get::<Handle>().is_daemon(),
         state: match s.state() {
-            State::Run => door::state_of(kind(t)),
+            State::Run => door::state_of(s.door.waited_for().0),
             state => state,
         },
         stuck: door::stuck(s),
@@ -239,8 +230,7 @@ fn fellow(t: &Thread, names: &Names) -> Fellow {
 
 /// What the thread waits for: told by the library functions in which it is, else by what it gave the door.
 fn wait(t: &Thread, walk: &[At], names: &Names) -> Option<Wait> {
-    let seat = &t.shared.door;
-    let (kind, object) = (kind(t), seat.object.load(SeqCst));
+    let (kind, object) = t.shared.door.waited_for();
     if kind == 0 {
         return None;
     }
@@ -250,12 +240,13 @@ fn wait(t: &Thread, walk: &[At], names: &Names) -> Option<Wait> {
     let starts = |a: &&&At| matches!(&*frame::code_of(a.func).qualname, "Thread._bootstrap" | "Thread.run");
     let outer = library.iter().rev().find(|a| !starts(a)).or(library.last());
     let call = outer.map_or(String::new(), |a| call_text(a, names));
-    if kind == Kind::Join.code() {
-        // SAFETY: the waiting native holds its handle.
+    if kind == Kind::Join.code() && object != 0 {
+        // The waiting native holds its handle.
         let number = Value::ptr(object as *const u64).get::<Handle>().number().unwrap_or(u32::MAX);
         return Some(Wait { what: For::Join(number), name: String::new(), call });
     }
-    if kind != Kind::Lock.code() {
+    // A lock of the operating system has no object.
+    if kind != Kind::Lock.code() || object == 0 {
         let what = if kind == Kind::Import.code() { For::Import } else { For::Other };
         return Some(Wait { what, name: String::new(), call });
     }

@@ -185,7 +185,7 @@ fn dump(th: &mut Thread) {
     if let Some(f) = DUMPER.get() {
         f(th);
     }
-    th.shared.door.was.store(0, SeqCst);
+    th.shared.door.signal_done();
 }
 
 /// Says that a dump is about to be written: nobody need say anything in its place.
@@ -313,7 +313,7 @@ pub fn run_pending(th: &mut Thread) -> R<()> {
     }
     let mut bits = TRIPPED.swap(0, SeqCst);
     if bits & 1 << (libc::SIGQUIT - 1) == 0 {
-        th.shared.door.was.store(0, SeqCst);
+        th.shared.door.signal_done();
     }
     while bits != 0 {
         let number = bits.trailing_zeros() + 1;

@@ -43,7 +43,9 @@ pub fn nameless() -> Option<(File, String)> {
         let fd = libc::memfd_create(c"minipy".as_ptr(), libc::MFD_CLOEXEC);
         (fd >= 0).then(|| File::from_raw_fd(fd))?
     };
-    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    // The number that this process has there: it is another one where /proc is that of an outer namespace.
+    let own = std::fs::read_link("/proc/self").ok()?;
+    let path = format!("/proc/{}/fd/{}", own.display(), file.as_raw_fd());
     Some((file, path))
 }
 
