@@ -236,7 +236,10 @@ fn wait(t: &Thread, walk: &[At], names: &Names) -> Option<Wait> {
     }
     let library: Vec<&At> =
         walk.iter().take_while(|a| frame::code_of(a.func).flags & flag::LIBRARY != 0).collect();
-    let call = library.last().map_or(String::new(), |a| call_text(a, names));
+    // What starts a thread says nothing of a library function that is all of its work.
+    let starts = |a: &&&At| matches!(&*frame::code_of(a.func).qualname, "Thread._bootstrap" | "Thread.run");
+    let outer = library.iter().rev().find(|a| !starts(a)).or(library.last());
+    let call = outer.map_or(String::new(), |a| call_text(a, names));
     if kind == Kind::Join.code() && object != 0 {
         // The waiting native holds its handle.
         let number = Value::ptr(object as *const u64).get::<Handle>().number().unwrap_or(u32::MAX);
