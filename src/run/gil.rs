@@ -14,6 +14,7 @@ pub use super::mode::{
 use super::park::{Seat, turn, wake};
 use super::thread::{Shared, State, Thread, pending};
 use super::threads;
+use super::traced;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -626,6 +627,7 @@ fn stopped(th: &mut Thread, f: impl FnOnce()) {
 fn tables() {
     let (mode, table) = (mode(), table());
     threads::each(|th| {
+        let table = if th.tracing.is_some() { traced::table(locked()) } else { table };
         if th.table != table {
             th.table = table;
             th.shared.ask(pending::TABLE);
@@ -642,7 +644,12 @@ fn tables() {
     });
 }
 
-/// The handlers that a thread uses now.
+/// Gives the calling thread the handlers that fit, after it began or ended to be watched.
+pub(super) fn own_table(th: &mut Thread) {
+    th.table = if th.tracing.is_some() { traced::table(locked()) } else { table() };
+}
+
+/// The handlers that a thread uses now, unless it is watched.
 pub(super) fn table() -> *const super::dispatch::Handler {
     super::dispatch::table(counts(mode()), locked())
 }

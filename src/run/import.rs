@@ -13,6 +13,7 @@ use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// What the runtime can import without a file.
@@ -49,6 +50,9 @@ static SOURCES: Mutex<Option<HashMap<String, Arc<str>>>> = Mutex::new(None);
 static LOADING: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
 /// Key of the one wait queue of importers: a finished body wakes them all and each looks again.
 const LOCK_KEY: u64 = 0x1_4d50_0001;
+/// Words by which a text speaks of trace functions. From such a text on code is made so that they see everything.
+const WATCH_WORDS: [&str; 3] = ["settrace", "set_trace", "f_locals"];
+static WATCHED: AtomicBool = AtomicBool::new(false);
 /// Which module each thread waits for.
 static WAITING: Mutex<Option<HashMap<u32, String>>> = Mutex::new(None);
 
@@ -695,7 +699,11 @@ pub fn compile_text(th: &mut Thread, text: &str, file: &str, mode: Mode) -> R<Ar
     };
     let here = 0u8;
     let left = (&raw const here as usize).saturating_sub(th.native_limit);
-    let flags = Flags { stack: (left / 2).min(Flags::default().stack), ..Flags::default() };
+    if WATCH_WORDS.iter().any(|w| text.contains(w)) {
+        WATCHED.store(true, Relaxed);
+    }
+    let watched = WATCHED.load(Relaxed);
+    let flags = Flags { watched, stack: (left / 2).min(Flags::default().stack), ..Flags::default() };
     match compile_doubting(&tree, text, file, mode, flags) {
         Ok((code, doubts)) => {
             let escapes = crate::code::scope::doubts::escapes;

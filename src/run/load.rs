@@ -125,7 +125,7 @@ pub fn load(th: &mut Thread, code: &Arc<data::Code>) -> R {
     c.data.set(Arc::into_raw(code.clone()) as usize);
     c.live.set(0);
     th.heap.register_dying(v);
-    super::class::register_code(v);
+    super::codes::register_code(v);
     Ok(v)
 }
 

@@ -151,9 +151,8 @@ pub fn set_stack_size(n: usize) -> bool {
 /// Everything that thread records hold: a listed root.
 fn list(f: &mut dyn FnMut(Value)) {
     each(|th| {
-        for v in
-            [th.raised, th.handled, th.handle, th.locals, th.async_exc, th.asyncgen_first, th.asyncgen_last]
-        {
+        let hooks = [th.asyncgen_first, th.asyncgen_last, th.traced];
+        for v in [th.raised, th.handled, th.handle, th.locals, th.async_exc].into_iter().chain(hooks) {
             f(v);
         }
         th.kept.iter().chain(&th.repr_guard).for_each(|v| f(*v));
@@ -256,6 +255,8 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         async_exc: Value::UNBOUND,
         asyncgen_first: Value::NONE,
         asyncgen_last: Value::NONE,
+        traced: Value::UNBOUND,
+        tracing: None,
         kept: Vec::new(),
         repr_guard: Vec::new(),
         depth: 0,
@@ -547,6 +548,7 @@ fn live(job: Job, here: Native) {
     th.async_exc = Value::UNBOUND;
     th.asyncgen_first = Value::NONE;
     th.asyncgen_last = Value::NONE;
+    super::traced::end(th);
     let handle = std::mem::replace(&mut th.handle, Value::NONE);
     ALIVE.fetch_sub(1, SeqCst);
     if gil::mode() == Mode::Off && alive() == 1 {

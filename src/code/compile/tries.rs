@@ -15,6 +15,9 @@ impl<'t> Compiler<'t> {
         {
             return self.wrong(node.handlers[i].span, "default 'except:' must be last");
         }
+        if self.watched {
+            self.emit(Op::Nop, 0, 0, 0);
+        }
         if node.finally.is_empty() {
             return self.try_except(node, span);
         }

@@ -70,7 +70,8 @@ impl<'t> Compiler<'t> {
         if self.library {
             unit.flags |= flag::LIBRARY;
         }
-        if scope.sees_locals {
+        let own_locals = flags & (flag::MODULE | flag::NAMESPACE | flag::CLASS_BODY) == 0;
+        if scope.sees_locals || self.watched && own_locals {
             unit.flags |= flag::SEES_LOCALS;
         }
         let mut ancestor = Some(root);
