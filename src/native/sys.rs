@@ -58,9 +58,9 @@ static FUNCTIONS: &[Def] = &[
     ),
     def("unraisablehook", "(unraisable, /)", unraisablehook, "Report an exception that nobody can catch."),
     def("breakpointhook", "(*args, **kws)", breakpointhook, "What breakpoint() calls."),
-    def("settrace", "(function, /)", settrace, "Keep a trace function; it is not called."),
+    def("settrace", "(function, /)", settrace, "There is no trace function: only None can be set."),
     def("gettrace", "()", gettrace, "The trace function that was set."),
-    def("setprofile", "(function, /)", setprofile, "Keep a profile function; it is not called."),
+    def("setprofile", "(function, /)", setprofile, "There is no profile function: only None can be set."),
     def("getprofile", "()", getprofile, "The profile function that was set."),
     def("get_int_max_str_digits", "()", get_digits, "The most digits in a conversion between int and str."),
     def(
@@ -513,7 +513,19 @@ fn remember(th: &mut Thread, name: &str, v: Value) -> R {
     Ok(Value::NONE)
 }
 
+/// Only None can be set: nothing here would call a function.
+fn refuse_function(th: &mut Thread, name: &str, f: Value) -> R<()> {
+    if f.is_none() {
+        return Ok(());
+    }
+    let text = format!(
+        "{name}(): no function is called while a program runs; `minipy --narrate FILE` tells its turns"
+    );
+    Err(th.runtime_error(text))
+}
+
 fn settrace(th: &mut Thread, a: Args) -> R {
+    refuse_function(th, "sys.settrace", a[0])?;
     remember(th, "_trace", a[0])
 }
 
@@ -522,6 +534,7 @@ fn gettrace(th: &mut Thread, _: Args) -> R {
 }
 
 fn setprofile(th: &mut Thread, a: Args) -> R {
+    refuse_function(th, "sys.setprofile", a[0])?;
     remember(th, "_profile", a[0])
 }
 
