@@ -122,7 +122,7 @@ pub fn waiting(me: &Shared) -> bool {
 /// before the thread has come to see it.
 pub fn under_way() -> bool {
     let Some(main) = threads::main_shared() else { return false };
-    if waiting(&main) || given_by_system() {
+    if waiting(&main) || given_by_system(&main) {
         return true;
     }
     // Taken from the system just now: the handler has still to say so.
@@ -131,8 +131,9 @@ pub fn under_way() -> bool {
 }
 
 /// Whether the system holds a signal that the main thread would handle.
-fn given_by_system() -> bool {
-    let Ok(text) = std::fs::read_to_string("/proc/self/status") else { return false };
+fn given_by_system(main: &Shared) -> bool {
+    let path = format!("/proc/self/task/{}/status", main.native_id.load(SeqCst));
+    let Ok(text) = std::fs::read_to_string(path) else { return false };
     let set = |name: &str| {
         let row = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
         row.and_then(|r| u64::from_str_radix(r.trim(), 16).ok()).unwrap_or(0)
