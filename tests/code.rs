@@ -2,7 +2,7 @@
 //! compiled, and the faults that scopes and blocks give. `MINIPY_CORPUS=DIR` compiles every `.py` file below DIR.
 
 use minipy::code::data::{Code, Const};
-use minipy::code::{Flags, Mode, compile, dis, verify};
+use minipy::code::{Flags, Mode, compile, dis, store, verify};
 use minipy_grammar as grammar;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -159,6 +159,19 @@ fn far_jumps() {
     );
     let code = file(&source).unwrap();
     assert!(dis::listing(&code, "").contains("JumpFar"));
+}
+
+/// What the build keeps of the library is what its text compiles to, and sound.
+#[test]
+fn the_library_as_stored() {
+    for source in minipy::shell::library::SOURCES {
+        let tree = grammar::parse(source.text, grammar::Mode::File).unwrap();
+        let name = format!("<stdlib>/{}.mp", source.name.replace('.', "/"));
+        let flags = Flags { library: true, ..Flags::default() };
+        let code = compile(&tree, source.text, &name, Mode::Exec { namespace: false }, flags).unwrap();
+        assert!(store::decode(source.code) == code, "{name}");
+        check(&code);
+    }
 }
 
 #[test]

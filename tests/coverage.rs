@@ -24,7 +24,7 @@ const INNER: [&str; 2] = ["asyncio.loop", "asyncio.waiting"];
 
 /// The modules with a public name.
 fn modules() -> BTreeSet<String> {
-    let sources = SOURCES.iter().map(|(name, _)| name.strip_suffix(".__init__").unwrap_or(name).to_string());
+    let sources = SOURCES.iter().map(|s| s.name.strip_suffix(".__init__").unwrap_or(s.name).to_string());
     let all = sources.chain(MODULES.iter().map(|m| m.name.to_string()));
     let hidden = |m: &String| {
         INNER.contains(&m.as_str())

@@ -41,7 +41,52 @@ fn deadlocks_are_found_in_every_mode() {
         for mode in MODES {
             let o = program::run(Command::new(MINIPY).arg(format!("--gil={mode}")).arg(&path), "", LIMIT);
             assert_eq!(o.code, Some(67), "{path} in {mode}: {o:?}");
-            assert_eq!(o.stderr.matches("DEADLOCK after").count(), 1, "{path} in {mode}: {o:?}");
+            // A warning may come first: then the rest is short.
+            let told = ["DEADLOCK after", "WARNING after"].map(|w| o.stderr.matches(w).count());
+            assert_eq!(told[0] + told[1], 1, "{path} in {mode}: {o:?}");
+            assert!(o.stderr.contains("DEADLOCK"), "{path} in {mode}: {o:?}");
+        }
+    }
+}
+
+/// Runs a program that reads a line of input when all is said; gives what it wrote to stderr until `word` came.
+fn until(mode: &str, code: &str, word: &str) -> String {
+    let mut child = Command::new(MINIPY)
+        .args([&format!("--gil={mode}"), "-c", code])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains(word) && err.read_line(&mut text).unwrap() > 0 {}
+    drop(child.stdin.take());
+    let _ = err.read_to_string(&mut text);
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+    text
+}
+
+#[test]
+fn a_lock_left_behind_is_told_while_others_go_on() {
+    let code = "import sys, threading\nm = threading.Lock()\ndef f(n):\n    m.acquire()\n    if n: go.wait(); return\n    \
+        m.release()\ngo = threading.Event()\nt = threading.Thread(target=f, args=(1,))\nt.start()\n";
+    let use_it = "threading.Thread(target=f, args=(0,), daemon=True).start()\n";
+    for mode in MODES {
+        // The holder has ended when the other one begins to wait, or the other way about.
+        for rest in [format!("go.set()\nt.join()\n{use_it}"), format!("{use_it}go.set()\n")] {
+            let text = until(mode, &format!("{code}{rest}sys.stdin.readline()\n"), "by `with`");
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(text.matches("WARNING after").count(), 1, "{mode}: {text}");
+            assert!(
+                text.contains("C waits for m, never released by B Thread-1 (f), which"),
+                "{mode}: {text}"
+            );
+            assert!(
+                text.contains("B took it at <string>:4 and missed the release in line 6"),
+                "{mode}: {text}"
+            );
+            assert!(!text.contains("DEADLOCK"), "{mode}: {text}");
         }
     }
 }
@@ -99,4 +144,52 @@ fn a_signal_dumps_all_threads() {
     out.read_to_string(&mut rest).unwrap();
     assert_eq!((rest.as_str(), child.wait().unwrap().code()), ("well\n", Some(0)));
     reader.join().unwrap();
+}
+
+#[test]
+fn a_dump_does_not_wait_for_a_native_call() {
+    let code = "import threading\nprint('up', flush=True)\n\
+        t = threading.Thread(target=lambda: sum(range(10**12)), daemon=True)\nt.start()\nprint('over')\n";
+    let mut child = Command::new(MINIPY)
+        .args(["--gil=py310", "-c", code])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Before it runs a signal ends it.
+    let mut up = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut up).unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let (say, said) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        while err.read_line(&mut text).is_ok_and(|n| n > 0) {
+            let _ = say.send(std::mem::take(&mut text));
+        }
+    });
+    // Main may answer as long as it has not let the other one begin.
+    let mut dump = String::new();
+    for _ in 0..300 {
+        if dump.contains("the whole list follows") {
+            break;
+        }
+        // SAFETY: a signal to a child that has not been waited for.
+        assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGQUIT) }, 0);
+        while let Ok(line) = said.recv_timeout(Duration::from_millis(500)) {
+            dump.push_str(&line);
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap();
+    assert!(dump.contains("A MainThread: waits for the GIL\n"), "{dump}");
+    assert!(dump.contains("B Thread-1 (<lambda>): in sum(), file \"<string>\", line 3\n"), "{dump}");
+}
+
+#[test]
+fn the_list_of_a_timeout_does_not_wait_either() {
+    let code = "import threading\ndef f():\n    sum(range(10**12))\nt = threading.Thread(target=f)\nt.start()\nt.join()\n";
+    let o = program::run(Command::new(MINIPY).args(["--gil=py310", "--timeout=1.5", "-c", code]), "", LIMIT);
+    assert_eq!(o.code, Some(124), "{o:?}");
+    assert!(o.stderr.contains("B Thread-1 (f): in sum(), file \"<string>\", line 3\n"), "{o:?}");
 }

@@ -1,5 +1,6 @@
 //! Figures add up, in every GIL mode: shares of a thread's life to 100.0, switches by reason to the narration's, turns
-//! to switches, lost updates to what is missing in the end.
+//! to switches, lost updates to what is missing in the end. The page, the trace and the report of one run tell the same,
+//! for each process: shares sum to 100.0, holds of the GIL and what lies between to the whole time, and who holds it runs.
 
 mod program;
 
@@ -139,4 +140,78 @@ fn a_lock_keeps_updates() {
         assert!(r.narration.contains("  lost updates: none"), "{mode}: {}", r.narration);
         assert!(r.narration.contains("with guard: acquire"), "{mode}: {}", r.narration);
     }
+}
+
+/// A file of that name in the test's own folder.
+fn file(name: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("figures");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join(name).to_str().unwrap().to_string()
+}
+
+/// What `tests/trace/agree.mp` says of those files.
+fn agree(name: &str, files: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(MINIPY);
+    let o = program::run(command.arg("tests/trace/agree.mp").args(files), "", LIMIT);
+    if o.code == Some(0) && o.stdout.is_empty() { Ok(()) } else { Err(format!("{name}: {o:?}")) }
+}
+
+#[test]
+fn pages_traces_and_reports_agree() {
+    let mut jobs = Vec::new();
+    // Threads that compute, wait for a lock, a queue, an end, and sleep; processes, pools, and one that is killed.
+    let mut examples: Vec<String> = std::fs::read_dir("examples")
+        .unwrap()
+        .map(|e| e.unwrap().path().to_str().unwrap().to_string())
+        .filter(|p| ["02", "03", "07", "14", "15", "16", "20", "22"].contains(&&p["examples/".len()..][..2]))
+        .collect();
+    examples.sort();
+    assert_eq!(examples.len(), 8);
+    for path in examples {
+        jobs.extend(MODES.map(|m| (path.clone(), m)));
+    }
+    let killed = file("killed.mp");
+    let text = "import multiprocessing, time\np = multiprocessing.Process(target=time.sleep, args=(60,))\n\
+        p.start()\np.kill()\np.join()\n";
+    std::fs::write(&killed, text).unwrap();
+    jobs.extend(MODES.map(|m| (killed.clone(), m)));
+    let wrong = program::all(&jobs, |(path, mode)| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = format!("{}_{}", &name[..name.len().min(6)], mode.replace(':', "_"));
+        let to = |end: &str| file(&format!("{name}.agree.{end}"));
+        let (page, trace, report) = (to("html"), to("trace"), to("json"));
+        let files = [format!("--html={page}"), format!("--trace={trace}"), format!("--json={report}")];
+        let mut command = Command::new(MINIPY);
+        command.arg(format!("--gil={mode}")).args(&files).args([path.as_str(), "--n", "60"]);
+        let o = program::run(&mut command, "", LIMIT);
+        if o.code != Some(0) {
+            return Err(format!("{name}: {o:?}"));
+        }
+        agree(&name, &[&page, &trace, &report])
+    });
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn pages_of_comparisons_add_up() {
+    let page = file("compare.html");
+    let program = file("compare.mp");
+    let text = "import threading\nn = 0\nm = threading.Lock()\ndef f():\n    global n\n    for i in range(300):\n        \
+        with m: n += 1\nts = [threading.Thread(target=f) for _ in range(3)]\nfor t in ts: t.start()\n\
+        for t in ts: t.join()\nprint(n)\n";
+    std::fs::write(&program, text).unwrap();
+    let mut command = Command::new(MINIPY);
+    command.args([
+        "compare",
+        "--modes=py310,py32,py2,ticks:97,ticks:7,off",
+        &format!("--html={page}"),
+        &program,
+    ]);
+    let o = program::run(&mut command, "", LIMIT);
+    assert_eq!(o.code, Some(0), "{o:?}");
+    let written = std::fs::read_to_string(&page).unwrap();
+    for mode in MODES {
+        assert!(written.contains(&format!("\"mode\":\"{mode}\"")), "{mode}");
+    }
+    agree("compare", &[&page]).unwrap();
 }

@@ -214,6 +214,32 @@ fn pages_need_nothing_beside_themselves() {
     }
 }
 
+/// What a browser makes of a page, where there is one: `MINIPY_BROWSER`, or `chromium` on the path.
+fn in_a_browser(html: &str) -> Option<String> {
+    let browser = std::env::var("MINIPY_BROWSER").unwrap_or("chromium".to_string());
+    let out = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", &format!("file://{html}")])
+        .output()
+        .ok()?;
+    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// The script of a page runs to its end: it draws the charts and fills the foot last.
+#[test]
+fn pages_run_to_their_end() {
+    let (one, killed, all) = (file("ran.html"), file("ran.killed.html"), file("ran.compare.html"));
+    let n = ["examples/02_lost_update.mp", "--", "--n", "300"];
+    minipy(&[&[&format!("--html={one}")[..], "--gil=py32"], &[n[0], n[2], n[3]][..]].concat());
+    minipy(&[&format!("--html={killed}"), &script("ran.mp", KILLED)]);
+    minipy(&[&["compare", "--modes=py310,off", &format!("--html={all}")[..]], &n[..]].concat());
+    for html in [one, killed, all] {
+        assert!(std::fs::metadata(&html).is_ok_and(|m| m.len() > 10_000), "{html}");
+        let Some(page) = in_a_browser(&html) else { return };
+        assert!(page.contains("Made by minipy."), "the script of {html} stops halfway");
+        assert!(page.matches("<canvas").count() > 1, "{html}");
+    }
+}
+
 #[test]
 fn comparisons_have_a_page() {
     let html = file("compare.html");
@@ -247,4 +273,60 @@ fn charts_go_where_they_are_sent() {
     let o = minipy(&["--trace=/nowhere/x.json", &quiet]);
     assert_eq!((o.code, o.stdout.as_str()), (Some(1), "out\n"), "{o:?}");
     assert!(o.stderr.starts_with("minipy: can't write '/nowhere/x.json'"), "{o:?}");
+}
+
+/// A program whose children are killed, crash, or end without a word.
+const KILLED: &str = "import multiprocessing, os, signal, subprocess, sys, time\n\
+    def work(ready):\n    ready.set()\n    time.sleep(60)\n\
+    def outer():\n    p = multiprocessing.Process(target=time.sleep, args=(60,), name='inner')\n    p.start()\n    \
+    p.terminate()\n    p.join()\n\
+    ready = multiprocessing.Event()\n\
+    p = multiprocessing.Process(target=work, args=(ready,), name='worker')\np.start()\nready.wait()\np.kill()\np.join()\n\
+    c = multiprocessing.Process(target=os.abort, name='crash')\nc.start()\nc.join()\n\
+    o = multiprocessing.Process(target=outer, name='outer')\no.start()\no.join()\n\
+    e = os.fork()\nif e == 0: os._exit(3)\nos.waitpid(e, 0)\n\
+    s = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\ns.send_signal(signal.SIGUSR1)\ns.wait()\n\
+    n = os.fork()\nif n == 0: time.sleep(60)\nos.kill(n, signal.SIGTERM)\n\
+    os.waitid(os.P_PID, n, os.WEXITED | os.WNOWAIT)\n";
+
+#[test]
+fn processes_that_were_killed_have_their_rows() {
+    let program = script("killed.mp", KILLED);
+    for mode in ["py310", "ticks:97", "off"] {
+        let (trace, html, json) = (file("killed.json"), file("killed.html"), file("killed.report.json"));
+        let files = [format!("--trace={trace}"), format!("--html={html}"), format!("--json={json}")];
+        let o = minipy(
+            &[
+                &["--gil", mode, "--timeline=100", "--report=gil,procs"],
+                &files.each_ref().map(|f| f.as_str())[..],
+                &[&program],
+            ]
+            .concat(),
+        );
+        assert_eq!(o.code, Some(0), "{o:?}");
+        let page = std::fs::read_to_string(&html).unwrap();
+        let written = std::fs::read_to_string(&trace).unwrap();
+        let fates = ["SIGKILL", "SIGABRT", "SIGTERM", "SIGUSR1", "SIGTERM"];
+        for signal in fates {
+            let how = format!("killed by {signal}");
+            let times = fates.iter().filter(|s| **s == signal).count();
+            assert_eq!(o.stderr.matches(&how).count(), times, "{mode}: {}", o.stderr);
+            assert_eq!(written.matches(&how).count(), times, "{mode}: {how}");
+            assert_eq!(page.matches(&format!("\"fate\":\"{how}\"")).count(), times, "{mode}: {how}");
+            assert!(o.stderr.contains(&format!(" {signal}\n")), "{mode}: {}", o.stderr);
+        }
+        // The one that left by itself, and the one in between, handed in what they recorded.
+        assert_eq!(o.stderr.matches("-- process ").count(), 7, "{mode}: {}", o.stderr);
+        let lines: Vec<&str> = o.stderr.lines().collect();
+        for name in ["worker, made by A", "crash, made by A", "inner, made by "] {
+            let at = lines.iter().position(|l| l.starts_with("  -- process ") && l.contains(name)).unwrap();
+            assert!(
+                lines[at + 1].contains(" MainThread ") && lines[at + 1].contains('?'),
+                "{mode}: {}",
+                o.stderr
+            );
+        }
+        let o = minipy(&["tests/trace/check.mp", &trace, &json]);
+        assert_eq!(o.code, Some(0), "{o:?}");
+    }
 }

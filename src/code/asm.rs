@@ -4,8 +4,8 @@
 //! exception region that it stands in; a jump that does not fit its operand is spelled as an inverted jump around
 //! a `JumpFar`.
 
-use crate::code::data::{Const, Handler, Pos};
-use crate::code::op::{Op, Role, Word, encode};
+use crate::data::{Const, Handler, Pos};
+use crate::op::{Op, Role, Word, encode};
 use std::collections::HashMap;
 
 /// A register of the window.
@@ -376,7 +376,7 @@ pub fn inverse(op: Op) -> Option<Op> {
 /// Calls `read` and `write` with each register that the instruction touches.
 pub fn registers(ins: &Ins, read: impl FnMut(u16), write: impl FnMut(u16)) {
     let c = if ins.op.row().roles[2] == Role::Jump { 0 } else { ins.c };
-    crate::code::op::registers(encode(ins.op, ins.a, ins.b, c), read, write);
+    crate::op::registers(encode(ins.op, ins.a, ins.b, c), read, write);
 }
 
 /// The constants of one code object; equal ones (by type and bits) share an index.

@@ -1,7 +1,8 @@
 //! Compiled code as plain data: what the compiler makes and `run::load` turns into heap objects. No heap values.
 
 use minipy_grammar::tree::Text;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 /// A constant of the program text.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +84,47 @@ pub struct Pos {
     pub end_col: u32,
 }
 
+/// The positions of some code, one per instruction, by ascending word. Those of stored code are unpacked when
+/// first asked for: only tracebacks and reports read them.
+#[derive(Clone, Default)]
+pub struct Positions {
+    list: OnceLock<Vec<Pos>>,
+    packed: &'static [u8],
+}
+
+impl Positions {
+    /// Positions in the form of [`crate::store`].
+    pub(crate) fn packed(packed: &'static [u8]) -> Positions {
+        Positions { list: OnceLock::new(), packed }
+    }
+}
+
+impl From<Vec<Pos>> for Positions {
+    fn from(list: Vec<Pos>) -> Positions {
+        Positions { list: OnceLock::from(list), packed: &[] }
+    }
+}
+
+impl Deref for Positions {
+    type Target = [Pos];
+
+    fn deref(&self) -> &[Pos] {
+        self.list.get_or_init(|| crate::store::unpack(self.packed))
+    }
+}
+
+impl std::fmt::Debug for Positions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self[..].fmt(f)
+    }
+}
+
+impl PartialEq for Positions {
+    fn eq(&self, other: &Positions) -> bool {
+        self[..] == other[..]
+    }
+}
+
 /// One row of the exception table: a fault at a word in `start..end` goes to `target`, the exception in `reg`.
 /// The first matching row wins, so inner regions come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +181,7 @@ pub struct Code {
     /// Exception table, inner regions first.
     pub handlers: Vec<Handler>,
     /// Positions, one per instruction, by ascending word.
-    pub positions: Vec<Pos>,
+    pub positions: Positions,
     /// For a class body: how many distinct attributes its methods store on `self` (sizes instances).
     pub self_attrs: u16,
 }

@@ -59,7 +59,7 @@ fn one(code: &Code, lines: &[&str], out: &mut String) {
     }
     targets.extend(code.handlers.iter().map(|h| h.target));
     let mut shown = 0;
-    for position in &code.positions {
+    for position in code.positions.iter() {
         let word = position.word;
         if position.line != shown && position.line > 0 {
             shown = position.line;

@@ -97,8 +97,8 @@ macro_rules! ops {
         pub const ALL: &[Op] = &[ $( Op::$name ),* ];
 
         /// Calls `$m!` with the names of all instructions, so that handler tables cannot miss one.
+        #[macro_export]
         macro_rules! for_all_ops { ($m:ident) => { $m! { $($name)* } }; }
-        pub(crate) use for_all_ops;
     };
 }
 

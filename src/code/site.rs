@@ -425,7 +425,7 @@ fn capitals(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::{Flags, Mode, compile};
+    use crate::{Flags, Mode, compile};
 
     /// Verbs and names of all instructions of a text's innermost function (or of the text itself).
     fn told(text: &str) -> Vec<String> {
@@ -436,7 +436,7 @@ mod tests {
             _ => None,
         });
         let code = inner.unwrap_or(code);
-        let one = |p: &crate::code::data::Pos| {
+        let one = |p: &crate::data::Pos| {
             let s = site(&code, p.word);
             format!("{} {}", s.verb, s.about).trim().to_string()
         };

@@ -505,16 +505,22 @@ pub struct Traceback {
     pub line: Slot,
 }
 
-/// A frame as scripts see it: a snapshot.
+/// A frame as scripts see it.
 #[repr(C)]
 pub struct Frame {
     pub h: Header,
     pub func: Slot,
+    /// The frame below, or unbound: looked for when asked.
     pub back: Slot,
+    /// Its locals, or unbound: read when asked.
     pub locals: Slot,
-    /// Word index in the code (int).
+    /// Word index in the code (int), as last known.
     pub word: Slot,
     pub globals: Slot,
+    /// Number of its window (int), by which it is found while it runs.
+    pub place: Slot,
+    /// What hears of its lines, or None.
+    pub trace: Slot,
 }
 
 /// A builtin iterator or view. Which fields mean what is the business of its type.

@@ -145,7 +145,7 @@ pub fn compile(th: &mut Thread, a: Args) -> R {
         _ => return Err(th.value_error("compile() mode must be 'exec', 'eval' or 'single'")),
     };
     let text = if matches!(mode, Mode::Eval { .. }) { text.trim_start().to_string() } else { text };
-    let code = imports::compile_text(th, &text, &file, mode, false)?;
+    let code = imports::compile_text(th, &text, &file, mode)?;
     load::load(th, &code)
 }
 
@@ -184,7 +184,7 @@ fn run(th: &mut Thread, what: &str, a: Args, eval: bool) -> R {
         let namespace = !l.is_unbound();
         let mode = if eval { Mode::Eval { namespace } } else { Mode::Exec { namespace } };
         let text = if eval { text.trim_start_matches([' ', '\t']).to_string() } else { text };
-        let code = imports::compile_text(th, &text, "<string>", mode, false)?;
+        let code = imports::compile_text(th, &text, "<string>", mode)?;
         load::load(th, &code)?
     };
     let builtins = match th.dict_get_name(g, N::__builtins__.v()) {

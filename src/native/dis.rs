@@ -39,7 +39,7 @@ fn rows(th: &mut Thread, a: Args) -> R {
     }
     let code = frame::data_of(a[0].get::<Code>());
     let out = th.list_with(0)?;
-    for position in &code.positions {
+    for position in code.positions.iter() {
         let word = position.word;
         let op = Op::of(code.words[word as usize]);
         let text = dis::instruction(code, word);

@@ -357,6 +357,18 @@ pub fn set_aside(f: Aside) {
     let _ = ASIDE.set(f);
 }
 
+/// Whether somebody takes what would be written to that descriptor: for texts that are not a script's.
+pub fn taken_aside(fd: i32, data: &[u8]) -> bool {
+    ASIDE.get().is_some_and(|aside| aside(fd, data))
+}
+
+/// Whether a write of that length waits for nobody: what POSIX calls atomic, into something that has room.
+fn takes(fd: i32, regular: bool, len: usize) -> bool {
+    let mut one = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one entry, whose revents are written.
+    regular || len <= libc::PIPE_BUF && unsafe { libc::poll(&raw mut one, 1, 0) } == 1
+}
+
 /// Writes once; how many bytes, or the errno.
 pub fn write_fd(th: &mut Thread, fd: i32, regular: bool, data: &[u8]) -> R<Result<usize, i32>> {
     loop {
@@ -367,8 +379,11 @@ pub fn write_fd(th: &mut Thread, fd: i32, regular: bool, data: &[u8]) -> R<Resul
             }
             (libc::write(fd, data.as_ptr().cast(), data.len()), errno())
         };
-        let short = regular && data.len() <= SHORT;
-        let (n, e) = if short { call() } else { door::opaque(th, door::Kind::Write(fd), call) };
+        let (n, e) = match regular {
+            true if data.len() <= SHORT => call(),
+            _ if takes(fd, regular, data.len()) => door::brief(th, door::Kind::Write(fd), call),
+            _ => door::opaque(th, door::Kind::Write(fd), call),
+        };
         if n >= 0 {
             return Ok(Ok(n as usize));
         }
@@ -391,8 +406,11 @@ pub fn read_fd(th: &mut Thread, fd: i32, regular: bool, into: &mut [u8]) -> R<Re
         // SAFETY: the slice is valid for its length and nobody else uses it.
         let call = || unsafe { (libc::read(fd, at as *mut libc::c_void, len), errno()) };
         // What was ready may be gone: another reader was faster.
-        let long = waits || regular && len > 4 * SHORT;
-        let (n, e) = if long { door::opaque(th, door::Kind::Read(fd), call) } else { call() };
+        let (n, e) = match () {
+            _ if waits => door::opaque(th, door::Kind::Read(fd), call),
+            _ if regular && len > 4 * SHORT => door::brief(th, door::Kind::Read(fd), call),
+            _ => call(),
+        };
         if n >= 0 {
             return Ok(Ok(n as usize));
         }

@@ -12,7 +12,7 @@ use super::posix_process::group_numbers;
 use super::util::{errno, integer, missing, path};
 use crate::heap::Value;
 use crate::heap::object::Tuple;
-use crate::run::{Args, Def, ModuleDef, R, Thread, def, door, signal, threads};
+use crate::run::{Args, Def, ModuleDef, R, Thread, def, door, procs, signal, threads};
 use std::ffi::CString;
 
 /// The module.
@@ -131,6 +131,11 @@ fn fork_exec(th: &mut Thread, a: Args) -> R {
         while unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) } < 0 && errno() == libc::EINTR {}
         return Ok(th.tuple(&[Value::int(0), Value::int(what as i64), Value::int(e as i64)])?);
     }
+    if a[12].is_none() {
+        procs::started(th, pid);
+    }
+    let program = argv.first().map_or(String::new(), |p| p.to_string_lossy().into_owned());
+    procs::add(pid, procs::Fact::Named(program.rsplit('/').next().unwrap_or("").to_string(), 0));
     Ok(th.tuple(&[Value::int(pid as i64), Value::int(0), Value::int(0)])?)
 }
 

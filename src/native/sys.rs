@@ -3,12 +3,14 @@
 
 use super::seq;
 use super::util::{integer, missing, put, put_int, put_text, sys_attr, tuple_of};
-use crate::heap::cell::ALL;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
-use crate::run::{Args, Def, ModuleDef, R, Thread, backtrace, class, def, error, frame, gil, show, start};
+use crate::run::{
+    Args, Def, ModuleDef, R, Thread, backtrace, class, def, error, frame, gil, show, start, traced,
+};
 use crate::struct_seq;
+use crate::types::frame as frames;
 use crate::types::int_text::MAX_STR_DIGITS;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -58,9 +60,21 @@ static FUNCTIONS: &[Def] = &[
     ),
     def("unraisablehook", "(unraisable, /)", unraisablehook, "Report an exception that nobody can catch."),
     def("breakpointhook", "(*args, **kws)", breakpointhook, "What breakpoint() calls."),
-    def("settrace", "(function, /)", settrace, "There is no trace function: only None can be set."),
+    def(
+        "settrace",
+        "(function, /)",
+        settrace,
+        "Set the function that hears of the calling thread's frames, lines, returns and exceptions.",
+    ),
+    def("_settraceallthreads", "(function, /)", settrace_all, "Set the trace function of all threads."),
+    def("_setprofileallthreads", "(function, /)", setprofile_all, "Set the profile function of all threads."),
     def("gettrace", "()", gettrace, "The trace function that was set."),
-    def("setprofile", "(function, /)", setprofile, "There is no profile function: only None can be set."),
+    def(
+        "setprofile",
+        "(function, /)",
+        setprofile,
+        "Set the function that hears of the calling thread's frames and returns.",
+    ),
     def("getprofile", "()", getprofile, "The profile function that was set."),
     def("get_int_max_str_digits", "()", get_digits, "The most digits in a conversion between int and str."),
     def(
@@ -342,29 +356,9 @@ fn exception(th: &mut Thread, _: Args) -> R {
     Ok(th.handled)
 }
 
-/// The chain of frame objects from frame number `depth` on; `None` when the stack is not so deep.
-fn frames(th: &mut Thread, depth: usize) -> R<Option<Value>> {
-    let (mut first, mut last) = (None, Value::NONE);
-    for at in frame::walk(th).skip(depth) {
-        let (v, f) = th.heap.new::<Frame>(C::frame.shape(), ALL, 0)?;
-        // SAFETY: the callee's word of a script frame.
-        f.func.set(unsafe { *at.base.sub(3) });
-        f.back.set(Value::NONE);
-        f.word.set(Value::int(at.word as i64));
-        f.globals.set(at.func.globals.get());
-        f.locals.set(Value::UNBOUND);
-        match last.cast::<Frame>() {
-            Some(above) => above.back.set(v),
-            None => first = Some(v),
-        }
-        last = v;
-    }
-    Ok(first)
-}
-
 fn getframe(th: &mut Thread, a: Args) -> R {
     let depth = if a[0].is_unbound() { 0 } else { integer(th, a[0])?.max(0) };
-    match frames(th, depth as usize)? {
+    match frames::current(th, depth as usize)? {
         Some(v) => Ok(v),
         None => Err(th.value_error("call stack is not deep enough")),
     }
@@ -372,7 +366,7 @@ fn getframe(th: &mut Thread, a: Args) -> R {
 
 /// The innermost frame of the script, or None.
 pub(super) fn current_frame(th: &mut Thread) -> R {
-    Ok(frames(th, 0)?.unwrap_or(Value::NONE))
+    Ok(frames::current(th, 0)?.unwrap_or(Value::NONE))
 }
 
 fn getframemodulename(th: &mut Thread, a: Args) -> R {
@@ -383,7 +377,7 @@ fn getframemodulename(th: &mut Thread, a: Args) -> R {
 
 fn current_frames(th: &mut Thread, _: Args) -> R {
     let dict = th.heap.new_dict()?;
-    if let Some(f) = frames(th, 0)? {
+    if let Some(f) = frames::current(th, 0)? {
         let ident = th.heap.uint(th.shared.ident)?;
         th.dict_insert(dict, ident, f)?;
     }
@@ -507,39 +501,49 @@ fn unraisable(th: &mut Thread, exc: Value, message: &str) -> R<()> {
     th.call(hook, &[told]).map(drop)
 }
 
-/// Keeps a value under a hidden name of the namespace.
-fn remember(th: &mut Thread, name: &str, v: Value) -> R {
-    put(th, S::sys.v(), name, v)?;
+/// Sets one of the two functions that hear of the thread's frames; None: it hears no more.
+fn watch(th: &mut Thread, which: usize, f: Value) -> R {
+    let mut both = [watcher(th, 0), watcher(th, 1)];
+    both[which] = f;
+    if both.iter().all(|f| f.is_none()) {
+        traced::end(th);
+    } else if let Some(list) = th.traced.cast::<List>() {
+        crate::heap::list::set(&mut th.heap, list, which as isize, f);
+    } else {
+        let list = th.list(&both)?;
+        traced::begin(th, frames::tell, list);
+    }
     Ok(Value::NONE)
 }
 
-/// Only None can be set: nothing here would call a function.
-fn refuse_function(th: &mut Thread, name: &str, f: Value) -> R<()> {
-    if f.is_none() {
-        return Ok(());
-    }
-    let text = format!(
-        "{name}(): no function is called while a program runs; `minipy --narrate FILE` tells its turns"
-    );
-    Err(th.runtime_error(text))
+fn watcher(th: &Thread, which: usize) -> Value {
+    th.traced.cast::<List>().and_then(|l| crate::heap::list::peek(l, which)).unwrap_or(Value::NONE)
 }
 
 fn settrace(th: &mut Thread, a: Args) -> R {
-    refuse_function(th, "sys.settrace", a[0])?;
-    remember(th, "_trace", a[0])
+    watch(th, 0, a[0])
+}
+
+fn settrace_all(th: &mut Thread, a: Args) -> R {
+    traced::begin_others(th, frames::tell, 0, a[0])?;
+    watch(th, 0, a[0])
+}
+
+fn setprofile_all(th: &mut Thread, a: Args) -> R {
+    traced::begin_others(th, frames::tell, 1, a[0])?;
+    watch(th, 1, a[0])
 }
 
 fn gettrace(th: &mut Thread, _: Args) -> R {
-    Ok(sys_attr(th, "_trace")?.unwrap_or(Value::NONE))
+    Ok(watcher(th, 0))
 }
 
 fn setprofile(th: &mut Thread, a: Args) -> R {
-    refuse_function(th, "sys.setprofile", a[0])?;
-    remember(th, "_profile", a[0])
+    watch(th, 1, a[0])
 }
 
 fn getprofile(th: &mut Thread, _: Args) -> R {
-    Ok(sys_attr(th, "_profile")?.unwrap_or(Value::NONE))
+    Ok(watcher(th, 1))
 }
 
 fn get_digits(_: &mut Thread, _: Args) -> R {

@@ -4,7 +4,7 @@
 
 use super::generator::{self, Resumed, state};
 use super::thread::{R, Raised, Thread};
-use super::{class, frame};
+use super::{codes, frame};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
@@ -330,7 +330,7 @@ fn never_awaited(th: &mut Thread, o: Value) -> R<()> {
     let g = o.get::<Generator>();
     let name = th.text_of(g.qualname.get())?;
     let at = g.extra.get();
-    let place = if at.is_int() { class::code_at(at.as_int() as usize) } else { None };
+    let place = if at.is_int() { codes::code_at(at.as_int() as usize) } else { None };
     let (file, line) = match place {
         Some((code, word)) => (code.filename.get(), frame::data_of(code).position(word).line),
         None => {

@@ -10,12 +10,11 @@
 use super::native::Def;
 use super::slots::{ClassDef, GetSet, TypeSlots};
 use super::thread::{R, Thread};
-use crate::code::op::{Op, Word};
+use crate::code::op::Op;
 use crate::heap::cell::{ALL, flag};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, shape};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `Class::bits`: scripts may not derive from it.
@@ -41,8 +40,6 @@ const NATIVE_STYLE: [&str; 5] =
     ["datetime", "decimal", "functools.partial", "collections.OrderedDict", "collections.defaultdict"];
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-/// Loaded code objects, for clearing caches; words of cells, purged when they die.
-static CODES: Mutex<Vec<u64>> = Mutex::new(Vec::new());
 
 /// The slots of a class.
 #[inline(always)]
@@ -175,48 +172,6 @@ pub fn rely_on(class: Value) {
         for c in m.iter().filter(|c| !c.header().has(flag::FROZEN)) {
             if !c.header().has(flag::FROZEN) {
                 c.header().set(flag::FROZEN);
-            }
-        }
-    }
-}
-
-/// Remembers a loaded code object.
-pub fn register_code(code: Value) {
-    CODES.lock().unwrap().push(code.0);
-}
-
-/// Forgets a code object that died (world stopped).
-pub fn forget_code(code: Value) {
-    CODES.lock().unwrap().retain(|c| *c != code.0);
-}
-
-/// The code object whose instructions lie at address `pc`, and the word there.
-pub fn code_at(pc: usize) -> Option<(&'static Code, u32)> {
-    CODES.lock().unwrap().iter().find_map(|word| {
-        let code = Value(*word).get::<Code>();
-        let s = code.stream.get().get::<Stream>();
-        // SAFETY: a stream has at least one word.
-        let first = unsafe { s.word(0) } as *const _ as usize;
-        let offset = pc.wrapping_sub(first) / 8;
-        (offset < s.len.get()).then_some((code, offset as u32))
-    })
-}
-
-/// Clears every inline cache. Only in a stopped world.
-fn clear_caches() {
-    for word in CODES.lock().unwrap().iter() {
-        let s = Value(*word).get::<Code>().stream.get().get::<Stream>();
-        let (mut at, n) = (0, s.len.get());
-        while at < n {
-            // SAFETY: at and the instruction's words are below the stream's length; the world is stopped.
-            unsafe {
-                let op = Op::of(s.word(at).get() as u64);
-                for (k, kind) in op.row().words.iter().enumerate() {
-                    if *kind == Word::Cache {
-                        s.word(at + 1 + k).set(0);
-                    }
-                }
-                at += op.len();
             }
         }
     }
@@ -805,7 +760,7 @@ pub fn changed(th: &mut Thread, class: Value, fills_slot: bool, change: impl FnO
             recompute(class);
         }
         if class.header().has(flag::FROZEN) {
-            clear_caches();
+            super::codes::clear_caches();
         }
     });
 }

@@ -117,7 +117,7 @@ pub fn word(kind: u8) -> &'static str {
 
 /// The word for what the thread waits for, empty if for nothing.
 pub(super) fn word_of(me: &Shared) -> &'static str {
-    WORDS[me.door.kind.load(Relaxed) as usize]
+    WORDS[me.door.waits_for().0 as usize]
 }
 
 /// What a thread is about to wait for.
@@ -189,7 +189,7 @@ fn all_stuck() -> bool {
 
 /// Whether only another thread can make that one run again.
 pub(super) fn stuck(s: &Shared) -> bool {
-    s.door.kind.load(SeqCst) != 0 && !s.door.timed.load(SeqCst)
+    s.door.waits_for().0 != 0 && !s.door.timed.load(SeqCst)
 }
 
 /// Ends the wait of a stuck thread with a DeadlockError.
@@ -212,15 +212,14 @@ pub(super) fn doom_of(s: &Shared) -> Option<String> {
 
 /// The thread that must act before `at` can go on, if that is certain. The heap stands: the caller is attached.
 fn blocker(at: &Shared) -> Option<u32> {
-    let (kind, object) = (at.door.kind.load(SeqCst), at.door.object.load(SeqCst));
+    let (kind, object) = at.door.waits_for();
     if object == 0 || !stuck(at) {
         return None;
     }
-    let v = Value::ptr(object as *const u64);
     if kind == Kind::Join.code() {
-        return v.get::<threads::Handle>().number();
+        return Value::ptr(object as *const u64).get::<threads::Handle>().number();
     }
-    let lock = if kind == Kind::Lock.code() { Lock::of(v)? } else { return None };
+    let lock = wanted(at)?;
     lock.owner().filter(|_| lock.proof())
 }
 
@@ -241,16 +240,31 @@ fn suspicious(me: &Arc<Shared>) -> bool {
     false
 }
 
+/// The lock that only another thread's release gives to this one.
+fn wanted(at: &Shared) -> Option<&'static Lock> {
+    let (kind, object) = at.door.waits_for();
+    let waits = kind == Kind::Lock.code() && object != 0 && stuck(at);
+    waits.then(|| Lock::of(Value::ptr(object as *const u64))).flatten()
+}
+
+/// Whether a thread that ends leaves a lock behind for which another one waits in vain, as far as can be told.
+fn leaves_behind(me: &Shared) -> bool {
+    let mine = |s: &Shared| wanted(s).is_some_and(|l| l.owner() == Some(me.number));
+    STUCK.load(SeqCst) > 0 && threads::those(mine).iter().any(|s| wanted(s).is_some_and(Lock::lost))
+}
+
 /// A thread that has entered its queue looks whether its wait can end.
 fn look(th: &mut Thread, me: &Arc<Shared>) -> Then {
     let Some(w) = WATCH.get() else { return Then::Wait };
-    if suspicious(me) || all_stuck() && graph::stands_still(th) { (w.look)(th) } else { Then::Wait }
+    let lost = || wanted(me).is_some_and(|l| l.lost());
+    if suspicious(me) || lost() || all_stuck() && graph::stands_still(th) { (w.look)(th) } else { Then::Wait }
 }
 
 /// A thread that ends looks whether the others can go on without it.
 pub(super) fn last_look(th: &mut Thread) {
-    let Some(w) = WATCH.get().filter(|_| all_stuck() && threads::alive() > 0) else { return };
-    if !graph::stands_still(th) {
+    let Some(w) = WATCH.get() else { return };
+    let last = all_stuck() && threads::alive() > 0 && graph::stands_still(th);
+    if !last && !leaves_behind(&th.shared) {
         return;
     }
     match (w.look)(th) {
@@ -266,7 +280,7 @@ pub(super) fn last_look(th: &mut Thread) {
 
 /// A waker has taken the thread out of its queue.
 pub(super) fn unstick(w: &Shared) {
-    if w.door.kind.load(SeqCst) != 0 && !w.door.timed.swap(true, SeqCst) {
+    if w.door.waits_for().0 != 0 && !w.door.timed.swap(true, SeqCst) {
         STUCK.fetch_sub(1, SeqCst);
     }
 }
@@ -282,10 +296,9 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
     let seat = &me.door;
     let queued = still.is_some();
     seat.clear(wake::READY | wake::LOOK);
-    seat.object.store(object, SeqCst);
     let timed = deadline.is_some() || !queued || kind.descriptor().is_some();
     seat.timed.store(timed, SeqCst);
-    seat.kind.store(kind.code(), SeqCst);
+    seat.begin_wait(kind.code(), object);
     if !timed {
         STUCK.fetch_add(1, SeqCst);
     }
@@ -293,7 +306,7 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
         && !wait::enqueue(object, &me, still)
     {
         unstick(&me);
-        seat.kind.store(0, SeqCst);
+        seat.end_wait();
         return Woken::Ready;
     }
     me.line.store(frame::script_line(th), Relaxed);
@@ -311,7 +324,7 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
     let then = if timed { Then::Wait } else { look(th, &me) };
     if then != Then::Wait && wait::leave(object, &me) {
         unstick(&me);
-        seat.kind.store(0, SeqCst);
+        seat.end_wait();
         me.state.store(State::Run as u8, Release);
         event::emit(th, event::What::Leave);
         if let Then::Raise(text) = then {
@@ -345,9 +358,9 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
             if queued && woken != Woken::Ready && !wait::leave(object, me) { Woken::Ready } else { woken };
         unstick(me);
         if woken == Woken::Signal {
-            seat.was.store(kind.code(), SeqCst);
+            seat.put_off();
         }
-        seat.kind.store(0, SeqCst);
+        seat.end_wait();
         woken
     });
     me.state.store(State::Run as u8, Release);
@@ -363,8 +376,7 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
     me.line.store(frame::script_line(th), Relaxed);
     me.state.store(kind.state() as u8, Release);
     me.door.timed.store(true, SeqCst);
-    me.door.object.store(0, SeqCst);
-    me.door.kind.store(kind.code(), SeqCst);
+    me.door.begin_wait(kind.code(), 0);
     event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object: 0 });
     if main {
         signal::watch();
@@ -380,11 +392,43 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
         result
     });
     if main && signal::waiting(&me) {
-        me.door.was.store(kind.code(), SeqCst);
+        me.door.put_off();
     }
-    me.door.kind.store(0, SeqCst);
+    me.door.end_wait();
     me.state.store(State::Run as u8, Release);
     event::emit(th, event::What::Leave);
+    result
+}
+
+/// Runs a system call that waits for nobody, but may take its time, as stopped. In the modes where the operating system
+/// has a say in who is next it is `opaque`; in ticks mode the thread stands in the GIL's queue before it begins, so the
+/// order of turns does not depend on how long the call takes. `f` as in `opaque`.
+pub fn brief<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
+    if !matches!(gil::mode(), gil::Mode::Ticks(_)) {
+        return opaque(th, kind, f);
+    }
+    let main = threads::is_main(&th.shared);
+    let me = th.shared.clone();
+    me.line.store(frame::script_line(th), Relaxed);
+    me.door.timed.store(true, SeqCst);
+    me.door.begin_wait(kind.code(), 0);
+    if main {
+        signal::watch();
+    }
+    let enter = event::What::Enter { state: State::Gil, kind: kind.code(), object: 0 };
+    let result = gil::beside(th, enter, |me| {
+        me.door.opaque.store(true, SeqCst);
+        if main && signal::waiting(me) {
+            signal::interrupt_soon();
+        }
+        let result = f();
+        me.door.opaque.store(false, SeqCst);
+        result
+    });
+    if main && signal::waiting(&me) {
+        me.door.put_off();
+    }
+    me.door.end_wait();
     result
 }
 
@@ -432,7 +476,7 @@ pub fn deadline(seconds: f64) -> Option<Instant> {
 pub(super) fn after_fork(me: &Shared) {
     STUCK.store(0, SeqCst);
     DOOM.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    me.door.kind.store(0, SeqCst);
+    me.door.end_wait();
     me.clear(pending::GIL);
     me.door.after_fork();
 }

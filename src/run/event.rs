@@ -3,7 +3,7 @@
 //! event costs one static check.
 
 pub use super::door::word;
-pub use super::graph::{Fellow, For, Graph, Inventory, Known, Owned, Place, Queue, Wait};
+pub use super::graph::{Fellow, For, Graph, Inventory, Known, Lost, Owned, Place, Queue, Wait};
 pub use super::procs::Proc;
 pub use super::seen;
 pub use super::thread::State;

@@ -152,6 +152,20 @@ pub fn live_now(at: &At) -> crate::code::liveness::RegSet {
     if calls { table.under_call(code, start) } else { table.at(code, start) }
 }
 
+/// Whether the register of a named local can be read at `word`: it is live there, or is never given to anything else.
+/// Before the prologue has run, registers but those of the parameters hold what earlier frames left in them.
+pub fn readable(code: &data::Code, word: u32, reg: u16, live: &crate::code::liveness::RegSet) -> bool {
+    let mut at = 0;
+    while let Some(w) = code.words.get(at)
+        && matches!(Op::of(*w), Op::Unbind | Op::MakeCell | Op::NewCell | Op::CopyFree)
+    {
+        at += Op::of(*w).len();
+    }
+    let begun = word as usize >= at;
+    (begun || (reg as usize) < code.nparams())
+        && (live.contains(reg) || code.flags & flag::SEES_LOCALS != 0 && begun)
+}
+
 /// Drops the liveness table of a dead code object.
 pub fn drop_liveness(c: &Code) {
     let p = c.live.get() as *mut Liveness;

@@ -14,6 +14,7 @@ pub use super::mode::{
 use super::park::{Seat, turn, wake};
 use super::thread::{Shared, State, Thread, pending};
 use super::threads;
+use super::traced;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -467,6 +468,42 @@ pub(super) fn outside<T>(th: &mut Thread, reason: Reason, f: impl FnOnce(&Arc<Sh
     result
 }
 
+/// Does `f` as stopped while the thread waits for its next turn, or at once in this turn if nobody else wants one. Only
+/// for what waits for no other thread: when the turn comes before `f` is done, everybody waits for it. `enter` is
+/// stated if the turn ends.
+pub(super) fn beside<T>(th: &mut Thread, enter: What, f: impl FnOnce(&Arc<Shared>) -> T) -> T {
+    let me = th.shared.clone();
+    let mut q = queue();
+    let others = q.waiting.iter().any(|w| w.number != me.number);
+    if !others || WORD.load(SeqCst) & !WAITERS != name(&me) | HELD {
+        drop(q);
+        return th.heap.blocking(|| f(&me));
+    }
+    COUNTS.reasons[Reason::Blocking as usize].fetch_add(1, Relaxed);
+    event::emit(th, enter);
+    stated_release(th, Reason::Blocking);
+    me.door.outside.store(true, SeqCst);
+    me.door.turn.store(turn::QUEUED, SeqCst);
+    q.waiting.push_back(me.clone());
+    let next = q.hand_over();
+    drop(q);
+    if let Some(n) = next {
+        n.door.rouse();
+    }
+    let (result, trip) = th.heap.blocking(|| {
+        let result = f(&me);
+        (result, take(&me))
+    });
+    stated_acquire(th, trip);
+    if !holds(&me) {
+        back(th, &me);
+    }
+    me.door.outside.store(false, SeqCst);
+    event::emit(th, What::Leave);
+    fresh_count(th);
+    result
+}
+
 /// The first turn of a thread whose record stands in the table: waits for the GIL.
 pub(super) fn enter(th: &mut Thread) {
     let me = th.shared.clone();
@@ -590,6 +627,7 @@ fn stopped(th: &mut Thread, f: impl FnOnce()) {
 fn tables() {
     let (mode, table) = (mode(), table());
     threads::each(|th| {
+        let table = if th.tracing.is_some() { traced::table(locked()) } else { table };
         if th.table != table {
             th.table = table;
             th.shared.ask(pending::TABLE);
@@ -606,7 +644,12 @@ fn tables() {
     });
 }
 
-/// The handlers that a thread uses now.
+/// Gives the calling thread the handlers that fit, after it began or ended to be watched.
+pub(super) fn own_table(th: &mut Thread) {
+    th.table = if th.tracing.is_some() { traced::table(locked()) } else { table() };
+}
+
+/// The handlers that a thread uses now, unless it is watched.
 pub(super) fn table() -> *const super::dispatch::Handler {
     super::dispatch::table(counts(mode()), locked())
 }

@@ -8,12 +8,12 @@ use super::gil::{self, Mode};
 use super::names::{self, Names, word};
 use super::thread::{State, Thread};
 use super::threads::{self, Handle};
+pub use super::wait::Lost;
 use super::wait::{Lock, QueueLog};
 use super::{event, signal};
 use crate::code::data::flag;
 use crate::heap::object::List;
 use crate::heap::{Kind as CellKind, Value};
-use std::sync::atomic::Ordering::*;
 use std::sync::{OnceLock, PoisonError};
 
 /// A place in the script.
@@ -42,6 +42,8 @@ pub struct Owned {
     pub proof: bool,
     /// Nobody but the holder can.
     pub reentrant: bool,
+    /// Why nobody can be expected to release it once its holder has ended.
+    pub lost: Option<Lost>,
 }
 
 /// A queue.
@@ -181,8 +183,8 @@ pub fn take(th: &mut Thread) -> Graph {
     let mut graph = th.heap.stop_world(|| {
         let mut wanted = Vec::new();
         threads::each(|t| {
-            let object = t.shared.door.object.load(SeqCst);
-            if kind(t) == Kind::Lock.code() && object != 0 {
+            let (kind, object) = t.shared.door.waited_for();
+            if kind == Kind::Lock.code() && object != 0 {
                 wanted.push(word(object));
             }
         });
@@ -203,14 +205,6 @@ pub fn take(th: &mut Thread) -> Graph {
     Graph { ended, handlers, at, ..graph }
 }
 
-/// Code of what the thread waits for, or waited for until the signal came that it deals with.
-fn kind(t: &Thread) -> u8 {
-    match t.shared.door.kind.load(SeqCst) {
-        0 => t.shared.door.was.load(SeqCst),
-        kind => kind,
-    }
-}
-
 fn place(at: &At) -> Place {
     let code = frame::code_of(at.func);
     Place { file: code.filename.to_string(), line: at.line(), func: code.qualname.to_string() }
@@ -226,7 +220,7 @@ fn fellow(t: &Thread, names: &Names) -> Fellow {
         main: threads::is_main(s),
         daemon: t.handle.is_ptr() && t.handle.get::<Handle>().is_daemon(),
         state: match s.state() {
-            State::Run => door::state_of(kind(t)),
+            State::Run => door::state_of(s.door.waited_for().0),
             state => state,
         },
         stuck: door::stuck(s),
@@ -238,20 +232,23 @@ fn fellow(t: &Thread, names: &Names) -> Fellow {
 
 /// What the thread waits for: told by the library functions in which it is, else by what it gave the door.
 fn wait(t: &Thread, walk: &[At], names: &Names) -> Option<Wait> {
-    let seat = &t.shared.door;
-    let (kind, object) = (kind(t), seat.object.load(SeqCst));
+    let (kind, object) = t.shared.door.waited_for();
     if kind == 0 {
         return None;
     }
     let library: Vec<&At> =
         walk.iter().take_while(|a| frame::code_of(a.func).flags & flag::LIBRARY != 0).collect();
-    let call = library.last().map_or(String::new(), |a| call_text(a, names));
-    if kind == Kind::Join.code() {
-        // SAFETY: the waiting native holds its handle.
+    // What starts a thread says nothing of a library function that is all of its work.
+    let starts = |a: &&&At| matches!(&*frame::code_of(a.func).qualname, "Thread._bootstrap" | "Thread.run");
+    let outer = library.iter().rev().find(|a| !starts(a)).or(library.last());
+    let call = outer.map_or(String::new(), |a| call_text(a, names));
+    if kind == Kind::Join.code() && object != 0 {
+        // The waiting native holds its handle.
         let number = Value::ptr(object as *const u64).get::<Handle>().number().unwrap_or(u32::MAX);
         return Some(Wait { what: For::Join(number), name: String::new(), call });
     }
-    if kind != Kind::Lock.code() {
+    // A lock of the operating system has no object.
+    if kind != Kind::Lock.code() || object == 0 {
         let what = if kind == Kind::Import.code() { For::Import } else { For::Other };
         return Some(Wait { what, name: String::new(), call });
     }
@@ -283,6 +280,7 @@ fn owned(lock: &Lock, names: &Names) -> Owned {
         since: Place { file: held.file, line: held.line, func: String::new() },
         proof: held.proof,
         reentrant: held.reentrant,
+        lost: held.by.and_then(|_| lock.if_lost()),
     }
 }
 

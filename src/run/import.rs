@@ -6,22 +6,43 @@ use super::native::Def;
 use super::slots::ModuleDef;
 use super::thread::{R, Raised, Thread};
 use super::{attr, class, door, load};
-use crate::code::{Flags, Mode, compile_doubting};
+use crate::code::{Flags, Mode, compile_doubting, store};
 use crate::heap::cell::ALL;
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// What the runtime can import without a file.
 pub struct Library {
     /// Modules in Rust.
     pub natives: &'static [&'static ModuleDef],
-    /// Modules of the library in minipy: name (`a.b`, a package's own file under `a.__init__`), source.
-    pub sources: &'static [(&'static str, &'static str)],
+    /// Modules of the library in minipy, sorted by name.
+    pub sources: &'static [Source],
 }
+
+/// A module of the library in minipy.
+pub struct Source {
+    /// Its name: `a.b`; a package's own file is `a.__init__`.
+    pub name: &'static str,
+    /// Its text, for tracebacks and `inspect`.
+    pub text: &'static str,
+    /// Its code in stored form.
+    pub code: &'static [u8],
+}
+
+impl Library {
+    /// The text module of that name.
+    fn source(&self, name: &str) -> Option<&'static Source> {
+        self.sources.binary_search_by(|s| s.name.cmp(name)).ok().map(|i| &self.sources[i])
+    }
+}
+
+/// Where the files of the library are said to be.
+const STDLIB: &str = "<stdlib>/";
 
 static LIBRARY: OnceLock<Library> = OnceLock::new();
 static SOURCES: Mutex<Option<HashMap<String, Arc<str>>>> = Mutex::new(None);
@@ -29,6 +50,9 @@ static SOURCES: Mutex<Option<HashMap<String, Arc<str>>>> = Mutex::new(None);
 static LOADING: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
 /// Key of the one wait queue of importers: a finished body wakes them all and each looks again.
 const LOCK_KEY: u64 = 0x1_4d50_0001;
+/// Words by which a text speaks of trace functions. From such a text on code is made so that they see everything.
+const WATCH_WORDS: [&str; 3] = ["settrace", "set_trace", "f_locals"];
+static WATCHED: AtomicBool = AtomicBool::new(false);
 /// Which module each thread waits for.
 static WAITING: Mutex<Option<HashMap<u32, String>>> = Mutex::new(None);
 
@@ -76,6 +100,9 @@ pub fn remember_source(filename: &str, text: &str) {
 pub fn source(filename: &str) -> Option<Arc<str>> {
     if let Some(t) = SOURCES.lock().unwrap().as_ref().and_then(|s| s.get(filename)) {
         return Some(t.clone());
+    }
+    if let Some(name) = filename.strip_prefix(STDLIB).and_then(|f| f.strip_suffix(".mp")) {
+        return LIBRARY.get().and_then(|l| l.source(&name.replace('/', "."))).map(|s| Arc::from(s.text));
     }
     std::fs::read(filename).ok().map(|b| Arc::from(String::from_utf8_lossy(&b).as_ref()))
 }
@@ -349,7 +376,12 @@ pub fn import_star(th: &mut Thread, module: Value, into: Value) -> R<()> {
 
 enum Found {
     Native(&'static ModuleDef),
-    Source { text: String, file: String, package: bool, library: bool },
+    Text { body: Body, file: String, package: bool },
+}
+
+enum Body {
+    Library(&'static Source),
+    File(String),
 }
 
 /// The module of that full name, its parents first.
@@ -522,9 +554,9 @@ fn find(th: &mut Thread, name: &str, path: Value) -> R<Option<Found>> {
         }
         for (suffix, package) in [("", false), (".__init__", true)] {
             let wanted = format!("{name}{suffix}");
-            if let Some((_, text)) = l.sources.iter().find(|(n, _)| *n == wanted) {
-                let file = format!("<stdlib>/{}.mp", wanted.replace('.', "/"));
-                return Ok(Some(Found::Source { text: text.to_string(), file, package, library: true }));
+            if let Some(source) = l.source(&wanted) {
+                let file = format!("{STDLIB}{}.mp", wanted.replace('.', "/"));
+                return Ok(Some(Found::Text { body: Body::Library(source), file, package }));
             }
         }
     }
@@ -565,7 +597,7 @@ fn find(th: &mut Thread, name: &str, path: Value) -> R<Option<Found>> {
                             return Err(th.raise(C::SyntaxError, &text));
                         }
                     };
-                    return Ok(Some(Found::Source { text, file, package, library: false }));
+                    return Ok(Some(Found::Text { body: Body::File(text), file, package }));
                 }
             }
         }
@@ -585,7 +617,7 @@ fn run_module(th: &mut Thread, name: &str, key: Value, found: Found) -> R {
             th.dict_insert(modules, key, m)?;
             Ok(m)
         }
-        Found::Source { text, file, package, library } => {
+        Found::Text { body, file, package } => {
             let m = new_module(th, name)?;
             let dict = m.get::<Module>().dict.get();
             let shown = th.str(&file)?;
@@ -601,10 +633,16 @@ fn run_module(th: &mut Thread, name: &str, key: Value, found: Found) -> R {
             }
             th.dict_insert(dict, N::__builtins__.v(), S::builtins.v())?;
             th.dict_insert(modules, key, m)?;
-            if !library && text.contains("__spec__") {
-                give_spec(th, name, &file, package, dict)?;
-            }
-            if let Err(e) = run_source(th, &text, &file, dict, library) {
+            let ran = match body {
+                Body::Library(source) => run_code(th, &store::decode(source.code), dict),
+                Body::File(text) => {
+                    if text.contains("__spec__") {
+                        give_spec(th, name, &file, package, dict)?;
+                    }
+                    run_source(th, &text, &file, dict)
+                }
+            };
+            if let Err(e) = ran {
                 let raised = std::mem::replace(&mut th.raised, Value::UNBOUND);
                 let mark = th.keep(raised);
                 th.dict_remove_name(modules, key)?;
@@ -633,26 +671,22 @@ fn give_spec(th: &mut Thread, name: &str, file: &str, package: bool, dict: Value
 }
 
 /// Compiles and runs module text in a namespace.
-pub fn run_source(th: &mut Thread, text: &str, file: &str, globals: Value, library: bool) -> R<()> {
-    let code = compile_text(th, text, file, Mode::Exec { namespace: false }, library)?;
-    if !library {
-        old_names(th, globals)?;
-    }
-    let f = load::module_function(th, &code, globals)?;
+pub fn run_source(th: &mut Thread, text: &str, file: &str, globals: Value) -> R<()> {
+    let code = compile_text(th, text, file, Mode::Exec { namespace: false })?;
+    old_names(th, globals)?;
+    run_code(th, &code, globals)
+}
+
+fn run_code(th: &mut Thread, code: &Arc<crate::code::data::Code>, globals: Value) -> R<()> {
+    let f = load::module_function(th, code, globals)?;
     th.call(f, &[]).map(drop)
 }
 
 /// Compiles text; faults become SyntaxError.
-pub fn compile_text(
-    th: &mut Thread,
-    text: &str,
-    file: &str,
-    mode: Mode,
-    library: bool,
-) -> R<Arc<crate::code::data::Code>> {
+pub fn compile_text(th: &mut Thread, text: &str, file: &str, mode: Mode) -> R<Arc<crate::code::data::Code>> {
     // Python 2 text is shown as it was written: it has the same lines, and nearly the same columns.
     remember_source(file, text);
-    let modern = (is_old() && !library).then(|| minipy_grammar::modern(text));
+    let modern = is_old().then(|| minipy_grammar::modern(text));
     let text = modern.as_deref().unwrap_or(text);
     let grammar = match mode {
         Mode::Eval { .. } => minipy_grammar::Mode::Eval,
@@ -665,16 +699,18 @@ pub fn compile_text(
     };
     let here = 0u8;
     let left = (&raw const here as usize).saturating_sub(th.native_limit);
-    let flags = Flags { library, stack: (left / 2).min(Flags::default().stack), ..Flags::default() };
+    if WATCH_WORDS.iter().any(|w| text.contains(w)) {
+        WATCHED.store(true, Relaxed);
+    }
+    let watched = WATCHED.load(Relaxed);
+    let flags = Flags { watched, stack: (left / 2).min(Flags::default().stack), ..Flags::default() };
     match compile_doubting(&tree, text, file, mode, flags) {
         Ok((code, doubts)) => {
-            if !library {
-                let escapes = crate::code::scope::doubts::escapes;
-                let mut all = if is_old() { Vec::new() } else { escapes(text) };
-                all.extend(doubts);
-                if !all.is_empty() {
-                    warn(th, text, file, all)?;
-                }
+            let escapes = crate::code::scope::doubts::escapes;
+            let mut all = if is_old() { Vec::new() } else { escapes(text) };
+            all.extend(doubts);
+            if !all.is_empty() {
+                warn(th, text, file, all)?;
             }
             Ok(code)
         }
@@ -712,13 +748,14 @@ pub fn is_module(v: Value) -> bool {
 
 /// The names of the library's modules that are text.
 pub fn source_names() -> impl Iterator<Item = &'static str> {
-    LIBRARY.get().into_iter().flat_map(|l| l.sources.iter().map(|(name, _)| *name))
+    LIBRARY.get().into_iter().flat_map(|l| l.sources.iter().map(|s| s.name))
 }
 
 /// Whether a library module of that name exists (for hints).
 pub fn is_library_module(name: &str) -> bool {
     LIBRARY.get().is_some_and(|l| {
         l.natives.iter().any(|d| d.name == name)
-            || l.sources.iter().any(|(n, _)| *n == name || n.strip_suffix(".__init__") == Some(name))
+            || l.source(name).is_some()
+            || l.source(&format!("{name}.__init__")).is_some()
     })
 }

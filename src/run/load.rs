@@ -2,6 +2,7 @@
 //! data before it is run. Invariant: a loaded stream's literals are kept alive by its code object's constants.
 
 use super::thread::{R, Thread};
+use crate::code::answer;
 use crate::code::data::{self, Const, flag};
 use crate::code::op::{Op, Word};
 use crate::heap::Value;
@@ -9,6 +10,24 @@ use crate::heap::cell::ALL;
 use crate::heap::known::{C, S};
 use crate::heap::object::{Array, Code, Function, Stream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// Whether code of the program's own names what releases a lock.
+static RELEASES: AtomicBool = AtomicBool::new(false);
+
+/// Whether a line of the program, outside the library, may release a lock other than by `with`.
+pub fn releases() -> bool {
+    RELEASES.load(Relaxed)
+}
+
+fn names_release(c: &Const) -> bool {
+    match c {
+        Const::Name(n) => answer::releases(n),
+        Const::Str(text) => std::str::from_utf8(&text.0).is_ok_and(answer::releases),
+        Const::Tuple(items) => items.iter().any(names_release),
+        _ => false,
+    }
+}
 
 /// The value of a constant.
 pub fn constant(th: &mut Thread, c: &Const) -> R {
@@ -50,6 +69,9 @@ pub fn constant(th: &mut Thread, c: &Const) -> R {
 /// Loads code: the code object.
 pub fn load(th: &mut Thread, code: &Arc<data::Code>) -> R {
     let consts = th.array(code.consts.len())?;
+    if code.flags & flag::LIBRARY == 0 && code.consts.iter().any(names_release) {
+        RELEASES.store(true, Relaxed);
+    }
     for (i, c) in code.consts.iter().enumerate() {
         let v = constant(th, c)?;
         // SAFETY: i is below the array's capacity.
@@ -103,7 +125,7 @@ pub fn load(th: &mut Thread, code: &Arc<data::Code>) -> R {
     c.data.set(Arc::into_raw(code.clone()) as usize);
     c.live.set(0);
     th.heap.register_dying(v);
-    super::class::register_code(v);
+    super::codes::register_code(v);
     Ok(v)
 }
 

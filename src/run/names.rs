@@ -233,7 +233,7 @@ impl Names {
             return;
         }
         let set = frame::live_now(at);
-        let live = |reg| code.flags & flag::SEES_LOCALS != 0 || set.contains(reg);
+        let live = |reg| frame::readable(code, at.word, reg, &set);
         let cells = code.cellvars.iter().map(|(r, n)| (*r, n));
         let free = code.freevars.iter().enumerate().map(|(i, n)| (code.free_base + i as u16, n));
         let plain = code.varnames.iter().enumerate().map(|(i, n)| (i as u16, n));

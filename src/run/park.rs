@@ -55,12 +55,11 @@ pub struct Seat {
     pub(super) starved: AtomicBool,
     /// In a system call that only a signal can end.
     pub(super) opaque: AtomicBool,
-    /// Code of the door's `Kind`, 0 while it does not wait.
-    pub(super) kind: AtomicU8,
-    /// What `kind` was when a signal came, until that is dealt with.
-    pub(super) was: AtomicU8,
-    /// What it waits for.
-    pub(super) object: AtomicU64,
+    /// Code of the door's `Kind`, 0 while it does not wait, below the address or id of what it waits for: one word,
+    /// so that other threads see the two together.
+    waits: AtomicU64,
+    /// What `waits` was when a signal came, until that is dealt with.
+    was: AtomicU64,
     /// Whether the wait ends by itself: a deadline, a descriptor, a child.
     pub(super) timed: AtomicBool,
     /// An exception waits for it that ends its wait: see `door::doom`.
@@ -70,6 +69,10 @@ pub struct Seat {
     pub(super) asked: AtomicU64,
     /// Address of the `native::Def` of the call in which this thread was then, or 0.
     pub(super) asked_in: AtomicUsize,
+}
+
+fn split(word: u64) -> (u8, u64) {
+    (word as u8, word >> 8)
 }
 
 impl Default for Seat {
@@ -93,13 +96,46 @@ impl Seat {
             handed: AtomicBool::new(false),
             starved: AtomicBool::new(false),
             opaque: AtomicBool::new(false),
-            kind: AtomicU8::new(0),
-            was: AtomicU8::new(0),
-            object: AtomicU64::new(0),
+            waits: AtomicU64::new(0),
+            was: AtomicU64::new(0),
             timed: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             asked_in: AtomicUsize::new(0),
+        }
+    }
+
+    /// The thread is about to wait for that: code of the door's `Kind`, address or id of the object, or 0.
+    pub(super) fn begin_wait(&self, kind: u8, object: u64) {
+        debug_assert!(object < 1 << 56);
+        self.waits.store(object << 8 | u64::from(kind), SeqCst);
+    }
+
+    /// The thread waits no longer.
+    pub(super) fn end_wait(&self) {
+        self.waits.store(0, SeqCst);
+    }
+
+    /// A signal interrupts the wait, which goes on once it is dealt with.
+    pub(super) fn put_off(&self) {
+        self.was.store(self.waits.load(SeqCst), SeqCst);
+    }
+
+    /// The signal is dealt with.
+    pub(super) fn signal_done(&self) {
+        self.was.store(0, SeqCst);
+    }
+
+    /// For what the thread waits: kind and object, (0, 0) for nothing.
+    pub(super) fn waits_for(&self) -> (u8, u64) {
+        split(self.waits.load(SeqCst))
+    }
+
+    /// For what it waits, or waited until the signal came that it deals with.
+    pub(super) fn waited_for(&self) -> (u8, u64) {
+        match self.waits.load(SeqCst) {
+            0 => split(self.was.load(SeqCst)),
+            word => split(word),
         }
     }
 

@@ -70,6 +70,24 @@ pub fn ended(pid: i32, status: i32) {
     with(pid, |p| (p.ended, p.code) = (Some(now), Some(code)));
 }
 
+/// Notes the ends that nobody has asked for, without taking them from who may still ask.
+pub fn look() {
+    let open: Vec<i32> = all().iter().filter(|p| p.ended.is_none()).map(|p| p.pid).collect();
+    for pid in open {
+        // SAFETY: plain data, filled by the system; the child stays to be waited for.
+        let info = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let how = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            let got = libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, how) == 0;
+            (got && info.si_pid() == pid).then(|| (info.si_code, info.si_status()))
+        };
+        let Some((how, status)) = info else { continue };
+        let now = event::now();
+        let code = if how == libc::CLD_EXITED { status } else { -status };
+        with(pid, |p| (p.ended, p.code) = (Some(now), Some(code)));
+    }
+}
+
 /// What only the library knows of a process.
 pub enum Fact {
     /// Its name, and how many nanoseconds its start took.

@@ -1,5 +1,5 @@
 //! Signals: from the kernel's handler to a script's. The kernel's handler only sets bits and writes to an eventfd;
-//! a plain thread reads that, wakes the main thread out of the door, and interrupts it in a system call that nothing
+//! a plain thread (the process's first one) reads that, wakes the main thread out of the door, and interrupts it in a system call that nothing
 //! else ends. Script handlers run in the main thread, at a script poll or when it leaves the door.
 //!
 //! Invariants: nothing here unparks a thread from inside a signal handler; a bit of `TRIPPED` is set before the main
@@ -8,14 +8,14 @@
 use super::native::{Args, Def, def};
 use super::park::wake;
 use super::thread::{R, Raised, Shared, Thread, pending};
-use super::{door, error, frame, threads};
+use super::{door, error, frame, glance, threads};
 use crate::code::data::flag;
 use crate::heap::known::C;
 use crate::heap::object::{Function, Method, Native};
 use crate::heap::{Value, roots};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Signal numbers are below this.
 pub const COUNT: usize = 65;
@@ -38,6 +38,12 @@ static MAIN: AtomicU64 = AtomicU64::new(0);
 static DUMPER: OnceLock<fn(&mut Thread)> = OnceLock::new();
 /// The main thread is to write one before anything else.
 static DUMP: AtomicBool = AtomicBool::new(false);
+/// Says what can be told of the threads while the main thread does not answer.
+static GLANCER: OnceLock<fn()> = OnceLock::new();
+/// A dump was asked for, and neither it nor a glance has been written.
+static UNANSWERED: AtomicBool = AtomicBool::new(false);
+/// How long the main thread may take to begin its dump.
+const ANSWER: Duration = Duration::from_millis(200);
 /// Script handlers by number: a listed root.
 static HANDLERS: [AtomicU64; COUNT] = [const { AtomicU64::new(DEFAULT.0) }; COUNT];
 
@@ -75,6 +81,9 @@ fn nudge() -> i32 {
 
 extern "C" fn on_signal(number: i32) {
     if number > 0 && (number as usize) < COUNT {
+        if number == libc::SIGQUIT {
+            UNANSWERED.store(true, SeqCst);
+        }
         trip(number as u32);
     }
 }
@@ -159,6 +168,7 @@ pub fn begin(th: &mut Thread) -> R<()> {
             HANDLERS[number as usize].store(IGNORE.0, SeqCst);
         }
         catch(nudge(), on_nudge as *const () as usize);
+        catch_with(glance::signal(), glance::on_signal as *const () as usize, libc::SA_RESTART);
     }
     if handler(libc::SIGINT as u32) != IGNORE {
         HANDLERS[libc::SIGINT as usize].store(interrupt.0, SeqCst);
@@ -168,8 +178,10 @@ pub fn begin(th: &mut Thread) -> R<()> {
     Ok(())
 }
 
-/// Sets who writes a dump of all threads on SIGQUIT, as long as the script has no handler for that.
-pub fn on_dump(f: fn(&mut Thread)) {
+/// Sets who writes a dump of all threads on SIGQUIT, as long as the script has no handler for that, and who says in
+/// its place what can be told before the main thread answers.
+pub fn on_dump(f: fn(&mut Thread), glance: fn()) {
+    let _ = GLANCER.set(glance);
     if DUMPER.set(f).is_ok() && handler(libc::SIGQUIT as u32) == DEFAULT {
         // SAFETY: a handler that is safe at any moment.
         unsafe { catch(libc::SIGQUIT, on_signal as *const () as usize) };
@@ -178,6 +190,7 @@ pub fn on_dump(f: fn(&mut Thread)) {
 
 /// Asks for a dump before the next signal is handled.
 pub fn ask_dump() {
+    UNANSWERED.store(true, SeqCst);
     DUMP.store(true, SeqCst);
 }
 
@@ -187,7 +200,7 @@ pub fn dump_waits() -> bool {
 }
 
 /// Takes that back; whether it was still to be done.
-pub fn withdraw_dump() -> bool {
+fn withdraw_dump() -> bool {
     DUMP.swap(false, SeqCst)
 }
 
@@ -195,7 +208,12 @@ fn dump(th: &mut Thread) {
     if let Some(f) = DUMPER.get() {
         f(th);
     }
-    th.shared.door.was.store(0, SeqCst);
+    th.shared.door.signal_done();
+}
+
+/// Says that a dump is about to be written: nobody need say anything in its place.
+pub fn answered() {
+    UNANSWERED.store(false, SeqCst);
 }
 
 fn settle(main: &Shared) {
@@ -203,8 +221,18 @@ fn settle(main: &Shared) {
     // SAFETY: no pointers.
     unsafe {
         MAIN.store(libc::pthread_self() as u64, SeqCst);
-        EVENT.store(libc::eventfd(0, libc::EFD_CLOEXEC), SeqCst);
+        if EVENT.load(SeqCst) < 0 {
+            EVENT.store(libc::eventfd(0, libc::EFD_CLOEXEC), SeqCst);
+        }
     }
+}
+
+/// Makes the calling thread, which runs no script, the one that attends to signals (`attend`), before a thread that
+/// does is started.
+pub fn prepare() {
+    // SAFETY: no pointers.
+    EVENT.store(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) }, SeqCst);
+    WATCHED.store(EVENT.load(SeqCst) >= 0, SeqCst);
 }
 
 /// Sets the disposition of a signal.
@@ -212,11 +240,18 @@ fn settle(main: &Shared) {
 /// # Safety
 /// `action` is `SIG_DFL`, `SIG_IGN` or a handler that is safe at any moment.
 unsafe fn catch(number: i32, action: usize) -> i32 {
-    // SAFETY: a zeroed sigaction is valid; system calls are to be interrupted, so SA_RESTART is not set.
+    // SAFETY: as the caller says. System calls are to be interrupted.
+    unsafe { catch_with(number, action, 0) }
+}
+
+/// # Safety
+/// As `catch`.
+unsafe fn catch_with(number: i32, action: usize, flags: i32) -> i32 {
+    // SAFETY: a zeroed sigaction is valid.
     unsafe {
         let mut new: libc::sigaction = std::mem::zeroed();
         new.sa_sigaction = action;
-        new.sa_flags = libc::SA_ONSTACK;
+        new.sa_flags = libc::SA_ONSTACK | flags;
         libc::sigemptyset(&mut new.sa_mask);
         libc::sigaction(number, &new, std::ptr::null_mut())
     }
@@ -237,18 +272,35 @@ pub(super) fn watch() {
     if WATCHED.load(Relaxed) || EVENT.load(SeqCst) < 0 || WATCHED.swap(true, SeqCst) {
         return;
     }
-    let started = std::thread::Builder::new().name("signals".to_string()).stack_size(64 << 10).spawn(|| {
-        block_all();
-        loop {
-            let mut count = 0u64;
-            // SAFETY: reads eight bytes into a local.
-            let n = unsafe { libc::read(EVENT.load(SeqCst), (&raw mut count).cast(), 8) };
-            if n == 8 {
-                kick();
+    let started = std::thread::Builder::new().name("signals".to_string()).stack_size(64 << 10).spawn(attend);
+    WATCHED.store(started.is_ok(), SeqCst);
+}
+
+/// Wakes the main thread when a signal comes, and sees to it that a dump is answered soon: for ever.
+pub fn attend() {
+    block_all();
+    let mut late: Option<Instant> = None;
+    loop {
+        let mut fd = libc::pollfd { fd: EVENT.load(SeqCst), events: libc::POLLIN, revents: 0 };
+        let left = late.map_or(-1, |t| t.saturating_duration_since(Instant::now()).as_millis() as i32 + 1);
+        let mut count = 0u64;
+        // SAFETY: one valid entry; reads eight bytes into a local.
+        let came =
+            unsafe { libc::poll(&mut fd, 1, left) > 0 && libc::read(fd.fd, (&raw mut count).cast(), 8) == 8 };
+        if came {
+            kick();
+        }
+        if !UNANSWERED.load(SeqCst) {
+            late = None;
+        } else if *late.get_or_insert_with(|| Instant::now() + ANSWER) <= Instant::now() {
+            late = None;
+            if UNANSWERED.swap(false, SeqCst)
+                && let Some(f) = GLANCER.get()
+            {
+                f();
             }
         }
-    });
-    WATCHED.store(started.is_ok(), SeqCst);
+    }
 }
 
 /// Has the main thread, which is about to enter a system call with a signal waiting, interrupted there.
@@ -284,7 +336,7 @@ pub fn run_pending(th: &mut Thread) -> R<()> {
     }
     let mut bits = TRIPPED.swap(0, SeqCst);
     if bits & 1 << (libc::SIGQUIT - 1) == 0 {
-        th.shared.door.was.store(0, SeqCst);
+        th.shared.door.signal_done();
     }
     while bits != 0 {
         let number = bits.trailing_zeros() + 1;
@@ -302,8 +354,8 @@ pub fn run_pending(th: &mut Thread) -> R<()> {
 
 fn handle(th: &mut Thread, number: u32) -> R<()> {
     let h = handler(number);
-    if h == DEFAULT && number == libc::SIGQUIT as u32 {
-        dump(th);
+    if number == libc::SIGQUIT as u32 {
+        if h == DEFAULT { dump(th) } else { answered() }
     }
     if h.is_int() || h.is_none() {
         return Ok(());

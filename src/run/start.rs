@@ -154,7 +154,7 @@ fn in_builtins(c: C) -> bool {
 fn drop_code(cell: &crate::heap::cell::Header) {
     let v = Value::ptr(cell);
     let c = v.get::<Code>();
-    class::forget_code(v);
+    super::codes::forget_code(v);
     // Its names may be gone, and others may come to stand in their cells.
     super::memo::forget();
     super::frame::drop_liveness(c);

@@ -152,6 +152,10 @@ pub struct Thread {
     pub asyncgen_first: Value,
     /// Called with an async generator that nothing refers to, or None.
     pub asyncgen_last: Value,
+    /// What `sys.settrace` and `sys.setprofile` were given and the frame objects of the running frames: see `traced`.
+    pub traced: Value,
+    /// The rest of it, while the thread is watched.
+    pub tracing: Option<Box<super::traced::Tracing>>,
     /// Values that a native keeps while it runs (see [`Thread::keep`]).
     pub kept: Vec<Value>,
     /// Objects whose `repr` is in progress.

@@ -75,6 +75,25 @@ pub fn shared(number: u32) -> Option<Arc<Shared>> {
     locked(&TABLE).iter().find(|e| e.shared.number == number).map(|e| e.shared.clone())
 }
 
+/// Shared parts of the threads that `f` picks out. It must not start or end threads, nor ask for them.
+pub(super) fn those(f: impl Fn(&Shared) -> bool) -> Vec<Arc<Shared>> {
+    locked(&TABLE).iter().filter(|e| f(&e.shared)).map(|e| e.shared.clone()).collect()
+}
+
+/// Calls `f` with the record, the shared part and the native call of every thread, the table being locked. `f` reads
+/// nothing else of a record than its own OS thread tells it.
+pub(super) fn look(mut f: impl FnMut(*mut Thread, &Shared, &AtomicPtr<super::native::Def>)) {
+    for e in locked(&TABLE).iter() {
+        // SAFETY: the record is in the table, so it is alive; only the one atomic field is touched.
+        f(e.record, &e.shared, unsafe { &(*e.record).native });
+    }
+}
+
+/// Whether a thread of that number is there and has not ended.
+pub fn lives(number: u32) -> bool {
+    locked(&TABLE).iter().any(|e| e.shared.number == number && e.shared.state() != State::Ended)
+}
+
 /// Address of the `native::Def` of the call in which that thread is, 0 if it is in none or has ended.
 pub(super) fn native_of(number: u32) -> usize {
     let table = locked(&TABLE);
@@ -132,9 +151,8 @@ pub fn set_stack_size(n: usize) -> bool {
 /// Everything that thread records hold: a listed root.
 fn list(f: &mut dyn FnMut(Value)) {
     each(|th| {
-        for v in
-            [th.raised, th.handled, th.handle, th.locals, th.async_exc, th.asyncgen_first, th.asyncgen_last]
-        {
+        let hooks = [th.asyncgen_first, th.asyncgen_last, th.traced];
+        for v in [th.raised, th.handled, th.handle, th.locals, th.async_exc].into_iter().chain(hooks) {
             f(v);
         }
         th.kept.iter().chain(&th.repr_guard).for_each(|v| f(*v));
@@ -237,6 +255,8 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         async_exc: Value::UNBOUND,
         asyncgen_first: Value::NONE,
         asyncgen_last: Value::NONE,
+        traced: Value::UNBOUND,
+        tracing: None,
         kept: Vec::new(),
         repr_guard: Vec::new(),
         depth: 0,
@@ -528,6 +548,7 @@ fn live(job: Job, here: Native) {
     th.async_exc = Value::UNBOUND;
     th.asyncgen_first = Value::NONE;
     th.asyncgen_last = Value::NONE;
+    super::traced::end(th);
     let handle = std::mem::replace(&mut th.handle, Value::NONE);
     ALIVE.fetch_sub(1, SeqCst);
     if gil::mode() == Mode::Off && alive() == 1 {

@@ -54,7 +54,11 @@ pub fn find(th: &mut Thread) -> bool {
             if !quiet {
                 th.add_traceback(At { func, base, word });
             }
-            if let Some(h) = code.handler(word) {
+            let handler = code.handler(word);
+            if th.tracing.is_some() {
+                super::traced::unwinding(th, &At { func, base, word }, handler.is_some(), quiet);
+            }
+            if let Some(h) = handler {
                 // SAFETY: the handler's register lies in the window and its target in the stream (verified).
                 unsafe {
                     *base.add(h.reg as usize) = std::mem::replace(&mut th.raised, Value::UNBOUND);

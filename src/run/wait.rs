@@ -10,7 +10,8 @@ use super::event::{self, What};
 use super::gil::{self, Mode};
 use super::park::wake;
 use super::thread::{R, Shared, Thread};
-use super::{frame, signal};
+use super::{frame, load, signal, threads};
+use crate::code::answer;
 use crate::code::data::flag::LIBRARY;
 use crate::heap::cell::{Header, Kind as CellKind};
 use crate::heap::object::{Function, Layout};
@@ -185,6 +186,15 @@ pub struct Held {
     pub reentrant: bool,
 }
 
+/// Why a plain lock is as good as lost when its holder ends: nobody else ever released it, and one of these holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lost {
+    /// The code that acquired it releases it itself at that line, on a path that was not taken.
+    Missed(u32),
+    /// No line of the program releases a lock.
+    Never,
+}
+
 impl Lock {
     /// A free lock of the class that `shape` belongs to.
     pub fn make(th: &mut Thread, shape: u32) -> R {
@@ -289,6 +299,28 @@ impl Lock {
     pub fn proof(&self) -> bool {
         let how = self.how.get();
         how & how::REENTRANT != 0 || how & (how::WITH | how::FOREIGN) == how::WITH
+    }
+
+    /// Whether the holder of a plain lock has ended and nobody can be expected to release it.
+    pub fn lost(&self) -> bool {
+        let gone = self.owner().is_some_and(|by| self.locked() && !threads::lives(by));
+        gone && self.if_lost().is_some()
+    }
+
+    /// Why nobody can be expected to release a plain lock once its holder has ended. A lock that a thread released
+    /// for another one is handed over, and so may be one that its holder never releases itself.
+    pub fn if_lost(&self) -> Option<Lost> {
+        if self.how.get() & (how::REENTRANT | how::FOREIGN) != 0 {
+            return None;
+        }
+        let f = self.since.get().cast::<Function>()?;
+        if !load::releases() {
+            return Some(Lost::Never);
+        }
+        let word = self.pc.get().wrapping_sub(f.entry.get()) / 8;
+        let code = frame::code_of(f);
+        let line = (word < code.words.len()).then(|| answer::answer(code, word as u32)).flatten();
+        line.map(Lost::Missed)
     }
 
     #[cold]

@@ -79,7 +79,7 @@ pub fn atomic(text: &str) -> i32 {
 fn parts(code: &Code) -> Vec<Part> {
     let mut all: Vec<Part> = Vec::new();
     let mut skip = 0;
-    for p in &code.positions {
+    for p in code.positions.iter() {
         if code.handlers.iter().any(|h| h.target == p.word) {
             let before = all.last().filter(|b| b.site.op == Op::Jump).and_then(|b| b.site.target);
             skip = match before {

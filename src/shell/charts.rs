@@ -2,12 +2,12 @@
 //! up when it ends, through a nameless file of the first process that the environment names. Invariants: a child
 //! writes nothing but its record, in one piece; the first process reads what is there at its own end.
 
-use crate::run::event::{self, Log, What};
+use crate::run::event::{self, Log, Proc, State, What};
 use crate::run::native::Def;
-use crate::run::{Thread, gil, graph};
+use crate::run::{Thread, gil, graph, procs};
 use crate::trace::life::{Clock, End};
-use crate::trace::story::{Name, Recorded, Story};
-use crate::trace::wire;
+use crate::trace::story::{Fate, Name, Recorded, Story, plain};
+use crate::trace::{procs_report, wire};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -43,7 +43,9 @@ pub fn nameless() -> Option<(File, String)> {
         let fd = libc::memfd_create(c"minipy".as_ptr(), libc::MFD_CLOEXEC);
         (fd >= 0).then(|| File::from_raw_fd(fd))?
     };
-    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    // The number that this process has there: it is another one where /proc is that of an outer namespace.
+    let own = std::fs::read_link("/proc/self").ok()?;
+    let path = format!("/proc/{}/fd/{}", own.display(), file.as_raw_fd());
     Some((file, path))
 }
 
@@ -67,8 +69,10 @@ impl Gather {
     /// Hands a child's record up. If the first process is gone nobody misses it.
     pub fn hand_up(&self, mut record: Recorded) {
         record.begin = begin() - self.begin;
+        let mut bytes = wire::write(&record);
+        killed(&record, &[]).iter().for_each(|r| bytes.extend(wire::write(r)));
         if let Ok(mut file) = OpenOptions::new().append(true).open(&self.path) {
-            let _ = file.write_all(&wire::write(&record));
+            let _ = file.write_all(&bytes);
         }
     }
 
@@ -95,6 +99,17 @@ pub fn record(th: &mut Thread, named: bool) -> Recorded {
     out
 }
 
+/// Whether the threads waited for nothing but each other: then instructions measure time. A sleep, an input or a process
+/// takes its time whatever the threads do meanwhile.
+fn computes(logs: &[(u32, Log)]) -> bool {
+    let elsewhere = |what: What| match what {
+        What::Enter { state: State::Sleep, .. } => true,
+        What::Enter { state: State::Io, kind, .. } => event::word(kind) != "output",
+        _ => false,
+    };
+    procs::all().is_empty() && !logs.iter().any(|(_, log)| log.events.iter().any(|e| elsewhere(e.what)))
+}
+
 /// What `logs` hold, which end there.
 pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
     let mode = gil::mode();
@@ -109,18 +124,50 @@ pub fn of_logs(logs: Vec<(u32, Log)>, end: End) -> Recorded {
         pid: std::process::id(),
         mode: mode.to_string(),
         gil: mode != gil::Mode::Off,
-        ordered: matches!(mode, gil::Mode::Ticks(_)),
+        ordered: matches!(mode, gil::Mode::Ticks(_)) && computes(&logs),
         begin: 0,
         end: Some(end),
         names: HashMap::new(),
         natives,
         logs,
+        fate: None,
     }
+}
+
+/// Processes that this one made and that a signal killed: they could not hand in what they recorded. `known`: records
+/// that were handed in.
+pub fn killed(own: &Recorded, known: &[Recorded]) -> Vec<Recorded> {
+    procs::look();
+    let all = procs::all().into_iter().filter(|p| !known.iter().any(|r| r.pid == p.pid as u32));
+    let one = |p: Proc| {
+        let signal = p.code.filter(|c| *c < 0)?;
+        let lived = p.ended.unwrap_or(p.started).saturating_sub(p.started);
+        let fate = Fate { name: p.name, lived, how: format!("killed by {}", procs_report::signal(-signal)) };
+        Some(Recorded {
+            pid: p.pid as u32,
+            mode: own.mode.clone(),
+            gil: own.gil,
+            ordered: own.ordered,
+            begin: own.begin + p.started as i64,
+            fate: Some(fate),
+            ..Recorded::default()
+        })
+    };
+    all.filter_map(one).collect()
 }
 
 /// The story of this process and of those that it made.
 pub fn story(own: Recorded, gather: Option<&mut Gather>, file: &str, clock: Option<Clock>) -> Story {
-    let mut all = vec![own];
-    all.extend(gather.map_or(Vec::new(), Gather::children));
-    Story::new(all, file, clock)
+    let mut all = gather.map_or(Vec::new(), Gather::children);
+    all.extend(killed(&own, &all));
+    all.insert(0, own);
+    let mut story = Story::new(all, file, clock);
+    let known = procs::all();
+    for p in story.processes.iter_mut().skip(1) {
+        let own = known.iter().rev().find(|k| k.pid as u32 == p.pid);
+        if let Some(k) = own {
+            p.name = plain(&k.name);
+        }
+    }
+    story
 }

@@ -58,6 +58,16 @@ fn look(th: &mut Thread) -> Then {
         other => &mut other.insert((me, HashSet::new())).1,
     };
     let Some(found) = deadlock::judge(&graph, &|m| all.contains(&sorted(m))) else { return Then::Wait };
+    let mut warned = false;
+    if let deadlock::Cause::Left(n, _) | deadlock::Cause::Ended(n, _) = found.cause {
+        let left = graph.fellow(n).and_then(deadlock::wanted).map(|o| sorted(&deadlock::left(o)));
+        warned = left.as_ref().is_some_and(|l| all.contains(l));
+        if matches!(found.cause, deadlock::Cause::Left(..)) {
+            all.extend(left.filter(|_| !warned));
+            eprint!("{}", deadlock_text::text(&graph, &found, settings.bold));
+            return Then::Wait;
+        }
+    }
     let first = match &found.cause {
         deadlock::Cause::Circle(m) => sorted(m),
         deadlock::Cause::Own(n) | deadlock::Cause::Ended(n, _) => vec![*n],
@@ -67,7 +77,7 @@ fn look(th: &mut Thread) -> Then {
         let text = deadlock_text::headline(&graph, &found);
         return Then::Raise(format!("{text}\n{}", deadlock_text::body(&graph, &found).trim_end()));
     }
-    let known = !all.insert(first);
+    let known = !all.insert(first) || warned;
     drop(seen);
     if known {
         if settings.prompt {

@@ -88,8 +88,10 @@ const TICKS: &str = "\
       or until it yields
 A tick is one instruction of minipy (see minipy dis). Turns depend on nothing
 but the program, so a program that only computes does the same in every run,
-and its report repeats byte for byte. An N that is a multiple of a loop's length
-always switches at the same place: prime numbers such as 97 show more.
+and its report, in instructions, repeats byte for byte. Where threads sleep or
+wait for input or a process, reports and charts are in time. An N that is a
+multiple of a loop's length always switches at the same place: prime numbers
+such as 97 show more.
 ";
 
 const REPORT: &str = "\
@@ -125,7 +127,8 @@ for each thread, a column shows what the thread did for most of that time.
 Where there is room the name of the lock or queue is written in: L[guard]LLL.
 The row GIL has the letter of the thread that held it; without a GIL the row
 running counts the threads that ran at a time. Under ticks:N the columns are
-instructions and the chart is the same in every run. Forked processes follow.
+instructions and the chart is the same in every run, unless a thread sleeps or
+waits for input or a process: that takes time. Forked processes follow.
 More than 40 threads: the rest share a row. COLS is the width, 40 or more.
 ";
 
@@ -222,13 +225,16 @@ Reported is what is certain:
     anything run again: whatever they wait for. A lock taken again by its
     holder, an empty queue that nobody fills, a condition that nobody notifies.
 Ctrl-C does not count as a rescue, a signal handler of the script does. A wait
-with a timeout is no deadlock.
+with a timeout is no deadlock. A thread that waits for a Lock that an ended
+thread has left behind gets a warning at once if that thread's code releases it
+on another path, or no line of the program releases a lock; others go on.
 
 --on-deadlock=report   report; others go on; exit code 67 when nothing can run
               exit     report, and end with exit code 67 at once
               raise    threading.DeadlockError in the thread that closed it
               off      nothing: the program hangs
-Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on.
+Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on; where
+a long call keeps them from answering, a line for each comes first.
 ";
 
 const PROMPT: &str = "\

@@ -1,6 +1,9 @@
 //! A line that says what a long command is at, on a terminal. Invariants: it is gone before anything else is written;
-//! where stderr is no terminal nothing is written at all.
+//! it fits into one row; where stderr is no terminal nothing is written at all.
 
+use super::report::columns;
+use crate::trace::table::cut;
+use minipy_grammar::display_width;
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -88,7 +91,10 @@ fn write(from: &Receiver<Word>, steps: usize) {
                     continue;
                 };
                 let of = steps.max(step);
-                say(&format!("\r\x1b[K{what} ({step} of {of}), {:.1} s", since.elapsed().as_secs_f64()));
+                let behind = format!(" ({step} of {of}), {:.1} s", since.elapsed().as_secs_f64());
+                // A line that fills its row could not be erased by going back to its begin.
+                let room = columns().saturating_sub(display_width(&behind) + 1);
+                say(&format!("\r\x1b[K{}{behind}", cut(what, room)));
                 shown = true;
             }
             Err(RecvTimeoutError::Disconnected) => return,

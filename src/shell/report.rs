@@ -153,8 +153,11 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
         (Some(_), _) => {
             // Runs that are compared are drawn on one scale.
             let clock = settings.page.as_ref().map(|_| Clock::Time);
+            // A page's tables are on the clock of its charts.
+            let by_time = of_record(&settings.file, &settings.source, &record, Clock::Time);
             let story = charts::story(record, gather.as_mut(), &settings.file, clock);
-            code = draw(settings, &story, &report, &mut said, code);
+            let report = if story.clock == Clock::Time { &by_time } else { &report };
+            code = draw(settings, &story, report, &mut said, code);
         }
     }
     match &settings.output {
@@ -199,14 +202,19 @@ fn draw(settings: &Settings, story: &Story, report: &Report, said: &mut String, 
     code
 }
 
-/// Columns of the terminal, or 80.
+/// Width of the chart: that of the terminal, or 80.
 fn width(terminal: bool) -> usize {
+    if terminal { columns().max(timeline::LEAST) } else { 80 }
+}
+
+/// Columns of the terminal behind stderr, 80 where nobody knows.
+pub fn columns() -> usize {
     // SAFETY: plain data, filled by the system.
     let size = unsafe {
         let mut size: libc::winsize = std::mem::zeroed();
-        (terminal && libc::ioctl(2, libc::TIOCGWINSZ, &mut size) == 0).then_some(size.ws_col as usize)
+        (libc::ioctl(2, libc::TIOCGWINSZ, &mut size) == 0).then_some(size.ws_col as usize)
     };
-    size.filter(|n| *n > 0).unwrap_or(80).max(timeline::LEAST)
+    size.filter(|n| *n > 0).unwrap_or(80)
 }
 
 fn save(file: &str, text: &str, code: i32) -> i32 {
@@ -241,6 +249,7 @@ fn others(th: &mut Thread, settings: &Settings, record: &Recorded) -> Vec<Other>
         });
     }
     if settings.procs {
+        procs::look();
         let r = procs_report::report(&procs::all(), event::now());
         let text = procs_report::text(&r, settings.bold);
         out.push(Other { name: "procs", text, json: procs_report::json(&r) });
@@ -278,14 +287,18 @@ pub fn of_call(th: &mut Thread, f: Value, file: &str, source: &str) -> (R, Strin
     (outcome, gil_text::text(&report, ("", "")))
 }
 
-/// The report on the GIL.
+/// The report on the GIL, on the clock that suits the record.
 fn report(file: &str, source: &str, record: &Recorded) -> Report {
+    of_record(file, source, record, if record.ordered { Clock::Instructions } else { Clock::Time })
+}
+
+fn of_record(file: &str, source: &str, record: &Recorded, clock: Clock) -> Report {
     let mode = gil::mode();
     let native = |at: usize| record.natives.get(&at).cloned().unwrap_or_default();
     gil_report::report(&Input {
         mode: record.mode.clone(),
         gil: record.gil,
-        clock: if record.ordered { Clock::Instructions } else { Clock::Time },
+        clock,
         counted: gil::counts(mode),
         turn: match mode {
             gil::Mode::Ticks(97) => Some((97, "--gil=ticks:89")),

@@ -11,9 +11,10 @@ use crate::heap::known::{C, N, S};
 use crate::heap::object::{Exception, Module, Tuple};
 use crate::heap::{Value, space};
 use crate::native::old;
-use crate::run::{R, Raised, Thread, backtrace, exit, import, load, show, start, tag};
+use crate::run::{R, Raised, Thread, backtrace, exit, import, load, show, signal, start, tag};
 use crate::trace::table::letter;
 use std::io::IsTerminal;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 /// Native stack of the main script thread; pages are committed when touched.
@@ -37,15 +38,17 @@ pub fn program_on(job: Run, stack: usize) -> ! {
         // SAFETY: no second thread exists yet.
         unsafe { std::env::set_var("PYTHONUNBUFFERED", "1") };
     }
-    let started = std::thread::Builder::new().stack_size(stack).spawn(move || life(&job, script));
-    crate::run::signal::block_all();
-    match started.map(|t| t.join()) {
-        Ok(_) => std::process::exit(1),
-        Err(e) => {
-            eprintln!("minipy: can't start the main thread: {e}");
-            std::process::exit(1)
-        }
+    signal::prepare();
+    let started = std::thread::Builder::new().stack_size(stack).spawn(move || {
+        // A panic has been told; the process must not stay behind it.
+        let _ = catch_unwind(AssertUnwindSafe(|| life(&job, script)));
+        std::process::exit(1)
+    });
+    match started {
+        Ok(_) => signal::attend(),
+        Err(e) => eprintln!("minipy: can't start the main thread: {e}"),
     }
+    std::process::exit(1)
 }
 
 /// The main script thread from its start to the end of the process.
@@ -183,7 +186,7 @@ fn execute(th: &mut Thread, main: Value, script: &Script, job: &Run) -> R<()> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let repaired = job.pasted.then(|| pasted::repair(text, &script.name));
     let text = repaired.as_deref().unwrap_or(text);
-    let code = match import::compile_text(th, text, &script.name, CodeMode::File, false) {
+    let code = match import::compile_text(th, text, &script.name, CodeMode::File) {
         Ok(code) => code,
         Err(Raised) => {
             pasted::remember(text, script.short(), job);

@@ -123,11 +123,11 @@ fn module(name: &str) -> Result<Script, Missing> {
         }
     }
     for (wanted, package) in [(format!("{name}.__main__"), true), (name.to_string(), false)] {
-        if let Some((_, text)) = SOURCES.iter().find(|(n, _)| *n == wanted) {
+        if let Some(source) = SOURCES.iter().find(|s| s.name == wanted) {
             let shown = format!("<stdlib>/{}.mp", wanted.replace('.', "/"));
             let parent = if package { name } else { name.rsplit_once('.').map_or("", |p| p.0) };
             return Ok(Script {
-                text: text.as_bytes().to_vec(),
+                text: source.text.as_bytes().to_vec(),
                 name: shown.clone(),
                 file: Some(shown.clone()),
                 argv0: shown,
@@ -136,7 +136,7 @@ fn module(name: &str) -> Result<Script, Missing> {
             });
         }
     }
-    if SOURCES.iter().any(|(n, _)| n.strip_suffix(".__init__") == Some(name)) {
+    if SOURCES.iter().any(|s| s.name.strip_suffix(".__init__") == Some(name)) {
         let text =
             format!("No module named {name}.__main__; '{name}' is a package and cannot be directly executed");
         return Err((text, 1));

@@ -1,10 +1,10 @@
 //! `--timeout`: after that time all threads are listed and the program is interrupted; if it does not end by itself
-//! soon, the process ends. Invariant: the exit code is 124 either way, and the list is printed once.
+//! soon, the process ends. Invariant: the exit code is 124 either way, and the list is printed once,
+//! after a glance where the machine does not answer soon.
 
-use super::{TIMEOUT, dump};
-use crate::run::thread::State;
-use crate::run::{signal, threads};
-use crate::trace::table::{letter, time};
+use super::TIMEOUT;
+use crate::run::signal;
+use crate::trace::table::time;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -39,21 +39,10 @@ pub fn start(limit: Duration) {
             }
         }
         std::thread::sleep(GRACE);
-        if signal::withdraw_dump() {
-            list();
-        }
         // SAFETY: ends the process.
         unsafe { libc::_exit(TIMEOUT) }
     };
     if std::thread::Builder::new().name("timeout".to_string()).stack_size(64 << 10).spawn(watch).is_err() {
         eprintln!("minipy: can't start the clock of --timeout");
-    }
-}
-
-/// What can be told of the threads without their help: the main thread is in a call that nothing interrupts.
-fn list() {
-    for s in threads::all().iter().filter(|s| s.state() != State::Ended) {
-        let name = s.name.lock().map_or_else(|e| e.into_inner().clone(), |n| n.clone());
-        eprintln!("{} {name}: {}", letter(s.number as usize), dump::doing(s.state()));
     }
 }

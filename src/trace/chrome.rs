@@ -19,7 +19,7 @@ const SPAN: usize = 1_000_000;
 const FIRST_LOCK: usize = 900_000;
 
 /// Colours of the older viewer, in the order of `Does`.
-const COLORS: [&str; 7] = [
+const COLORS: [&str; 8] = [
     "thread_state_running",
     "thread_state_runnable",
     "thread_state_uninterruptible",
@@ -27,6 +27,7 @@ const COLORS: [&str; 7] = [
     "thread_state_iowait",
     "thread_state_sleeping",
     "thread_state_uninterruptible",
+    "thread_state_sleeping",
 ];
 
 /// One event of the file, before it is written.
@@ -238,8 +239,11 @@ impl Writer<'_> {
             writeln!(out, "{},", json_line(&pairs).trim_end())
         };
         for (p, process) in self.story.processes.iter().enumerate() {
-            let by = process.by.map_or(String::new(), |by| format!(" (made by {})", letter(by)));
-            let title = format!("minipy --gil={} {}{by}", process.mode, self.story.file);
+            let called = if process.name.is_empty() { String::new() } else { format!(" {}", process.name) };
+            let made = process.by.map(|by| format!("made by {}", letter(by)));
+            let about: Vec<String> = made.into_iter().chain(process.fate.clone()).collect();
+            let by = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+            let title = format!("minipy --gil={} {}{called}{by}", process.mode, self.story.file);
             let id = pid(p);
             name("process_name", id, None, ("name", title.into()))?;
             name("process_sort_index", id, None, ("sort_index", (p as u64).into()))?;
@@ -250,7 +254,7 @@ impl Writer<'_> {
                 sort += 1;
                 io::Result::Ok(())
             };
-            if process.gil {
+            if process.gil && process.fate.is_none() {
                 row(id, "GIL".to_string())?;
             }
             for l in 0..process.lives.lives.len() {

@@ -1,6 +1,7 @@
 //! Judges a picture of who waits for whom: is it a deadlock, whose, and why. Invariant (no false alarm): a circle is
 //! reported only if every wait in it is proof (the lock is held by `with` or is reentrant, or an end is waited for)
-//! and no signal handler may break it, or else if nothing at all can run again.
+//! and no signal handler may break it, or else if nothing at all can run again. A lock that its holder left behind may
+//! still be released by anybody: waiting for it is a warning, never a deadlock, while others run.
 
 use crate::run::event::{Fellow, For, Graph, Owned, Queue, Wait};
 
@@ -13,6 +14,8 @@ pub enum Cause {
     Own(u32),
     /// The first waits for a lock that the second still held when it ended.
     Ended(u32, u32),
+    /// The same with a lock that others might release, though nothing says that one will.
+    Left(u32, u32),
     /// Threads wait for an item of a queue: its name.
     Empty(String),
     /// Threads wait for room in a queue.
@@ -69,6 +72,11 @@ fn circle(g: &Graph, from: u32) -> Option<(Vec<u32>, bool)> {
     }
 }
 
+/// What stands for a warning among the sets of threads reported: the thread that ended, and where it took the lock.
+pub fn left(o: &Owned) -> Vec<u32> {
+    vec![u32::MAX, o.by.unwrap_or(0), o.since.line]
+}
+
 /// What is new in the picture; `seen` says which sets of threads have been reported.
 pub fn judge(g: &Graph, seen: &dyn Fn(&[u32]) -> bool) -> Option<Finding> {
     let dead = g.dead();
@@ -101,7 +109,12 @@ pub fn judge(g: &Graph, seen: &dyn Fn(&[u32]) -> bool) -> Option<Finding> {
         }
     }
     if !dead {
-        return None;
+        let lost = |f: &&Fellow| {
+            let gone = |o: &Owned| o.by.is_some_and(|by| g.fellow(by).is_none());
+            wanted(f).is_some_and(|o| gone(o) && o.lost.is_some() && !seen(&left(o)))
+        };
+        let f = g.threads.iter().filter(|f| !(f.main && g.handlers)).find(lost)?;
+        return found(Cause::Left(f.number, wanted(f)?.by?), vec![f.number]);
     }
     let (cause, first) = g
         .threads
@@ -159,7 +172,7 @@ fn waiters(g: &Graph, threads: &mut Vec<u32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::event::State;
+    use crate::run::event::{Lost, State};
 
     fn fellow(number: u32, what: For) -> Fellow {
         Fellow {
@@ -203,6 +216,19 @@ mod tests {
         assert_eq!((f.cause, f.dead, f.threads), (Cause::Own(1), true, vec![1, 0]));
         let g = graph(vec![fellow(0, lock(7, false))]);
         assert_eq!(judge(&g, &|_| false).unwrap().cause, Cause::Ended(0, 7));
+    }
+
+    #[test]
+    fn what_an_ended_thread_left_locked_is_a_warning() {
+        let mut main = fellow(0, For::Other);
+        main.stuck = false;
+        let left = |lost| For::Lock(Owned { by: Some(7), lost, ..Owned::default() });
+        let g = graph(vec![main.clone(), fellow(1, left(None))]);
+        assert!(judge(&g, &|_| false).is_none());
+        let g = graph(vec![main, fellow(1, left(Some(Lost::Never)))]);
+        let f = judge(&g, &|_| false).unwrap();
+        assert_eq!((f.cause, f.dead, f.threads), (Cause::Left(1, 7), false, vec![1]));
+        assert!(judge(&g, &|set| set[0] == u32::MAX).is_none());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::deadlock::{Cause, Finding, blocker, wanted};
 use super::table::{WIDTH, count, left, letter, time, wrap};
-use crate::run::event::{Fellow, For, Graph, Owned, Place};
+use crate::run::event::{Fellow, For, Graph, Lost, Owned, Place};
 use minipy_grammar::display_width;
 
 /// Locks shown of one thread, at most.
@@ -74,7 +74,7 @@ pub fn headline(g: &Graph, f: &Finding) -> String {
             let lock = g.fellow(*n).and_then(wanted).map_or("", |o| o.name.as_str());
             format!("{} waits for {}, which it holds itself", letter(*n as usize), named(lock, "a lock"))
         }
-        Cause::Ended(n, by) => {
+        Cause::Ended(n, by) | Cause::Left(n, by) => {
             let lock = g.fellow(*n).and_then(wanted).map_or("", |o| o.name.as_str());
             let (waiter, lock) = (letter(*n as usize), named(lock, "a lock"));
             format!("{waiter} waits for {lock}, never released by {}", who(g, *by))
@@ -169,11 +169,25 @@ pub fn body(g: &Graph, f: &Finding) -> String {
         }
     }
     out.push_str(&queue(g, f));
+    out.push_str(&left_behind(g, f));
     if !f.dead {
         out.push_str("  The other threads go on.\n");
     }
     out.push_str(&advice(g, f));
     out
+}
+
+/// How a lock came to be left behind.
+fn left_behind(g: &Graph, f: &Finding) -> String {
+    let (Cause::Ended(n, by) | Cause::Left(n, by)) = &f.cause else { return String::new() };
+    let Some(o) = g.fellow(*n).and_then(wanted).filter(|o| o.since.line > 0) else { return String::new() };
+    let (who, place) = (letter(*by as usize), spot(&o.since));
+    let why = match o.lost {
+        Some(Lost::Missed(line)) => format!(" and missed the release in line {line}"),
+        Some(Lost::Never) => "; no line of the program releases a lock".to_string(),
+        None => String::new(),
+    };
+    wrap(&format!("  {who} took it at {place}{why}"), "    ")
 }
 
 /// What is known of the queue that the finding is about.
@@ -223,7 +237,9 @@ fn advice(g: &Graph, f: &Finding) -> String {
             }
         }
         Cause::Own(_) => "A lock that its holder takes again must be an RLock.".to_string(),
-        Cause::Ended(..) => "Take locks by `with`: it releases them whatever happens.".to_string(),
+        Cause::Ended(..) | Cause::Left(..) => {
+            "Take locks by `with`: it releases them whatever happens.".to_string()
+        }
         Cause::Empty(_) => {
             "Whoever puts last must put a sentinel, such as None, for each thread that gets.".to_string()
         }
@@ -243,13 +259,14 @@ fn advice(g: &Graph, f: &Finding) -> String {
     wrap(&text, "")
 }
 
-/// The whole report.
+/// The whole report: of a deadlock, or a warning.
 pub fn text(g: &Graph, f: &Finding, bold: (&str, &str)) -> String {
+    let what = if matches!(f.cause, Cause::Left(..)) { "WARNING" } else { "DEADLOCK" };
     let after = match g.ticks {
         Some(n) => format!("{} ticks", count(n)),
         None => time(g.at),
     };
-    let first = wrap(&format!("DEADLOCK after {after}: {}", headline(g, f)), "  ");
+    let first = wrap(&format!("{what} after {after}: {}", headline(g, f)), "  ");
     format!("{}{}{}\n{}", bold.0, first.trim_end(), bold.1, body(g, f))
 }
 

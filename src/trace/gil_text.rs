@@ -18,7 +18,7 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
     let all = if r.dropped > 0 { "recorded" } else { "in all" };
     out.push_str(&format!("GIL report: mode {mode}, {length} {all}\n"));
     if r.clock == Clock::Instructions {
-        out.push_str("  times are instructions: a native call is one, a sleep lasts while others run\n");
+        out.push_str("  times are instructions: a native call is one, however long it takes\n");
     }
     if r.dropped > 0 {
         let said = format!(
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(first, shown(Clock::Instructions, 211));
         let expected = "\
 GIL report: mode ticks:10, 52 instructions in all
-  times are instructions: a native call is one, a sleep lasts while others run
+  times are instructions: a native call is one, however long it takes
   thread                   instructions  run% wait GIL% lock% sleep%   io% join%
   A MainThread                       12  23.1      19.2   0.0    0.0   0.0  57.7
   B 线程 one                         20  58.8      41.2   0.0    0.0   0.0   0.0

@@ -23,9 +23,11 @@ pub enum Part {
     Io,
     /// Waited for a thread to end.
     Join,
+    /// Nobody knows: its process was killed and its record lost. Only charts show it.
+    Unseen,
 }
 
-/// Words for the parts, in order.
+/// Words for the parts that are counted, in order.
 pub const PARTS: [&str; 6] = ["run", "GIL", "lock", "sleep", "io", "join"];
 
 fn part_of(state: State) -> Part {
@@ -229,8 +231,6 @@ pub struct Lives {
     pub moments: Vec<Moment>,
     /// Since when an address means which lock, and whether a line of the script made it.
     pub made: HashMap<u64, Vec<(u64, bool)>>,
-    /// Nanoseconds and the clock's figure at the begin of turns, in order.
-    pub beats: Vec<(u64, u64)>,
     /// Length of the record.
     pub length: u64,
     /// Whether the record ends before the run.
@@ -240,6 +240,15 @@ pub struct Lives {
 }
 
 impl Lives {
+    /// Of a process of which it is only known how long it lived.
+    pub fn unseen(lived: u64) -> Lives {
+        let (part, from, to) = (Part::Unseen, 0, lived.max(1));
+        let whole = Stretch { part, from, to, line: 0, last: 0, kind: 0, object: 0, aim: None };
+        let name = "MainThread".to_string();
+        let life = Life { name, from, to, ended: true, stretches: vec![whole], ..Life::default() };
+        Lives { lives: vec![life], length: to, ..Lives::default() }
+    }
+
     /// Moves everything by that much in time.
     pub fn shift(&mut self, by: i64) {
         let go = |at: &mut u64| *at = at.saturating_add_signed(by);
@@ -253,7 +262,6 @@ impl Lives {
         self.turns.iter_mut().for_each(|t| [&mut t.from, &mut t.to].into_iter().for_each(go));
         self.holds.iter_mut().for_each(|h| [&mut h.from, &mut h.to].into_iter().for_each(go));
         self.moments.iter_mut().for_each(|m| go(&mut m.at));
-        self.beats.iter_mut().for_each(|b| go(&mut b.1));
         self.made.values_mut().flatten().for_each(|m| go(&mut m.0));
         go(&mut self.length);
     }
@@ -316,14 +324,12 @@ fn between(parts: &[Read], clocks: &[Vec<u64>], out: &mut Lives) {
                 | What::Fork { .. } => {
                     all.push((at, e.at, l, e));
                 }
-                What::GilAcquire => out.beats.push((e.at, at)),
                 What::NewLock { object, own } => out.made.entry(object).or_default().push((at, own)),
                 _ => {}
             }
         }
     }
     all.sort_by_key(|(at, ns, ..)| (*at, *ns));
-    out.beats.sort_unstable();
     out.made.values_mut().for_each(|m| m.sort_unstable());
     // Open holds: index in `out.holds` by lock.
     let mut open: HashMap<u64, usize> = HashMap::new();

@@ -6,11 +6,11 @@ const RUNS = DATA.runs || [DATA];
 const COMPARE = DATA.compare || null;
 const ROOT = document.documentElement;
 const tip = document.getElementById("tip"), live = document.getElementById("live");
-const [RUN, GIL, LOCK, SLEEP, IO, JOIN, QUEUE] = [0, 1, 2, 3, 4, 5, 6];
-const COLORS = ["--run", "--gil", "--lock", "--sleep", "--io", "--join", "--queue"];
-const STACK = [RUN, GIL, LOCK, QUEUE, IO, SLEEP, JOIN];
-const WORDS = ["runs", "waits for the GIL", "waits for a lock", "sleeps", "waits for input, output or a process", "waits for a thread to end", "waits for a queue"];
-const SHORT = ["run", "GIL", "lock", "sleep", "io", "join", "queue"];
+const [RUN, GIL, LOCK, SLEEP, IO, JOIN, QUEUE, UNSEEN] = [0, 1, 2, 3, 4, 5, 6, 7];
+const COLORS = ["--run", "--gil", "--lock", "--sleep", "--io", "--join", "--queue", "--join"];
+const STACK = [RUN, GIL, LOCK, QUEUE, IO, SLEEP, JOIN, UNSEEN];
+const WORDS = ["runs", "waits for the GIL", "waits for a lock", "sleeps", "waits for input, output or a process", "waits for a thread to end", "waits for a queue", "left no record"];
+const SHORT = ["run", "GIL", "lock", "sleep", "io", "join", "queue", "unseen"];
 const AXIS = 30;
 
 // Elements.
@@ -101,7 +101,7 @@ function palette() {
   });
   const bars = color => tile(5, (g, s) => { g.globalAlpha = .26; g.fillStyle = color; g.fillRect(0, 0, s, s); g.globalAlpha = 1; g.fillRect(0, 0, 1.6, s); });
   const dots = color => tile(5, (g, s) => { g.globalAlpha = .22; g.fillStyle = color; g.fillRect(0, 0, s, s); g.globalAlpha = 1; g.fillRect(1, 1, 2, 2); });
-  paint.tiles = [null, hatch(paint.does[GIL], 0), hatch(paint.does[LOCK], 2), null, dots(paint.does[IO]), null, bars(paint.does[QUEUE])];
+  paint.tiles = [null, hatch(paint.does[GIL], 0), hatch(paint.does[LOCK], 2), null, dots(paint.does[IO]), null, bars(paint.does[QUEUE]), dots(paint.does[UNSEEN])];
 }
 function patterns(g) {
   return paint.tiles.map(t => { if (!t) return null; const p = g.createPattern(t, "repeat"); p.setTransform(new DOMMatrix().scale(1 / paint.dpr)); return p; });
@@ -182,8 +182,8 @@ class Chart {
     let y = AXIS;
     const add = r => { r.y = y; r.h = r.h || h; y += r.h; this.rows.push(r); };
     run.processes.forEach((p, k) => {
-      if (k > 0) add({ type: "part", name: `process ${k + 1}${p.by === null ? "" : ", made by " + run.threads[p.by].letter}`, h: 26 });
-      if (p.gil) add({ type: "gil", name: "GIL", p, h: 24, full: "Who held the GIL" });
+      if (k > 0) add({ type: "part", name: `process ${k + 1}${p.by === null ? "" : ", made by " + run.threads[p.by].letter}${p.fate ? ", " + p.fate : ""}`, h: 26 });
+      if (p.fate) ; else if (p.gil) add({ type: "gil", name: "GIL", p, h: 24, full: "Who held the GIL" });
       else add({ type: "busy", name: "running", k, h: 34, full: "How many threads ran at a time" });
       run.threads.forEach((t, i) => { if (t.process === k) add({ type: "thread", letter: t.letter, name: t.name, t, i, full: `${t.letter} ${t.name}` }); });
     });
@@ -200,7 +200,7 @@ class Chart {
   legend() {
     const used = new Set(); this.run.threads.forEach(t => { for (let i = 0; i < t.n; i++) used.add(t.does[i]); });
     this.swatches = STACK.filter(d => used.has(d)).map(d => ({ d, canvas: el("canvas", { "aria-hidden": "true" }) }));
-    const items = this.swatches.map(s => el("span", {}, s.canvas, SHORT[s.d] === "GIL" ? "waits for the GIL" : s.d === RUN ? "runs" : s.d === JOIN ? "waits in join" : s.d === IO ? "waits for io" : s.d === SLEEP ? "sleeps" : `waits for a ${SHORT[s.d]}`));
+    const items = this.swatches.map(s => el("span", {}, s.canvas, SHORT[s.d] === "GIL" ? "waits for the GIL" : s.d === RUN ? "runs" : s.d === JOIN ? "waits in join" : s.d === IO ? "waits for io" : s.d === SLEEP ? "sleeps" : s.d === UNSEEN ? "not recorded" : `waits for a ${SHORT[s.d]}`));
     if (this.run.threads.some(t => t.vain.length)) { const canvas = el("canvas", { "aria-hidden": "true" }); this.swatches.push({ d: -1, canvas }); items.push(el("span", {}, canvas, "false wake")); }
     return el("div", { class: "legend" }, items);
   }
@@ -255,7 +255,7 @@ class Chart {
 
   // Stretches narrower than a pixel are gathered: each pixel shows their shares, running at the bottom.
   thread(g, r) {
-    const t = r.t, v = this.view, { y, h } = r, acc = new Float64Array(7);
+    const t = r.t, v = this.view, { y, h } = r, acc = new Float64Array(STACK.length);
     let pixel = -1, i = Math.max(0, above(t.start, v.from, t.n) - 1);
     const flush = () => {
       if (pixel < 0) return;
@@ -279,7 +279,7 @@ class Chart {
       bar(g, this.pats, d, a, y, b - a, h);
       if (h > 18 && b - a > (d === SLEEP || d === JOIN ? 90 : 34)) {
         const x = Math.max(a, 0), w = Math.min(b, this.width) - x, thing = t.thing[i] >= 0 ? this.run.things[t.thing[i]] : null;
-        const text = thing ? title(thing) : d === RUN ? (t.line[i] === t.last[i] && t.line[i] ? `line ${t.line[i]}` : "") : d === GIL ? "GIL" : SHORT[d];
+        const text = thing ? title(thing) : d === RUN ? (t.line[i] === t.last[i] && t.line[i] ? `line ${t.line[i]}` : "") : d === GIL ? "GIL" : d === UNSEEN ? this.run.processes[t.process].fate : SHORT[d];
         if (text) label(g, text, x, w, y + h / 2, d === RUN ? paint.on : paint.ink, d !== RUN);
       }
     }
@@ -579,6 +579,7 @@ function threads(run) {
   const rows = run.threads.map((t, i) => {
     const strip = el("div", { class: "shares", "aria-hidden": "true" });
     parts.forEach((_, k) => { const s = el("i"); s.style.width = `${t.percent[k]}%`; s.style.background = `var(${COLORS[k]})`; strip.append(s); });
+    if (!t.percent.length) return el("tr", {}, whoCell(run, i), number("-"), el("td", { colspan: parts.length + 1, class: "text", text: `not recorded: ${run.processes[t.process].fate}` }));
     return el("tr", {}, whoCell(run, i), number(t.ran === null ? "-" : count(t.ran)), t.percent.map(p => number(percent(p), p === 0)), el("td", {}, strip));
   });
   return table(["thread", "#instructions", ...parts.map(p => `#${p === "GIL" ? "wait GIL" : p} %`), ""], rows);

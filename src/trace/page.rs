@@ -118,6 +118,7 @@ pub fn data(story: &Story, report: &Report, source: &str) -> String {
             p.gil,
             p.first
         );
+        _ = write!(out, "\"fate\":{},", p.fate.clone().map_or(Json::Null, Json::from));
         _ = write!(out, "\"by\":{},", p.by.map_or("null".to_string(), |b| b.to_string()));
         let names: Vec<String> = natives.iter().map(|n| n.1.clone()).collect();
         _ = write!(out, "\"natives\":{},\"turns\":", Json::from(names));
@@ -164,7 +165,8 @@ pub fn data(story: &Story, report: &Report, source: &str) -> String {
         }
         let ran = report.rows.iter().any(|r| r.ran.is_some()).then_some(l.ran);
         _ = write!(out, "{},\"percent\":", Json::from(ran));
-        list(out, shares.iter(), |out, n| _ = write!(out, "{}", percent(*n)));
+        let known = shares.iter().filter(|_| p.fate.is_none());
+        list(out, known, |out, n| _ = write!(out, "{}", percent(*n)));
         out.push_str(",\"vain\":");
         numbers(out, l.vain.iter().take_while(|at| **at < shown).take(LIMIT / 4).map(|at| *at as i64));
         out.push_str(",\"row\":");

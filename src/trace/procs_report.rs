@@ -21,6 +21,30 @@ pub fn report(procs: &[Proc], end: u64) -> Report {
     Report { procs: procs.to_vec(), end }
 }
 
+/// Name of a signal.
+pub fn signal(number: i32) -> String {
+    let names = [
+        (libc::SIGHUP, "SIGHUP"),
+        (libc::SIGINT, "SIGINT"),
+        (libc::SIGQUIT, "SIGQUIT"),
+        (libc::SIGILL, "SIGILL"),
+        (libc::SIGTRAP, "SIGTRAP"),
+        (libc::SIGABRT, "SIGABRT"),
+        (libc::SIGBUS, "SIGBUS"),
+        (libc::SIGFPE, "SIGFPE"),
+        (libc::SIGKILL, "SIGKILL"),
+        (libc::SIGUSR1, "SIGUSR1"),
+        (libc::SIGSEGV, "SIGSEGV"),
+        (libc::SIGUSR2, "SIGUSR2"),
+        (libc::SIGPIPE, "SIGPIPE"),
+        (libc::SIGALRM, "SIGALRM"),
+        (libc::SIGTERM, "SIGTERM"),
+        (libc::SIGXCPU, "SIGXCPU"),
+    ];
+    let found = names.iter().find(|n| n.0 == number);
+    found.map_or_else(|| format!("signal {number}"), |n| n.1.to_string())
+}
+
 fn bytes(n: u64) -> String {
     match n {
         0 => "-".to_string(),
@@ -68,7 +92,10 @@ pub fn text(r: &Report, bold: (&str, &str)) -> String {
     for (i, p) in r.procs.iter().enumerate().take(ROWS) {
         let name = if p.name.is_empty() { format!("(line {})", p.line) } else { p.name.clone() };
         let lived = time(p.ended.unwrap_or(r.end).saturating_sub(p.started));
-        let code = p.code.map_or("runs".to_string(), |c| c.to_string());
+        let code = p.code.map_or("runs".to_string(), |c| match signal(-c) {
+            name if c < 0 && name.starts_with("SIG") => name,
+            _ => c.to_string(),
+        });
         out.push_str(&row(&format!("{} {name}", i + 1), p.cost, &lived, p.tasks, p.sent, p.received, &code));
     }
     if r.procs.len() > ROWS {

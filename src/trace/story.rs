@@ -4,7 +4,7 @@
 
 use super::life::{self, Clock, End, Life, Lives, Mark, Part, Stretch};
 use super::table::letter;
-use crate::run::event::{self, Call, Log};
+use crate::run::event::{self, Call, Log, What};
 use std::collections::{HashMap, HashSet};
 
 /// What the script calls an object at the end of the run.
@@ -37,12 +37,27 @@ pub struct Recorded {
     pub names: HashMap<u64, Name>,
     /// Names of native functions by their address in events.
     pub natives: HashMap<usize, String>,
+    /// Present: it recorded nothing, and this is what is known of it.
+    pub fate: Option<Fate>,
+}
+
+/// What others know of a process that left no record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fate {
+    /// Its name.
+    pub name: String,
+    /// How many nanoseconds it lived, as far as was noticed.
+    pub lived: u64,
+    /// How it ended: `killed by SIGKILL`.
+    pub how: String,
 }
 
 /// A process of the story.
 pub struct Process {
     /// Its number in the system.
     pub pid: u32,
+    /// The script's name for it, empty if it has none.
+    pub name: String,
     /// GIL mode.
     pub mode: String,
     /// Whether there is a GIL.
@@ -57,6 +72,8 @@ pub struct Process {
     pub things: Vec<Thing>,
     /// Names of natives.
     pub natives: HashMap<usize, String>,
+    /// How it ended, if it was killed before it could hand in its record.
+    pub fate: Option<String>,
 }
 
 /// A lock, queue or anything that threads wait for.
@@ -144,10 +161,13 @@ pub enum Does {
     Join,
     /// Waits for a queue.
     Queue,
+    /// Nobody knows.
+    Unseen,
 }
 
 /// Words for what threads do, in order.
-pub const DOES: [&str; 7] = ["run", "wait GIL", "wait lock", "sleep", "io", "join", "wait queue"];
+pub const DOES: [&str; 8] =
+    ["run", "wait GIL", "wait lock", "sleep", "io", "join", "wait queue", "not recorded"];
 
 impl Stretch {
     /// What kind of thing the thread waits for.
@@ -173,6 +193,7 @@ impl Stretch {
             Part::Sleep => Does::Sleep,
             Part::Io => Does::Io,
             Part::Join => Does::Join,
+            Part::Unseen => Does::Unseen,
         }
     }
 }
@@ -199,14 +220,16 @@ impl Process {
 }
 
 impl Story {
-    /// The story of the first process and of those that it made, in the order in which they began. The clock is that of
-    /// instructions where all of them can be measured so, unless `clock` says otherwise.
+    /// The story of the first process and of those that it made, in the order in which they were made. The clock is that
+    /// of instructions where they measure time, unless `clock` says otherwise: where there are several processes they
+    /// do not.
     pub fn new(mut all: Vec<Recorded>, file: &str, clock: Option<Clock>) -> Story {
-        if all.len() > 1 {
-            all[1..].sort_by_key(|r| r.begin);
-        }
-        let ordered = all.iter().all(|r| r.ordered);
+        let ordered = all.len() == 1 && all[0].ordered;
         let clock = clock.unwrap_or(if ordered { Clock::Instructions } else { Clock::Time });
+        if all.len() > 1 {
+            let made = made(&all);
+            all[1..].sort_by_key(|r| made.get(&r.pid).copied().unwrap_or(r.begin));
+        }
         let mut story = Story { clock, length: 0, processes: Vec::new(), file: file.to_string(), dropped: 0 };
         for r in all {
             story.add(r);
@@ -216,23 +239,15 @@ impl Story {
 
     fn add(&mut self, r: Recorded) {
         let end = r.end.unwrap_or(End { at: 0, thread: 0, ran: 0 });
-        let mut lives = life::tile(&r.logs, self.clock, r.gil, end);
-        let fork = self.processes.iter().find_map(|p| {
+        let by = self.processes.iter().find_map(|p| {
             let made = p.lives.moments.iter().find(|m| m.mark == Mark::Fork { pid: r.pid })?;
-            Some((p.first + made.life, made.at))
+            Some(p.first + made.life)
         });
-        // By instructions a forked process goes on from its fork, another one from where the first one was then.
-        let by = match (fork, self.processes.first()) {
-            _ if self.clock == Clock::Time => r.begin,
-            (_, None) => 0,
-            (Some((_, at)), _) => at as i64,
-            (None, Some(root)) => {
-                let beats = &root.lives.beats;
-                let i = beats.partition_point(|b| (b.0 as i64) <= r.begin);
-                i.checked_sub(1).map_or(0, |i| beats[i].1 as i64)
-            }
+        let mut lives = match &r.fate {
+            Some(f) => Lives::unseen(f.lived),
+            None => life::tile(&r.logs, self.clock, r.gil, end),
         };
-        lives.shift(by);
+        lives.shift(r.begin);
         let first = self.processes.last().map_or(0, |p| p.first + p.lives.lives.len());
         self.length = self.length.max(lives.length);
         self.dropped += lives.lives.iter().map(|l| l.dropped).sum::<u64>();
@@ -240,13 +255,15 @@ impl Story {
         let things = things(&lives, &r.names, &own);
         self.processes.push(Process {
             pid: r.pid,
+            name: r.fate.as_ref().map_or(String::new(), |f| plain(&f.name)),
             mode: r.mode,
             gil: r.gil,
             first,
-            by: fork.map(|f| f.0),
+            by,
             lives,
             things,
             natives: r.natives,
+            fate: r.fate.map(|f| f.how),
         });
     }
 
@@ -303,6 +320,19 @@ impl Story {
         out.sort_by_key(|a| (a.from.1, a.to.1));
         out
     }
+}
+
+/// When each process was forked, by its number.
+fn made(all: &[Recorded]) -> HashMap<u32, i64> {
+    let mut out = HashMap::new();
+    for r in all {
+        for e in r.logs.iter().flat_map(|(_, log)| &log.events) {
+            if let What::Fork { pid } = e.what {
+                out.insert(pid, r.begin + e.at as i64);
+            }
+        }
+    }
+    out
 }
 
 /// A name without characters that move a terminal's cursor.

@@ -37,7 +37,7 @@ enum Cell {
 }
 
 /// Character and meaning of each state, in the order of [`Does`].
-const STATES: [(char, &str); 7] = [
+const STATES: [(char, &str); 8] = [
     ('#', "run"),
     ('.', "wait GIL"),
     ('L', "lock"),
@@ -45,10 +45,11 @@ const STATES: [(char, &str); 7] = [
     ('i', "io"),
     ('j', "join"),
     ('q', "queue"),
+    ('?', "not recorded"),
 ];
 
 /// Which of two states that fill the same share of a column is shown, and the colour of each.
-const RANK: [(u8, &str); 7] = [
+const RANK: [(u8, &str); 8] = [
     (6, "\x1b[32m"),
     (5, "\x1b[33m"),
     (4, "\x1b[35m"),
@@ -56,6 +57,7 @@ const RANK: [(u8, &str); 7] = [
     (2, "\x1b[34m"),
     (1, "\x1b[2m"),
     (3, "\x1b[36m"),
+    (0, "\x1b[2m"),
 ];
 
 impl Cell {
@@ -144,9 +146,12 @@ pub fn text(story: &Story, width: usize, color: bool) -> String {
     for (n, p) in story.processes.iter().enumerate() {
         if n > 0 {
             let by = p.by.map_or(String::new(), |by| format!(", made by {}", letter(by)));
-            row(&format!("-- process {}{by}", n + 1), &[]);
+            let name = if p.name.is_empty() { String::new() } else { format!(" {}", p.name) };
+            let fate = p.fate.as_ref().map_or(String::new(), |f| format!(", {f}"));
+            row(&cut(&format!("-- process {}{name}{by}{fate}", n + 1), width - 2), &[]);
         }
         match p.gil {
+            _ if p.fate.is_some() => {}
             true => row("GIL", &gil(p, &columns)),
             false => row("running", &running(p, &columns)),
         }
@@ -268,7 +273,7 @@ fn better(a: (u64, Does), b: (u64, Does)) -> bool {
 
 /// Shares of each column, and the stretch that fills most of it.
 struct Tally {
-    shares: [u64; 7],
+    shares: [u64; 8],
     most: (u64, u64),
 }
 
@@ -279,7 +284,8 @@ impl Tally {
     }
 
     fn does(&self) -> Option<Does> {
-        let all = [Does::Run, Does::Gil, Does::Lock, Does::Sleep, Does::Io, Does::Join, Does::Queue];
+        use Does::*;
+        let all = [Run, Gil, Lock, Sleep, Io, Join, Queue, Unseen];
         let mut best: Option<(u64, Does)> = None;
         for d in all.into_iter().filter(|d| self.shares[*d as usize] > 0) {
             let new = (self.shares[d as usize], d);
@@ -290,7 +296,7 @@ impl Tally {
 }
 
 fn tally<'a>(stretches: impl Iterator<Item = &'a Stretch>, columns: &Columns) -> Vec<Tally> {
-    let mut all: Vec<Tally> = (0..columns.count).map(|_| Tally { shares: [0; 7], most: (0, 0) }).collect();
+    let mut all: Vec<Tally> = (0..columns.count).map(|_| Tally { shares: [0; 8], most: (0, 0) }).collect();
     for s in stretches {
         columns.each(s.from, s.to, |c, part| {
             all[c].shares[s.does() as usize] += part;
@@ -400,14 +406,15 @@ fn running(p: &Process, columns: &Columns) -> Vec<Cell> {
 
 /// The legend of what the chart shows, and the things waited for longest.
 fn foot(story: &Story, columns: &Columns, width: usize, color: bool) -> String {
-    let mut seen = [false; 7];
+    let mut seen = [false; 8];
     for (_, l) in story.threads() {
         l.stretches.iter().for_each(|s| seen[s.does() as usize] = true);
     }
     let vain = story.threads().any(|(_, l)| !l.vain.is_empty());
     let partly = story.threads().any(|(_, l)| cells(l, columns).contains(&Cell::Partly));
     let ended = story.threads().any(|(_, l)| l.ended && columns.of(l.to) < columns.count);
-    let order = [Does::Run, Does::Gil, Does::Lock, Does::Queue, Does::Sleep, Does::Io, Does::Join];
+    use Does::*;
+    let order = [Run, Gil, Lock, Queue, Sleep, Io, Join, Unseen];
     let mut words: Vec<(Cell, String)> = Vec::new();
     for d in order.into_iter().filter(|d| seen[*d as usize]) {
         words.push((Cell::State(d, 0), STATES[d as usize].1.to_string()));

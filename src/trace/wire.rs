@@ -2,7 +2,7 @@
 //! bytes that end early end the reading, nothing else.
 
 use super::life::End;
-use super::story::{Name, Recorded};
+use super::story::{Fate, Name, Recorded};
 use crate::run::event::{Call, Event, Log, Reason, State, What};
 use std::collections::HashMap;
 
@@ -26,7 +26,12 @@ pub fn write(r: &Recorded) -> Vec<u8> {
     let mut out = Vec::new();
     put(&mut out, r.pid as u64);
     put_text(&mut out, &r.mode);
-    put(&mut out, r.gil as u64 | (r.ordered as u64) << 1);
+    put(&mut out, r.gil as u64 | (r.ordered as u64) << 1 | (r.fate.is_some() as u64) << 2);
+    if let Some(f) = &r.fate {
+        put_text(&mut out, &f.name);
+        put(&mut out, f.lived);
+        put_text(&mut out, &f.how);
+    }
     put(&mut out, r.begin as u64);
     let end = r.end.unwrap_or(End { at: 0, thread: 0, ran: 0 });
     [end.at, end.thread as u64, end.ran].into_iter().for_each(|n| put(&mut out, n));
@@ -108,7 +113,12 @@ impl Reader<'_> {
     }
 
     fn record(&mut self) -> Option<Recorded> {
-        let (pid, mode, bits, begin) = (self.number()? as u32, self.text()?, self.number()?, self.number()?);
+        let (pid, mode, bits) = (self.number()? as u32, self.text()?, self.number()?);
+        let fate = match bits & 4 {
+            0 => None,
+            _ => Some(Fate { name: self.text()?, lived: self.number()?, how: self.text()? }),
+        };
+        let begin = self.number()?;
         let end = End { at: self.number()?, thread: self.number()? as u32, ran: self.number()? };
         let mut r = Recorded {
             pid,
@@ -120,6 +130,7 @@ impl Reader<'_> {
             names: HashMap::new(),
             natives: HashMap::new(),
             logs: Vec::new(),
+            fate,
         };
         for _ in 0..self.number()? {
             let object = self.number()?;
@@ -230,13 +241,14 @@ mod tests {
             names: [(u64::MAX, Name { name: "guard".to_string(), kind: "Lock".to_string() })].into(),
             natives: [(4096, "sorted".to_string())].into(),
             logs: vec![(4, log)],
+            fate: Some(Fate { name: "worker".to_string(), lived: 9, how: "killed by SIGKILL".to_string() }),
         };
         let bytes = [write(&r), write(&r)].concat();
         let back = read(&bytes);
         assert_eq!(back.len(), 2);
         for b in &back {
             assert_eq!((b.pid, b.mode.as_str(), b.gil, b.ordered, b.begin), (77, "ticks:7", true, true, -5));
-            assert_eq!((&b.names, &b.natives), (&r.names, &r.natives));
+            assert_eq!((&b.names, &b.natives, &b.fate), (&r.names, &r.natives, &r.fate));
             let (old, new) = (&r.logs[0].1, &b.logs[0].1);
             assert_eq!((&new.name, new.ran, new.dropped, new.full), (&old.name, 5, 1, Some(0)));
             assert!(old.events.iter().zip(&new.events).all(|(a, b)| a.what == b.what && a.at == b.at));

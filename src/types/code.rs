@@ -160,9 +160,11 @@ fn replace(th: &mut Thread, a: Args) -> R {
                 let shift = v.as_int() - i64::from(d.first_line);
                 let moved = |line: u32| u32::try_from(i64::from(line) + shift).unwrap_or(0);
                 d.first_line = moved(d.first_line);
-                for p in &mut d.positions {
+                let mut positions = d.positions.to_vec();
+                for p in &mut positions {
                     (p.line, p.end_line) = (moved(p.line), moved(p.end_line));
                 }
+                d.positions = positions.into();
             }
             _ => {
                 let key = th.intern(&name)?;

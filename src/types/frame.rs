@@ -1,5 +1,6 @@
-//! Frames and tracebacks as scripts see them. Invariant: a frame object is a snapshot: it names its function and the
-//! place in its code, and holds the locals that could be read when it was made; nothing of it is live.
+//! Frames and tracebacks as scripts see them. Invariant: a frame object names its function, window and place in the
+//! code. While the window is one of the asking thread's and runs that function, line and locals are read from there;
+//! else they are those last known. Nothing can be written through it.
 
 use super::{address, bind, text};
 use crate::code::data::flag;
@@ -10,6 +11,7 @@ use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use crate::run::frame::{At, code_of, walk};
 use crate::run::slots::GetSet;
+use crate::run::traced::Event;
 use crate::run::{Args, ClassDef, Def, PLAIN, R, Thread, arith, def, get, getset};
 
 /// `frame`.
@@ -32,16 +34,18 @@ static FRAME_GETSET: &[GetSet] = &[
     get("f_code", |_, o| Ok(func(o).code.get()), ""),
     getset(
         "f_lineno",
-        |_, o| Ok(Value::int(line(o) as i64)),
-        |th, _, _| Err(th.value_error("f_lineno can only be set in a trace function")),
+        |th, o| Ok(Value::int(line(th, o) as i64)),
+        |th, _, _| Err(th.value_error("f_lineno cannot be set: minipy's trace functions only look on")),
         "",
     ),
-    get("f_back", |_, o| Ok(fr(o).back.get()), ""),
+    get("f_back", back, ""),
     get("f_globals", |_, o| Ok(fr(o).globals.get()), ""),
-    get("f_locals", |_, o| Ok(fr(o).locals.get()), ""),
+    get("f_locals", locals_now, ""),
     get("f_builtins", |_, o| Ok(func(o).builtins.get()), ""),
-    get("f_lasti", |_, o| Ok(Value::int(2 * fr(o).word.get().as_int())), ""),
-    getset("f_trace", |_, _| Ok(Value::NONE), |_, _, _| Ok(()), ""),
+    get("f_lasti", |th, o| Ok(Value::int(word(th, o).map_or(-1, |w| 2 * i64::from(w)))), ""),
+    getset("f_trace", |_, o| Ok(fr(o).trace.get()), set_trace, ""),
+    get("f_trace_lines", |_, _| Ok(Value::TRUE), ""),
+    get("f_trace_opcodes", |_, _| Ok(Value::FALSE), ""),
     get("f_generator", |_, _| Ok(Value::NONE), ""),
 ];
 
@@ -53,14 +57,90 @@ fn func(o: Value) -> &'static Function {
     fr(o).func.get().get::<Function>()
 }
 
-fn line(o: Value) -> u32 {
-    code_of(func(o)).position(fr(o).word.get().as_int() as u32).line
+/// The number that tells a window from others.
+fn place(base: *mut Value) -> Value {
+    Value::int((base as usize >> 3) as i64)
+}
+
+/// The frame, if it runs in the calling thread, and how many stand above it.
+fn live(th: &Thread, o: Value) -> Option<(usize, At)> {
+    let f = fr(o);
+    // SAFETY: the callee's word of a live window.
+    let same = |a: &At| place(a.base) == f.place.get() && unsafe { *a.base.sub(3) } == f.func.get();
+    walk(th).enumerate().find(|(_, a)| same(a))
+}
+
+/// The word of the instruction in progress, None while the frame is about to begin.
+fn word(th: &Thread, o: Value) -> Option<u32> {
+    match fr(o).word.get().as_int() {
+        BEGINS => None,
+        n if n < 0 => Some((RESUMED - n) as u32),
+        n => Some(live(th, o).map_or(n as u32, |(_, at)| at.word)),
+    }
+}
+
+/// In the place of a frame's word while its `call` is told: it stands at the line of its definition.
+const BEGINS: i64 = -1;
+/// This less the word of the `yield` from which a generator goes on, while its `call` is told.
+const RESUMED: i64 = -2;
+
+fn line(th: &Thread, o: Value) -> u32 {
+    let code = code_of(func(o));
+    word(th, o).map_or(code.first_line, |w| code.position(w).line)
+}
+
+fn back(th: &mut Thread, o: Value) -> R {
+    let f = fr(o);
+    if f.back.get().is_unbound() {
+        let below = match live(th, o) {
+            Some((depth, _)) => below(th, depth)?,
+            None => Value::NONE,
+        };
+        f.back.set(below);
+    }
+    Ok(f.back.get())
+}
+
+/// The frame object of the frame under number `depth`: the one that its trace function knows, else a new one.
+fn below(th: &mut Thread, depth: usize) -> R {
+    let Some(at) = walk(th).nth(depth + 1) else { return Ok(Value::NONE) };
+    // SAFETY: the callee's word of a live window.
+    let func = unsafe { *at.base.sub(3) };
+    if let Some(list) = th.traced.cast::<List>() {
+        for i in 2..list.len() {
+            if let Some(known) = crate::heap::list::peek(list, i)
+                && let Some(f) = known.cast::<Frame>()
+                && f.place.get() == place(at.base)
+                && f.func.get() == func
+            {
+                return Ok(known);
+            }
+        }
+    }
+    Ok(current(th, depth + 1)?.unwrap_or(Value::NONE))
+}
+
+fn locals_now(th: &mut Thread, o: Value) -> R {
+    let f = fr(o);
+    if !f.locals.get().is_unbound() {
+        return Ok(f.locals.get());
+    }
+    match live(th, o) {
+        Some((_, at)) => locals(th, &at),
+        None => Ok(th.heap.new_dict()?),
+    }
+}
+
+fn set_trace(_: &mut Thread, o: Value, v: Value) -> R<()> {
+    fr(o).trace.set(if v.is_unbound() { Value::NONE } else { v });
+    Ok(())
 }
 
 fn frame_repr(th: &mut Thread, o: Value) -> R {
     let code = code_of(func(o));
     let at = address(o);
-    text(th, format!("<frame at {at}, file '{}', line {}, code {}>", code.filename, line(o), code.name))
+    let line = line(th, o);
+    text(th, format!("<frame at {at}, file '{}', line {line}, code {}>", code.filename, code.name))
 }
 
 fn clear(th: &mut Thread, a: Args) -> R {
@@ -72,7 +152,7 @@ fn clear(th: &mut Thread, a: Args) -> R {
     Ok(Value::NONE)
 }
 
-/// A frame object; `locals` and `back` as given, no locals where None.
+/// A frame object of no window; `locals` and `back` as given, no locals where None.
 pub fn make(th: &mut Thread, func: Value, word: u32, locals: Value, back: Value) -> R {
     let f = func.get::<Function>();
     let locals = match locals {
@@ -86,20 +166,85 @@ pub fn make(th: &mut Thread, func: Value, word: u32, locals: Value, back: Value)
     frame.locals.set(locals);
     frame.word.set(Value::int(word as i64));
     frame.globals.set(f.globals.get());
+    frame.place.set(Value::int(0));
+    frame.trace.set(Value::NONE);
+    Ok(v)
+}
+
+/// The frame object of a frame that runs.
+pub fn running(th: &mut Thread, at: &At) -> R {
+    let (v, frame) = th.heap.new::<Frame>(C::frame.shape(), ALL, 0)?;
+    let module = code_of(at.func).flags & flag::MODULE != 0;
+    // SAFETY: the callee's word of a live window.
+    frame.func.set(unsafe { *at.base.sub(3) });
+    frame.back.set(Value::UNBOUND);
+    frame.locals.set(if module { at.func.globals.get() } else { Value::UNBOUND });
+    frame.word.set(Value::int(at.word as i64));
+    frame.globals.set(at.func.globals.get());
+    frame.place.set(place(at.base));
+    frame.trace.set(Value::NONE);
     Ok(v)
 }
 
 /// The frame `depth` above the innermost script frame, with the chain behind it; None if the stack is not that deep.
 pub fn current(th: &mut Thread, depth: usize) -> R<Option<Value>> {
+    let (mut first, mut last) = (None, Value::NONE);
     let frames: Vec<At> = walk(th).skip(depth).collect();
-    let mut back = Value::NONE;
-    for at in frames.iter().rev() {
-        // SAFETY: the callee's word of a live window.
-        let func = unsafe { *at.base.sub(3) };
-        let locals = locals(th, at)?;
-        back = make(th, func, at.word, locals, back)?;
+    for at in &frames {
+        let v = running(th, at)?;
+        fr(v).back.set(Value::NONE);
+        match last.cast::<Frame>() {
+            Some(above) => above.back.set(v),
+            None => first = Some(v),
+        }
+        last = v;
     }
-    Ok(if back.is_none() { None } else { Some(back) })
+    Ok(first)
+}
+
+/// Tells the functions of `sys.settrace` and `sys.setprofile` of an event in the innermost frame listed.
+pub fn tell(th: &mut Thread, event: Event, at: &At, arg: Value) -> R<()> {
+    let all = th.traced;
+    let Some(list) = all.cast::<List>() else { return Ok(()) };
+    let item = |i: usize| crate::heap::list::peek(list, i).unwrap_or(Value::NONE);
+    let own = list.len() - 1;
+    let (tracer, profiler, known) = (item(0), item(1), item(own));
+    let hears = match event {
+        Event::Call => tracer,
+        _ => known.cast::<Frame>().map_or(Value::NONE, |f| f.trace.get()),
+    };
+    let counted = !profiler.is_none() && matches!(event, Event::Call | Event::Return);
+    if hears.is_none() && !counted {
+        return Ok(());
+    }
+    let mark = th.keep(all);
+    let frame = if known.is_none() { running(th, at)? } else { known };
+    th.keep(frame);
+    crate::heap::list::set(&mut th.heap, list, own as isize, frame);
+    let shown = match event {
+        Event::Call if at.word == 0 => BEGINS,
+        Event::Call => RESUMED - i64::from(at.word),
+        _ => i64::from(at.word),
+    };
+    fr(frame).word.set(Value::int(shown));
+    let r = told(th, event, frame, arg, hears, if counted { profiler } else { Value::NONE });
+    fr(frame).word.set(Value::int(at.word as i64));
+    th.drop_kept(mark);
+    r
+}
+
+fn told(th: &mut Thread, event: Event, frame: Value, arg: Value, hears: Value, profiler: Value) -> R<()> {
+    let word = th.intern(event.word())?;
+    if !hears.is_none() {
+        let then = th.call(hears, &[frame, word, arg])?;
+        if event == Event::Call || !then.is_none() {
+            fr(frame).trace.set(then);
+        }
+    }
+    if !profiler.is_none() {
+        th.call(profiler, &[frame, word, arg])?;
+    }
+    Ok(())
 }
 
 /// The locals of a live frame as a fresh dict (of a module or class body: its namespace). A register that is dead at
@@ -115,7 +260,7 @@ pub fn locals(th: &mut Thread, at: &At) -> R {
     }
     let out = th.heap.new_dict()?;
     let live = Liveness::of(code).at(code, at.word);
-    let readable = |reg: u16| code.flags & flag::SEES_LOCALS != 0 || live.contains(reg);
+    let readable = |reg: u16| crate::run::frame::readable(code, at.word, reg, &live);
     for i in 0..code.nlocals {
         let Some(name) = code.varnames.get(i as usize) else { continue };
         if name.starts_with('.') || !readable(i) {
@@ -123,8 +268,11 @@ pub fn locals(th: &mut Thread, at: &At) -> R {
         }
         // SAFETY: a local's register lies in the live window; it holds a value, by `readable`.
         let mut v = unsafe { *at.base.add(i as usize) };
-        if code.cellvars.iter().any(|c| c.0 == i) {
-            v = v.cast::<Cell>().map_or(Value::UNBOUND, |c| c.value.get());
+        // A parameter is put into its cell at the beginning.
+        if code.cellvars.iter().any(|c| c.0 == i)
+            && let Some(c) = v.cast::<Cell>()
+        {
+            v = c.value.get();
         }
         put(th, out, name, v)?;
     }

@@ -2,9 +2,9 @@
 
 use super::consts::{fold, small_int};
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::op::Op;
-use crate::code::scope::Kind;
+use crate::asm::Reg;
+use crate::op::Op;
+use crate::scope::Kind;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

@@ -2,9 +2,9 @@
 
 use super::names::Access;
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::op::Op;
-use crate::code::scope::Kind;
+use crate::asm::Reg;
+use crate::op::Op;
+use crate::scope::Kind;
 use minipy_grammar::tree::*;
 
 /// How the arguments of a call lie in its window.

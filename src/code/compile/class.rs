@@ -2,10 +2,10 @@
 
 use super::func::doc_of;
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::data::{Const, flag};
-use crate::code::op::Op;
-use crate::code::scope::Part;
+use crate::asm::Reg;
+use crate::data::{Const, flag};
+use crate::op::Op;
+use crate::scope::Part;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

@@ -2,10 +2,10 @@
 //! generator expressions as functions.
 
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::data::flag;
-use crate::code::op::Op;
-use crate::code::scope::{Part, bit};
+use crate::asm::Reg;
+use crate::data::flag;
+use crate::op::Op;
+use crate::scope::{Part, bit};
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

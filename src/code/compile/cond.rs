@@ -2,9 +2,9 @@
 
 use super::consts::{fold, small_int, truth};
 use super::{Compiler, Done};
-use crate::code::asm::{Label, Reg};
-use crate::code::data::Const;
-use crate::code::op::Op;
+use crate::asm::{Label, Reg};
+use crate::data::Const;
+use crate::op::Op;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

@@ -1,9 +1,9 @@
 //! Constants: expressions whose value is known, folded as far as nothing could fail and nothing grows large.
 
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::data::Const;
-use crate::code::op::Op;
+use crate::asm::Reg;
+use crate::data::Const;
+use crate::op::Op;
 use minipy_grammar::tree::*;
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Expressions: into a register, in place where a local will do, or for their effect alone.
 
 use super::{Compiler, Done, consts};
-use crate::code::asm::Reg;
-use crate::code::data::flag;
-use crate::code::op::Op;
+use crate::asm::Reg;
+use crate::data::flag;
+use crate::op::Op;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

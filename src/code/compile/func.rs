@@ -1,10 +1,10 @@
 //! Functions: parameters, defaults, annotations, decorators, closures.
 
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::data::{Code, Const, flag};
-use crate::code::op::Op;
-use crate::code::scope::{Kind, Part, ScopeId, annotations_of, bit};
+use crate::asm::Reg;
+use crate::data::{Code, Const, flag};
+use crate::op::Op;
+use crate::scope::{Kind, Part, ScopeId, annotations_of, bit};
 use minipy_grammar::tree::*;
 use std::sync::Arc;
 

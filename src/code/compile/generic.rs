@@ -1,10 +1,10 @@
 //! Generics: type parameters live in a hidden function around the function, class or alias that has them.
 
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::data::Const;
-use crate::code::op::Op;
-use crate::code::scope::Part;
+use crate::asm::Reg;
+use crate::data::Const;
+use crate::op::Op;
+use crate::scope::Part;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

@@ -1,7 +1,7 @@
 //! Imports.
 
 use super::{Compiler, Done};
-use crate::code::op::Op;
+use crate::op::Op;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

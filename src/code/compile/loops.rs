@@ -3,8 +3,8 @@
 use super::consts::{fold, truth};
 use super::unit::Block;
 use super::{Compiler, Done};
-use crate::code::asm::{Label, Reg};
-use crate::code::op::Op;
+use crate::asm::{Label, Reg};
+use crate::op::Op;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

@@ -2,9 +2,9 @@
 
 use super::consts::fold;
 use super::{Compiler, Done};
-use crate::code::asm::{Ins, Label, Reg, bare};
-use crate::code::data::Const;
-use crate::code::op::Op;
+use crate::asm::{Ins, Label, Reg, bare};
+use crate::data::Const;
+use crate::op::Op;
 use minipy_grammar::tree::*;
 
 /// The names bound so far in a pattern, each with the temporary that holds its value.
@@ -97,7 +97,7 @@ impl<'t> Compiler<'t> {
     ) -> Done {
         let matched = self.label();
         // Every alternative leaves its names in the registers that the first one's names are given.
-        let names = crate::code::scope::captures(&alternatives[0])?;
+        let names = crate::scope::captures(&alternatives[0])?;
         let slots = self.alloc_many(names.len());
         for (i, alternative) in alternatives.iter().enumerate() {
             let mark = self.mark();

@@ -53,13 +53,15 @@ pub struct Flags {
     pub library: bool,
     /// As if `from __future__ import annotations` stood at the start.
     pub future_annotations: bool,
+    /// For trace functions: locals can be read as long as their frame runs, each statement has an instruction.
+    pub watched: bool,
     /// Bytes of native stack that compiling may use; a deeper tree is a fault.
     pub stack: usize,
 }
 
 impl Default for Flags {
     fn default() -> Flags {
-        Flags { library: false, future_annotations: false, stack: 2 << 20 }
+        Flags { library: false, future_annotations: false, watched: false, stack: 2 << 20 }
     }
 }
 
@@ -92,6 +94,7 @@ pub fn compile_doubting(
         lines: line_starts(source),
         filename: Arc::from(filename),
         library: flags.library,
+        watched: flags.watched,
         interactive: mode == Mode::Interactive,
         depth: Depth::new(flags.stack),
         u: Unit::default(),
@@ -120,6 +123,7 @@ pub(super) struct Compiler<'t> {
     lines: Vec<u32>,
     filename: Arc<str>,
     library: bool,
+    watched: bool,
     interactive: bool,
     depth: Depth,
     /// The unit being compiled.

@@ -1,10 +1,10 @@
 //! Names: reading, binding and deleting a variable wherever its scope keeps it.
 
 use super::Compiler;
-use crate::code::asm::Reg;
-use crate::code::data::Const;
-use crate::code::op::Op;
-use crate::code::scope::{Found, bit, mangle};
+use crate::asm::Reg;
+use crate::data::Const;
+use crate::op::Op;
+use crate::scope::{Found, bit, mangle};
 use minipy_grammar::tree::{Expr, ExprKind, Ident, Name, Span};
 
 /// How a variable is reached from the code being compiled.

@@ -2,9 +2,9 @@
 
 use super::consts::{self, fold};
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::data::Const;
-use crate::code::op::Op;
+use crate::asm::Reg;
+use crate::data::Const;
+use crate::op::Op;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

@@ -2,9 +2,9 @@
 
 use super::unit::Block;
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::op::Op;
-use crate::code::scope::Kind;
+use crate::asm::Reg;
+use crate::op::Op;
+use crate::scope::Kind;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {
@@ -37,6 +37,7 @@ impl<'t> Compiler<'t> {
             }
             StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span)?,
             StmtKind::Delete(targets) => targets.iter().try_for_each(|t| self.delete(t))?,
+            StmtKind::Pass if self.watched => self.emit(Op::Nop, 0, 0, 0),
             StmtKind::Pass | StmtKind::Global(_) | StmtKind::Nonlocal(_) => {}
             StmtKind::Break => self.leave_loop(true, stmt.span)?,
             StmtKind::Continue => self.leave_loop(false, stmt.span)?,

@@ -2,8 +2,8 @@
 
 use super::unit::Block;
 use super::{Compiler, Done};
-use crate::code::asm::{Label, Reg};
-use crate::code::op::Op;
+use crate::asm::{Label, Reg};
+use crate::op::Op;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {
@@ -14,6 +14,9 @@ impl<'t> Compiler<'t> {
             && i + 1 < node.handlers.len()
         {
             return self.wrong(node.handlers[i].span, "default 'except:' must be last");
+        }
+        if self.watched {
+            self.emit(Op::Nop, 0, 0, 0);
         }
         if node.finally.is_empty() {
             return self.try_except(node, span);

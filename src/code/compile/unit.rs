@@ -1,11 +1,11 @@
 //! Units: the state of one code object while it is compiled, and how it becomes [`Code`].
 
 use super::{Compiler, Done, MOST_INSTRUCTIONS};
-use crate::code::asm::{Asm, Assembled, Ins, Place, Reg, bare};
-use crate::code::data::{Code, flag};
-use crate::code::flow;
-use crate::code::op::Op;
-use crate::code::scope::{Kind, ScopeId, bit};
+use crate::asm::{Asm, Assembled, Ins, Place, Reg, bare};
+use crate::data::{Code, flag};
+use crate::flow;
+use crate::op::Op;
+use crate::scope::{Kind, ScopeId, bit};
 use minipy_grammar::tree::{Ident, Name, Span, Stmt};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy)]
 pub enum Block<'t> {
     /// A loop: where `break` and `continue` go.
-    Loop { exit: crate::code::asm::Label, again: crate::code::asm::Label },
+    Loop { exit: crate::asm::Label, again: crate::asm::Label },
     /// A `try` whose `finally` runs on the way out, in region `outer`.
     Finally { body: &'t [Stmt], outer: u32 },
     /// An exception is being handled: the one before is in `saved`; `name` is unbound at the end.
@@ -70,7 +70,8 @@ impl<'t> Compiler<'t> {
         if self.library {
             unit.flags |= flag::LIBRARY;
         }
-        if scope.sees_locals {
+        let own_locals = flags & (flag::MODULE | flag::NAMESPACE | flag::CLASS_BODY) == 0;
+        if scope.sees_locals || self.watched && own_locals {
             unit.flags |= flag::SEES_LOCALS;
         }
         let mut ancestor = Some(root);
@@ -222,16 +223,12 @@ impl<'t> Compiler<'t> {
         let (Assembled { words, handlers, positions }, consts) = unit.asm.finish(prologue);
         code.words = words;
         code.handlers = handlers;
-        code.positions = positions;
+        code.positions = positions.into();
         code.consts = consts;
         if cfg!(debug_assertions)
-            && let Err(why) = crate::code::verify::verify(&code)
+            && let Err(why) = crate::verify::verify(&code)
         {
-            panic!(
-                "bad code for {}: {why}\n{}",
-                code.qualname,
-                crate::code::dis::listing(&code, self.source)
-            );
+            panic!("bad code for {}: {why}\n{}", code.qualname, crate::dis::listing(&code, self.source));
         }
         Ok(code)
     }

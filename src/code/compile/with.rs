@@ -2,8 +2,8 @@
 
 use super::unit::Block;
 use super::{Compiler, Done};
-use crate::code::asm::Reg;
-use crate::code::op::Op;
+use crate::asm::Reg;
+use crate::op::Op;
 use minipy_grammar::tree::*;
 
 impl<'t> Compiler<'t> {

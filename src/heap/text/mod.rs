@@ -112,11 +112,11 @@ fn flat_bytes(r: &Rope) -> Option<&'static [u8]> {
     }
 }
 
-/// The bytes of a text, if they can be had without allocating.
+/// The bytes of a value that is a text, if they can be had without allocating.
 pub fn peek_bytes(v: Value) -> Option<&'static [u8]> {
     match v.cast::<Str>() {
         Some(s) => Some(s.bytes()),
-        None => flat_bytes(v.get::<Rope>()),
+        None => flat_bytes(v.cast::<Rope>()?),
     }
 }
 

@@ -32,7 +32,7 @@ macro_rules! tables {
     };
 }
 
-crate::code::op::for_all_ops!(tables);
+crate::code::for_all_ops!(tables);
 
 /// One thread, or a GIL: nothing is counted or locked.
 pub static PLAIN: [Handler; 256] = fill::<false, false>();

@@ -93,6 +93,17 @@ impl ConditionalEventHandler for Back {
     }
 }
 
+/// Ctrl-\: the dump of all threads, as where no line is edited and the terminal itself sends the signal.
+pub struct Quit;
+
+impl ConditionalEventHandler for Quit {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext) -> Option<Cmd> {
+        // SAFETY: a signal to this process, which has a handler for it or wants to end by it.
+        unsafe { libc::kill(libc::getpid(), libc::SIGQUIT) };
+        Some(Cmd::Noop)
+    }
+}
+
 /// The blanks with which the line behind `text` begins.
 pub fn indentation(text: &str) -> String {
     let Some(last) = text.lines().rfind(|l| !l.trim().is_empty()) else { return String::new() };

@@ -130,7 +130,7 @@ impl Session {
 /// Compiles and runs what was typed as statement `number`.
 fn run(th: &mut Thread, main: Value, text: &str, number: usize) -> R<()> {
     let name = format!("<input-{number}>");
-    let code = import::compile_text(th, text, &name, Mode::Interactive, false)?;
+    let code = import::compile_text(th, text, &name, Mode::Interactive)?;
     let f = load::module_function(th, &code, main)?;
     th.call(f, &[]).map(drop)
 }

@@ -91,7 +91,7 @@ fn listing(th: &mut Thread, main: Value, rest: &str, number: usize) -> R<()> {
         }
         None => {
             let name = format!("<input-{number}>");
-            let code = import::compile_text(th, rest, &name, CodeMode::Interactive, false)?;
+            let code = import::compile_text(th, rest, &name, CodeMode::Interactive)?;
             dis::listing(&code, rest)
         }
     };
@@ -100,7 +100,7 @@ fn listing(th: &mut Thread, main: Value, rest: &str, number: usize) -> R<()> {
 
 fn report_of(th: &mut Thread, main: Value, rest: &str, number: usize) -> R<()> {
     let name = format!("<input-{number}>");
-    let code = import::compile_text(th, rest, &name, CodeMode::Interactive, false)?;
+    let code = import::compile_text(th, rest, &name, CodeMode::Interactive)?;
     let f = load::module_function(th, &code, main)?;
     let (outcome, text) = report::of_call(th, f, &name, rest);
     let mark = th.keep(outcome.unwrap_or(Value::UNBOUND));

@@ -7,6 +7,7 @@ use crate::native::io_file;
 use crate::run::door::{self, Kind, What, Woken};
 use crate::run::{Raised, Thread, signal};
 use crate::shell::args::Color;
+use crate::shell::report::columns;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use rustyline::history::DefaultHistory;
 use rustyline::{
@@ -211,6 +212,7 @@ fn editor(help: Help, color: Color) -> Option<Lines> {
     let mut editor = Lines::with_config(config).ok()?;
     editor.set_helper(Some(help));
     editor.bind_sequence(KeyEvent(KeyCode::Tab, Modifiers::NONE), EventHandler::Conditional(Box::new(Tab)));
+    editor.bind_sequence(KeyEvent::ctrl('\\'), EventHandler::Conditional(Box::new(edit::Quit)));
     editor.bind_sequence(
         KeyEvent(KeyCode::Backspace, Modifiers::NONE),
         EventHandler::Conditional(Box::new(Back)),
@@ -231,6 +233,7 @@ fn edit_lines(editor: &mut Lines, asked: &Receiver<Ask>, asker: &Asker, history:
     for ask in asked {
         match ask {
             Ask::Read { prompt, initial } => {
+                next_row();
                 EDITING.store(true, Ordering::SeqCst);
                 let line = edit::typed(editor.readline_with_initial(&prompt, (&initial, "")));
                 EDITING.store(false, Ordering::SeqCst);
@@ -251,6 +254,17 @@ fn edit_lines(editor: &mut Lines, asked: &Receiver<Ask>, asker: &Asker, history:
 
 /// Whether a line is being edited.
 static EDITING: AtomicBool = AtomicBool::new(false);
+/// Whether what was written last, before that, did not end its line.
+static OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Keeps the prompt from taking the place of a line that has no end: blanks to the width of the terminal end in the
+/// next row unless the cursor stood at the begin of one.
+fn next_row() {
+    if OPEN.swap(false, Ordering::SeqCst) {
+        let mut out = std::io::stdout();
+        let _ = write!(out, "{}\r", " ".repeat(columns())).and_then(|()| out.flush());
+    }
+}
 static ABOVE: OnceLock<Mutex<Above>> = OnceLock::new();
 
 /// Output on its way to the terminal while a line is edited.
@@ -274,7 +288,11 @@ impl<P: ExternalPrinter + Send> Print for P {
 
 /// Takes what a thread writes to the terminal if a line is being edited there: `false` leaves it to the caller.
 fn print_above(fd: i32, data: &[u8]) -> bool {
-    if !EDITING.load(Ordering::SeqCst) || !io_file::is_tty(fd) {
+    if !io_file::is_tty(fd) {
+        return false;
+    }
+    if !EDITING.load(Ordering::SeqCst) {
+        OPEN.store(data.last() != Some(&b'\n'), Ordering::SeqCst);
         return false;
     }
     let Some(above) = ABOVE.get() else { return false };
@@ -294,6 +312,7 @@ fn leave_above() {
     let Some(above) = ABOVE.get() else { return };
     let rest = std::mem::take(&mut above.lock().unwrap_or_else(PoisonError::into_inner).rest);
     if !rest.is_empty() {
+        OPEN.store(true, Ordering::SeqCst);
         let mut out = std::io::stdout();
         let _ = out.write_all(&rest).and_then(|()| out.flush());
     }
