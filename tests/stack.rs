@@ -21,11 +21,11 @@ fn runs_the_program() {
     program_on(job, STACK)
 }
 
-fn ends_well(mode: &str, threads: &str) {
+fn ends_well(mode: &str, more: &[(&str, &str)]) {
     let out = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "runs_the_program", "--nocapture"])
         .env("STACK_MODE", mode)
-        .env("STACK_THREADS", threads)
+        .envs(more.iter().copied())
         .output()
         .unwrap();
     let (text, errors) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
@@ -34,15 +34,21 @@ fn ends_well(mode: &str, threads: &str) {
 
 #[test]
 fn plain() {
-    ends_well("py310", "1");
+    ends_well("py310", &[]);
 }
 
 #[test]
 fn counted() {
-    ends_well("ticks", "1");
+    ends_well("ticks", &[]);
 }
 
 #[test]
 fn shared() {
-    ends_well("off", "2");
+    ends_well("off", &[("STACK_THREADS", "2")]);
+}
+
+/// Four million instructions of a thread with a trace function.
+#[test]
+fn watched() {
+    ends_well("py310", &[("STACK_WATCHED", "")]);
 }
