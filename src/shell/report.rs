@@ -115,7 +115,7 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
 pub fn write(th: &mut Thread, code: i32) -> i32 {
     let Some(settings) = SETTINGS.get() else { return code };
     let mut gather = settings.gather.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let record = charts::record(th, gather.is_some() || settings.above.is_some());
+    let mut record = charts::record(th, gather.is_some() || settings.above.is_some());
     if settings.pid != std::process::id() {
         // A forked child.
         if let Some(up) = gather.as_ref().or(settings.above.as_ref()) {
@@ -151,8 +151,15 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
         (None, None) => {}
         (None, Some(up)) => up.hand_up(record),
         (Some(_), _) => {
-            // Runs that are compared are drawn on one scale.
+            // Runs that are compared are drawn, and reported on beside that, on one scale.
             let clock = settings.page.as_ref().map(|_| Clock::Time);
+            let report = match clock {
+                Some(_) if record.ordered => {
+                    record.ordered = false;
+                    self::report(&settings.file, &settings.source, &record)
+                }
+                _ => report,
+            };
             let story = charts::story(record, gather.as_mut(), &settings.file, clock);
             code = draw(settings, &story, &report, &mut said, code);
         }
