@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A step that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 struct Terminal {
     child: Child,
@@ -231,6 +231,57 @@ fn threads_run_while_a_line_is_typed() {
         t.line("sum(range(1000))", "499500");
     }
     t.line("stop.set(); w.join(); w.is_alive()", "False");
+    assert_eq!(t.leaves(), 0);
+}
+
+#[test]
+fn modes_change_while_threads_compute() {
+    let mut t = Terminal::start(&[]);
+    t.prompt();
+    t.line("import threading, time; n = [0, 0]; go = True", ">>> ");
+    t.line("def busy(i):", "... ");
+    t.line("while go: n[i] += 1", "... ");
+    t.line("", ">>> ");
+    t.line(
+        "ts = [threading.Thread(target=busy, args=(i,)) for i in (0, 1)]; [t.start() for t in ts]",
+        "[None, None]",
+    );
+    t.line("def moves():", "... ");
+    t.line("old = n[:]", "... ");
+    t.line("while n[0] == old[0] or n[1] == old[1]: time.sleep(0)", "... ");
+    t.line("return 'both ' + 'move'", "... ");
+    t.line("", ">>> ");
+    for mode in ["off", "ticks:7", "off", "py2", "py32", "ticks", "py310"] {
+        let told = if mode == "ticks" { "ticks:97" } else { mode };
+        t.line(&format!("%gil {mode}"), &format!("GIL mode {told}\r"));
+        t.line("moves()", "'both move'");
+    }
+    t.line("%threads", "B Thread-1 (busy): ");
+    t.line("def forever():", "... ");
+    t.line("print('be' + 'gins')", "... ");
+    t.line("for _ in iter(int, 1): pass", "... ");
+    t.line("", ">>> ");
+    t.line("forever()", "begins");
+    t.send("\x03");
+    t.sees("KeyboardInterrupt");
+    t.prompt();
+    t.line("go = False; [t.join() for t in ts]; 'en' + 'ded'", "'ended'");
+    assert_eq!(t.leaves(), 0);
+}
+
+#[test]
+fn what_is_typed_is_coloured() {
+    let mut t = Terminal::start(&["--color=always"]);
+    t.sees("\x1b[1;35m>>> ");
+    t.send("while len('a'");
+    t.sees("\x1b[1;34mwhile");
+    t.sees("\x1b[32m'a'");
+    // The partner of the bracket before the cursor stands out.
+    t.send(")");
+    t.sees("\x1b[1;7m(");
+    t.send("\x03");
+    t.sees("KeyboardInterrupt");
+    t.sees("\x1b[1;35m>>> ");
     assert_eq!(t.leaves(), 0);
 }
 

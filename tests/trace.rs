@@ -214,6 +214,32 @@ fn pages_need_nothing_beside_themselves() {
     }
 }
 
+/// What a browser makes of a page, where there is one: `MINIPY_BROWSER`, or `chromium` on the path.
+fn in_a_browser(html: &str) -> Option<String> {
+    let browser = std::env::var("MINIPY_BROWSER").unwrap_or("chromium".to_string());
+    let out = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", &format!("file://{html}")])
+        .output()
+        .ok()?;
+    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// The script of a page runs to its end: it draws the charts and fills the foot last.
+#[test]
+fn pages_run_to_their_end() {
+    let (one, killed, all) = (file("ran.html"), file("ran.killed.html"), file("ran.compare.html"));
+    let n = ["examples/02_lost_update.mp", "--", "--n", "300"];
+    minipy(&[&[&format!("--html={one}")[..], "--gil=py32"], &[n[0], n[2], n[3]][..]].concat());
+    minipy(&[&format!("--html={killed}"), &script("ran.mp", KILLED)]);
+    minipy(&[&["compare", "--modes=py310,off", &format!("--html={all}")[..]], &n[..]].concat());
+    for html in [one, killed, all] {
+        assert!(std::fs::metadata(&html).is_ok_and(|m| m.len() > 10_000), "{html}");
+        let Some(page) = in_a_browser(&html) else { return };
+        assert!(page.contains("Made by minipy."), "the script of {html} stops halfway");
+        assert!(page.matches("<canvas").count() > 1, "{html}");
+    }
+}
+
 #[test]
 fn comparisons_have_a_page() {
     let html = file("compare.html");

@@ -1,16 +1,17 @@
 //! Native module `_thread`: starting threads, handles to join them, locks, thread-local objects. Invariant: what
 //! blocks here blocks in the door (`run::door`); the module owns no state but its classes' shapes.
 
-use super::{local, lock, notes, queue_log};
-use crate::heap::cell::{Header, Kind};
+use super::{local, lock, notes, queue_log, seq};
+use crate::heap::Value;
+use crate::heap::cell::Kind;
 use crate::heap::known::C;
-use crate::heap::object::{Class, Dict, Float, Layout, Str, Tuple};
-use crate::heap::{Slot, Value};
+use crate::heap::object::{Dict, Float, Str, Tuple};
 use crate::run::slots::GetSet;
 use crate::run::threads::{self, Handle};
 use crate::run::{
     Args, ClassDef, Def, ModuleDef, PLAIN, R, Thread, backtrace, class, def, door, get, show, signal,
 };
+use crate::struct_seq;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The module.
@@ -92,37 +93,8 @@ static HANDLE_METHODS: [Def; 3] = [
 
 static HANDLE_FIELDS: &[GetSet] = &[get("ident", handle_ident, "The thread's identifier.")];
 
-/// What an excepthook is told.
-#[repr(C)]
-struct HookArgs {
-    h: Header,
-    fields: [Slot; 4],
-}
-
-// SAFETY: records of this class are made by `hook_new` only, at this size; others are told apart by their class
-// before this layout is believed.
-unsafe impl Layout for HookArgs {
-    const KIND: Kind = Kind::Record;
-}
-
-static HOOK_ARGS: ClassDef = ClassDef {
-    name: "_thread._ExceptHookArgs",
-    doc: "Type used to pass arguments to threading.excepthook.",
-    slots: |s| {
-        s.new = Some(hook_new);
-        s.repr = Some(hook_repr);
-    },
-    getset: HOOK_FIELDS,
-    kind: Kind::Record,
-    ..PLAIN
-};
-
-static HOOK_FIELDS: &[GetSet] = &[
-    get("exc_type", |_, v| hook_field(v, 0), "Exception type"),
-    get("exc_value", |_, v| hook_field(v, 1), "Exception value"),
-    get("exc_traceback", |_, v| hook_field(v, 2), "Exception traceback"),
-    get("thread", |_, v| hook_field(v, 3), "Thread"),
-];
+struct_seq!(HOOK_ARGS, HOOK_FIELDS, "_thread._ExceptHookArgs", "What threading.excepthook is told.", 4,
+    new = Some(hook_new), ["exc_type" 0, "exc_value" 1, "exc_traceback" 2, "thread" 3]);
 
 /// Classes that functions here need, as values; their shapes keep them alive.
 static HANDLE_CLASS: AtomicU64 = AtomicU64::new(Value::NONE.0);
@@ -133,6 +105,7 @@ fn fill(th: &mut Thread, dict: Value) -> R<()> {
     let handle = class::define(th, None, &HANDLE)?;
     HANDLE_CLASS.store(handle.0, Relaxed);
     let hook = class::define(th, None, &HOOK_ARGS)?;
+    seq::finish(th, hook, 4, HOOK_FIELDS)?;
     HOOK_CLASS.store(hook.0, Relaxed);
     let local = local::class(th)?;
     let max = th.float(lock::TIMEOUT_MAX)?;
@@ -341,34 +314,17 @@ fn hook_new(th: &mut Thread, cls: Value, args: Value, _: Value) -> R {
         let text = format!("_thread._ExceptHookArgs() takes a 4-sequence ({}-sequence given)", items.len());
         return Err(th.type_error(text));
     }
-    let shape = cls.get::<Class>().root_shape.get().as_int() as u32;
-    let (v, h) = th.heap.new::<HookArgs>(shape, 4, 0)?;
-    for (slot, item) in h.fields.iter().zip(items.iter()) {
-        slot.set(item);
-    }
     th.failed = items.at(0) != C::SystemExit.v();
-    Ok(v)
-}
-
-fn hook_field(v: Value, i: usize) -> R {
-    Ok(v.get::<HookArgs>().fields[i].get())
-}
-
-fn hook_repr(th: &mut Thread, v: Value) -> R {
-    let mut text = "_thread._ExceptHookArgs(".to_string();
-    for (i, g) in HOOK_FIELDS.iter().enumerate() {
-        let field = hook_field(v, i)?;
-        let comma = if i == 0 { "" } else { ", " };
-        text += &format!("{comma}{}={}", g.name, th.repr_text(field)?);
-    }
-    Ok(th.str(&(text + ")"))?)
+    let items: [Value; 4] = std::array::from_fn(|i| items.at(i));
+    seq::make(th, cls, 4, &items)
 }
 
 fn excepthook(th: &mut Thread, a: Args) -> R {
     if th.class_of(a[0]).0 != HOOK_CLASS.load(Relaxed) {
         return Err(th.type_error("_thread._excepthook argument type must be ExceptHookArgs"));
     }
-    let (class, exc, thread) = (hook_field(a[0], 0)?, hook_field(a[0], 1)?, hook_field(a[0], 3)?);
+    let told = a[0].get::<Tuple>();
+    let (class, exc, thread) = (told.at(0), told.at(1), told.at(3));
     if class == C::SystemExit.v() {
         return Ok(Value::NONE);
     }

@@ -341,7 +341,12 @@ fn never_awaited(th: &mut Thread, o: Value) -> R<()> {
     let text = th.str(&format!("coroutine '{name}' was never awaited"))?;
     let warnings = super::import::import_full(th, "warnings")?;
     let warn = th.intern("warn_explicit")?;
-    let warn = th.getattr(warnings, warn)?;
+    let Some(warn) = th.getattr_opt(warnings, warn)? else {
+        // The module is being loaded just now, below this.
+        let line = format!("{}:{line}: RuntimeWarning: {}\n", th.str_text(file)?, th.str_text(text)?);
+        super::show::stderr(th, &line);
+        return Ok(());
+    };
     let module = th
         .dict_get_name(g.func.get().get::<Function>().globals.get(), N::__name__.v())
         .unwrap_or(S::empty_str.v());

@@ -284,7 +284,9 @@ unsafe fn instantiate(
             match slots.new {
                 Some(new) => new(th, cls, args, kwargs)?,
                 None => {
-                    return Err(th.type_error(format!("cannot create '{}' instances", th.class_name(cls))));
+                    return Err(
+                        th.type_error(format!("cannot create '{}' instances", th.full_class_name(cls)))
+                    );
                 }
             }
         };

@@ -65,7 +65,11 @@ impl Thread {
 
     /// The class of `v` as most errors show it: classes of native modules with their module, others without.
     pub fn type_name(&self, v: Value) -> String {
-        let class = class_of(v);
+        self.full_class_name(class_of(v))
+    }
+
+    /// A class as most errors show it.
+    pub fn full_class_name(&self, class: Value) -> String {
         let name = self.class_name(class);
         if class.get::<Class>().bits.get().as_int() & DOTTED == 0 {
             return name;
@@ -431,7 +435,7 @@ pub fn new_class(th: &mut Thread, meta: Value, name: Value, bases: Value, ns: Va
             return Err(th.type_error("type() doesn't support MRO entry resolution; use types.new_class()"));
         };
         if c.bits.get().as_int() & FINAL != 0 {
-            let text = format!("type '{}' is not an acceptable base type", th.class_name(b));
+            let text = format!("type '{}' is not an acceptable base type", th.full_class_name(b));
             return Err(th.type_error(text));
         }
         if (0..i).any(|j| bt.at(j) == b) {

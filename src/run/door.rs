@@ -371,17 +371,33 @@ pub fn wait(th: &mut Thread, what: What<'_>) -> Woken {
 /// Runs a system call that may take long and cannot be polled, as stopped and without the GIL. On EINTR the caller
 /// runs `signal::run_pending` and repeats it. `f` must not touch the heap; the caller keeps what it needs alive.
 pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
+    away(th, kind, f, false)
+}
+
+/// Runs a system call that waits for nobody, but may take its time, as stopped. In the modes where the operating system
+/// has a say in who is next it is `opaque`; in ticks mode the thread stands in the GIL's queue before it begins, so the
+/// order of turns does not depend on how long the call takes. `f` as in `opaque`.
+pub fn brief<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
+    away(th, kind, f, matches!(gil::mode(), gil::Mode::Ticks(_)))
+}
+
+/// The two: `queued`, the thread stands in the GIL's queue while `f` runs.
+fn away<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T, queued: bool) -> T {
     let main = threads::is_main(&th.shared);
     let me = th.shared.clone();
+    let state = if queued { State::Gil } else { kind.state() };
+    let enter = event::What::Enter { state, kind: kind.code(), object: 0 };
     me.line.store(frame::script_line(th), Relaxed);
-    me.state.store(kind.state() as u8, Release);
     me.door.timed.store(true, SeqCst);
     me.door.begin_wait(kind.code(), 0);
-    event::emit(th, event::What::Enter { state: kind.state(), kind: kind.code(), object: 0 });
+    if !queued {
+        me.state.store(state as u8, Release);
+        event::emit(th, enter);
+    }
     if main {
         signal::watch();
     }
-    let result = gil::outside(th, Reason::Blocking, |me| {
+    let call = |me: &Arc<Shared>| {
         me.door.opaque.store(true, SeqCst);
         // A signal that came just before found nobody to interrupt.
         if main && signal::waiting(me) {
@@ -390,45 +406,19 @@ pub fn opaque<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
         let result = f();
         me.door.opaque.store(false, SeqCst);
         result
-    });
+    };
+    let result = match queued {
+        true => gil::beside(th, enter, call),
+        false => gil::outside(th, Reason::Blocking, call),
+    };
     if main && signal::waiting(&me) {
         me.door.put_off();
     }
     me.door.end_wait();
-    me.state.store(State::Run as u8, Release);
-    event::emit(th, event::What::Leave);
-    result
-}
-
-/// Runs a system call that waits for nobody, but may take its time, as stopped. In the modes where the operating system
-/// has a say in who is next it is `opaque`; in ticks mode the thread stands in the GIL's queue before it begins, so the
-/// order of turns does not depend on how long the call takes. `f` as in `opaque`.
-pub fn brief<T>(th: &mut Thread, kind: Kind, f: impl FnOnce() -> T) -> T {
-    if !matches!(gil::mode(), gil::Mode::Ticks(_)) {
-        return opaque(th, kind, f);
+    if !queued {
+        me.state.store(State::Run as u8, Release);
+        event::emit(th, event::What::Leave);
     }
-    let main = threads::is_main(&th.shared);
-    let me = th.shared.clone();
-    me.line.store(frame::script_line(th), Relaxed);
-    me.door.timed.store(true, SeqCst);
-    me.door.begin_wait(kind.code(), 0);
-    if main {
-        signal::watch();
-    }
-    let enter = event::What::Enter { state: State::Gil, kind: kind.code(), object: 0 };
-    let result = gil::beside(th, enter, |me| {
-        me.door.opaque.store(true, SeqCst);
-        if main && signal::waiting(me) {
-            signal::interrupt_soon();
-        }
-        let result = f();
-        me.door.opaque.store(false, SeqCst);
-        result
-    });
-    if main && signal::waiting(&me) {
-        me.door.put_off();
-    }
-    me.door.end_wait();
     result
 }
 

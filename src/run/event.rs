@@ -156,7 +156,19 @@ pub const LIMIT: usize = 1 << 23;
 /// Room is set aside in pieces, so that threads do not share a counter.
 const PIECE: usize = 1 << 12;
 
-static LISTENING: AtomicU8 = AtomicU8::new(0);
+/// On a cache line of its own: what is looked at so often must not lie beside what threads write.
+#[repr(align(128))]
+struct Apart(AtomicU8);
+
+impl std::ops::Deref for Apart {
+    type Target = AtomicU8;
+    #[inline(always)]
+    fn deref(&self) -> &AtomicU8 {
+        &self.0
+    }
+}
+
+static LISTENING: Apart = Apart(AtomicU8::new(0));
 static ROOM: AtomicUsize = AtomicUsize::new(LIMIT / PIECE);
 static BEGIN: OnceLock<Instant> = OnceLock::new();
 static ENDED: Mutex<Vec<(u32, Log)>> = Mutex::new(Vec::new());
@@ -243,8 +255,15 @@ pub fn counting() -> bool {
 #[inline(always)]
 pub fn emit(th: &mut Thread, what: What) {
     if LISTENING.load(Ordering::Relaxed) & (what.bit() | want::SEEN) != 0 {
-        record(th, now(), what);
+        heard(th, what);
     }
+}
+
+/// The other side of the check, out of the way of those that nobody hears.
+#[cold]
+#[inline(never)]
+fn heard(th: &mut Thread, what: What) {
+    record(th, now(), what);
 }
 
 /// States a fact of that moment, whether somebody listens or not.

@@ -129,7 +129,7 @@ pub struct Graph {
     pub threads: Vec<Fellow>,
     /// Those that have ended, as far as known: number, name, whether an exception ended it.
     pub ended: Vec<(u32, String, bool)>,
-    /// A signal handler of the script may make the main thread run.
+    /// A signal handler of the script, or a signal on its way, may make the main thread run.
     pub handlers: bool,
     /// Nanoseconds since the program began.
     pub at: u64,
@@ -166,7 +166,9 @@ pub fn dump(th: &mut Thread, all: bool) -> String {
 
 /// Whether threads wait only for each other: a look before anything is named.
 pub(super) fn stands_still(th: &mut Thread) -> bool {
+    // Asked before the look: a thread that a signal has woken is seen to run.
     !signal::scripted()
+        && !signal::under_way()
         && th.heap.stop_world(|| {
             let mut still = true;
             threads::each(|t| still &= t.shared.state() == State::Ended || door::stuck(&t.shared));
@@ -176,7 +178,7 @@ pub(super) fn stands_still(th: &mut Thread) -> bool {
 
 /// Takes the picture.
 pub fn take(th: &mut Thread) -> Graph {
-    let handlers = signal::scripted();
+    let handlers = signal::scripted() || signal::under_way();
     let (at, ended) = (event::now(), threads::ended());
     let mut graph = th.heap.stop_world(|| {
         let mut wanted = Vec::new();
@@ -236,7 +238,10 @@ fn wait(t: &Thread, walk: &[At], names: &Names) -> Option<Wait> {
     }
     let library: Vec<&At> =
         walk.iter().take_while(|a| frame::code_of(a.func).flags & flag::LIBRARY != 0).collect();
-    let call = library.last().map_or(String::new(), |a| call_text(a, names));
+    // What starts a thread says nothing of a library function that is all of its work.
+    let starts = |a: &&&At| matches!(&*frame::code_of(a.func).qualname, "Thread._bootstrap" | "Thread.run");
+    let outer = library.iter().rev().find(|a| !starts(a)).or(library.last());
+    let call = outer.map_or(String::new(), |a| call_text(a, names));
     if kind == Kind::Join.code() && object != 0 {
         // The waiting native holds its handle.
         let number = Value::ptr(object as *const u64).get::<Handle>().number().unwrap_or(u32::MAX);

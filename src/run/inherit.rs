@@ -714,7 +714,7 @@ fn new_wrapper(th: &mut Thread, a: Args) -> R {
     let rest = if args.len() == 2 { S::empty_tuple.v() } else { rest };
     match slots(owner).new {
         Some(new) => new(th, cls, rest, no_empty(a[1])),
-        None => Err(th.type_error(format!("cannot create '{}' instances", th.class_name(cls)))),
+        None => Err(th.type_error(format!("cannot create '{}' instances", th.full_class_name(cls)))),
     }
 }
 

@@ -131,7 +131,7 @@ pub fn object_init(th: &mut Thread, this: Value, args: Value, kwargs: Value) -> 
 /// `type.__call__`: `__new__`, then `__init__` if the result is an instance.
 pub fn type_call(th: &mut Thread, class: Value, args: Value, kwargs: Value) -> R {
     let Some(new) = slots(class).new else {
-        return Err(th.type_error(format!("cannot create '{}' instances", th.class_name(class))));
+        return Err(th.type_error(format!("cannot create '{}' instances", th.full_class_name(class))));
     };
     if class == C::type_.v() {
         let n = args.get::<Tuple>().len();

@@ -127,6 +127,29 @@ pub fn waiting(me: &Shared) -> bool {
     me.pending.load(SeqCst) & pending::SIGNAL != 0
 }
 
+/// Whether a signal waits for the main thread, or is on its way there: the system may have given it to that thread
+/// before the thread has come to see it.
+pub fn under_way() -> bool {
+    let Some(main) = threads::main_shared() else { return false };
+    if waiting(&main) || given_by_system(&main) {
+        return true;
+    }
+    // Taken from the system just now: the handler has still to say so.
+    std::thread::sleep(Duration::from_millis(1));
+    waiting(&main)
+}
+
+/// Whether the system holds a signal that the main thread would handle.
+fn given_by_system(main: &Shared) -> bool {
+    let path = format!("/proc/self/task/{}/status", main.native_id.load(SeqCst));
+    let Ok(text) = std::fs::read_to_string(path) else { return false };
+    let set = |name: &str| {
+        let row = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
+        row.and_then(|r| u64::from_str_radix(r.trim(), 16).ok()).unwrap_or(0)
+    };
+    (set("SigPnd") | set("ShdPnd")) & !set("SigBlk") & !set("SigIgn") != 0
+}
+
 /// Start-up, in the main thread: Ctrl-C raises KeyboardInterrupt, writing to a closed pipe is an error.
 pub fn begin(th: &mut Thread) -> R<()> {
     roots::add(|f| HANDLERS.iter().for_each(|h| f(Value(h.load(Relaxed)))));

@@ -62,8 +62,9 @@ fn look(th: &mut Thread) -> Then {
     if let deadlock::Cause::Left(n, _) | deadlock::Cause::Ended(n, _) = found.cause {
         let left = graph.fellow(n).and_then(deadlock::wanted).map(|o| sorted(&deadlock::left(o)));
         warned = left.as_ref().is_some_and(|l| all.contains(l));
+        // Without a GIL another thread may be about to judge an earlier moment: it is not to say the same again.
+        all.extend(left);
         if matches!(found.cause, deadlock::Cause::Left(..)) {
-            all.extend(left.filter(|_| !warned));
             eprint!("{}", deadlock_text::text(&graph, &found, settings.bold));
             return Then::Wait;
         }

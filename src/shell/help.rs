@@ -225,13 +225,16 @@ Reported is what is certain:
     anything run again: whatever they wait for. A lock taken again by its
     holder, an empty queue that nobody fills, a condition that nobody notifies.
 Ctrl-C does not count as a rescue, a signal handler of the script does. A wait
-with a timeout is no deadlock.
+with a timeout is no deadlock. A thread that waits for a Lock that an ended
+thread has left behind gets a warning at once if that thread's code releases it
+on another path, or no line of the program releases a lock; others go on.
 
 --on-deadlock=report   report; others go on; exit code 67 when nothing can run
               exit     report, and end with exit code 67 at once
               raise    threading.DeadlockError in the thread that closed it
               off      nothing: the program hangs
-Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on.
+Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on; where
+a long call keeps them from answering, a line for each comes first.
 ";
 
 const PROMPT: &str = "\

@@ -115,7 +115,7 @@ pub fn prepare(job: &Run, script: Option<&Script>) {
 pub fn write(th: &mut Thread, code: i32) -> i32 {
     let Some(settings) = SETTINGS.get() else { return code };
     let mut gather = settings.gather.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut record = charts::record(th, gather.is_some() || settings.above.is_some());
+    let record = charts::record(th, gather.is_some() || settings.above.is_some());
     if settings.pid != std::process::id() {
         // A forked child.
         if let Some(up) = gather.as_ref().or(settings.above.as_ref()) {
@@ -151,17 +151,13 @@ pub fn write(th: &mut Thread, code: i32) -> i32 {
         (None, None) => {}
         (None, Some(up)) => up.hand_up(record),
         (Some(_), _) => {
-            // Runs that are compared are drawn, and reported on beside that, on one scale.
+            // Runs that are compared are drawn on one scale.
             let clock = settings.page.as_ref().map(|_| Clock::Time);
-            let report = match clock {
-                Some(_) if record.ordered => {
-                    record.ordered = false;
-                    self::report(&settings.file, &settings.source, &record)
-                }
-                _ => report,
-            };
+            // A page's tables are on the clock of its charts.
+            let by_time = of_record(&settings.file, &settings.source, &record, Clock::Time);
             let story = charts::story(record, gather.as_mut(), &settings.file, clock);
-            code = draw(settings, &story, &report, &mut said, code);
+            let report = if story.clock == Clock::Time { &by_time } else { &report };
+            code = draw(settings, &story, report, &mut said, code);
         }
     }
     match &settings.output {
@@ -291,14 +287,18 @@ pub fn of_call(th: &mut Thread, f: Value, file: &str, source: &str) -> (R, Strin
     (outcome, gil_text::text(&report, ("", "")))
 }
 
-/// The report on the GIL.
+/// The report on the GIL, on the clock that suits the record.
 fn report(file: &str, source: &str, record: &Recorded) -> Report {
+    of_record(file, source, record, if record.ordered { Clock::Instructions } else { Clock::Time })
+}
+
+fn of_record(file: &str, source: &str, record: &Recorded, clock: Clock) -> Report {
     let mode = gil::mode();
     let native = |at: usize| record.natives.get(&at).cloned().unwrap_or_default();
     gil_report::report(&Input {
         mode: record.mode.clone(),
         gil: record.gil,
-        clock: if record.ordered { Clock::Instructions } else { Clock::Time },
+        clock,
         counted: gil::counts(mode),
         turn: match mode {
             gil::Mode::Ticks(97) => Some((97, "--gil=ticks:89")),

@@ -200,7 +200,7 @@ class Chart {
   legend() {
     const used = new Set(); this.run.threads.forEach(t => { for (let i = 0; i < t.n; i++) used.add(t.does[i]); });
     this.swatches = STACK.filter(d => used.has(d)).map(d => ({ d, canvas: el("canvas", { "aria-hidden": "true" }) }));
-    const items = this.swatches.map(s => el("span", {}, s.canvas, SHORT[s.d] === "GIL" ? "waits for the GIL" : s.d === RUN ? "runs" : s.d === JOIN ? "waits in join" : s.d === IO ? "waits for io" : s.d === SLEEP ? "sleeps" : d === UNSEEN ? "not recorded" : `waits for a ${SHORT[s.d]}`));
+    const items = this.swatches.map(s => el("span", {}, s.canvas, SHORT[s.d] === "GIL" ? "waits for the GIL" : s.d === RUN ? "runs" : s.d === JOIN ? "waits in join" : s.d === IO ? "waits for io" : s.d === SLEEP ? "sleeps" : s.d === UNSEEN ? "not recorded" : `waits for a ${SHORT[s.d]}`));
     if (this.run.threads.some(t => t.vain.length)) { const canvas = el("canvas", { "aria-hidden": "true" }); this.swatches.push({ d: -1, canvas }); items.push(el("span", {}, canvas, "false wake")); }
     return el("div", { class: "legend" }, items);
   }
@@ -279,7 +279,7 @@ class Chart {
       bar(g, this.pats, d, a, y, b - a, h);
       if (h > 18 && b - a > (d === SLEEP || d === JOIN ? 90 : 34)) {
         const x = Math.max(a, 0), w = Math.min(b, this.width) - x, thing = t.thing[i] >= 0 ? this.run.things[t.thing[i]] : null;
-        const text = thing ? title(thing) : d === RUN ? (t.line[i] === t.last[i] && t.line[i] ? `line ${t.line[i]}` : "") : d === GIL ? "GIL" : SHORT[d];
+        const text = thing ? title(thing) : d === RUN ? (t.line[i] === t.last[i] && t.line[i] ? `line ${t.line[i]}` : "") : d === GIL ? "GIL" : d === UNSEEN ? this.run.processes[t.process].fate : SHORT[d];
         if (text) label(g, text, x, w, y + h / 2, d === RUN ? paint.on : paint.ink, d !== RUN);
       }
     }

@@ -45,6 +45,15 @@ static METHODS: &[Def] = &[
         |th, a| super::build::issubclass(th, a[1], a[0]).map(Value::bool),
         "",
     ),
+    def(
+        "__mro_entries__",
+        "($self, bases, /)",
+        |th, a| {
+            let text = format!("Cannot subclass {}", th.repr_text(a[0])?);
+            Err(th.type_error(text))
+        },
+        "",
+    ),
 ];
 
 static CLASS_METHODS: &[Def] = &[def(
@@ -52,6 +61,7 @@ static CLASS_METHODS: &[Def] = &[def(
     "($type, object, /)",
     |th, a| {
         let args = if a[1].is_kind(Kind::Tuple) { a[1] } else { th.tuple(&[a[1]])? };
+        let args = with_references(th, args)?;
         union(th, args)
     },
     "",
@@ -83,6 +93,22 @@ pub fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, _: Side) -> R {
     }
     let pair = th.tuple(&[a, b])?;
     union(th, pair)
+}
+
+/// The tuple with forward references for its texts.
+fn with_references(th: &mut Thread, args: Value) -> R {
+    if !args.get::<Tuple>().iter().any(|v| v.like::<Str>().is_some()) {
+        return Ok(args);
+    }
+    let typing = crate::run::import::import_full(th, "typing")?;
+    let name = th.intern("ForwardRef")?;
+    let reference = th.getattr(typing, name)?;
+    let made = th.list_with(args.get::<Tuple>().len())?;
+    for v in args.get::<Tuple>().iter() {
+        let v = if v.like::<Str>().is_some() { th.call(reference, &[v])? } else { v };
+        list::push(&mut th.heap, made.get::<List>(), v)?;
+    }
+    Ok(list::snapshot(&mut th.heap, made.get::<List>())?)
 }
 
 /// The union of the tuple's types: flat, each once; a single type stands for itself.
