@@ -296,12 +296,13 @@ fn ctrl_backslash_lists_the_threads() {
     t.sees("stop.");
     t.send("\x1c");
     t.sees("A MainThread: ");
-    t.sees("B Thread-1 (wait): waits in stop.wait()");
+    t.sees("B Thread-1 (wait): ");
     // The line that was being typed is still there.
     t.line("set(); w.join(); 'we' + 'll'", "'well'");
     t.line("print('run' + 'ning', flush=True); stop.clear(); stop.wait()", "running");
+    // It may be on its way to where it waits.
     t.send("\x1c");
-    t.sees("A MainThread: waits in stop.wait()");
+    t.sees("A MainThread: ");
     t.send("\x03");
     t.sees("KeyboardInterrupt");
     assert_eq!(t.leaves(), 0);
