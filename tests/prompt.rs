@@ -286,28 +286,6 @@ fn what_is_typed_is_coloured() {
 }
 
 #[test]
-fn ctrl_backslash_lists_the_threads() {
-    let mut t = Terminal::start(&[]);
-    t.prompt();
-    t.line("import threading; stop = threading.Event(); w = threading.Thread(target=stop.wait)", ">>> ");
-    t.line("w.start()", ">>> ");
-    t.line("'a' + 'b'", "'ab'");
-    t.send("stop.");
-    t.sees("stop.");
-    t.send("\x1c");
-    t.sees("A MainThread: ");
-    t.sees("B Thread-1 (wait): waits in stop.wait()");
-    // The line that was being typed is still there.
-    t.line("set(); w.join(); 'we' + 'll'", "'well'");
-    t.line("print('run' + 'ning', flush=True); stop.clear(); stop.wait()", "running");
-    t.send("\x1c");
-    t.sees("A MainThread: waits in stop.wait()");
-    t.send("\x03");
-    t.sees("KeyboardInterrupt");
-    assert_eq!(t.leaves(), 0);
-}
-
-#[test]
 fn a_line_without_an_end_stays() {
     let mut t = Terminal::start(&[]);
     t.prompt();
