@@ -233,8 +233,8 @@ on another path, or no line of the program releases a lock; others go on.
               exit     report, and end with exit code 67 at once
               raise    threading.DeadlockError in the thread that closed it
               off      nothing: the program hangs
-Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on; where
-a long call keeps them from answering, a line for each comes first.
+Ctrl-\\ (SIGQUIT) lists all threads with their lines and locks, and goes on;
+where a long call keeps them from answering, a line for each comes first.
 ";
 
 const PROMPT: &str = "\
