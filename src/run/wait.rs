@@ -9,7 +9,7 @@ use super::door::{self, Kind, Woken};
 use super::event::{self, What};
 use super::gil::{self, Mode};
 use super::park::wake;
-use super::thread::{R, Shared, Thread};
+use super::thread::{R, Raised, Shared, Thread};
 use super::{frame, load, signal, threads};
 use crate::code::answer;
 use crate::code::data::flag::LIBRARY;
@@ -441,11 +441,21 @@ impl Lock {
         n
     }
 
-    /// Acquires a reentrant lock and restores its count.
+    /// Acquires a reentrant lock and restores its count. What a signal handler raises meanwhile is put off until the
+    /// lock is had, as in CPython: the `with` around the wait will release it. The second time it is not put off.
     pub fn restore(&'static self, th: &mut Thread, count: usize) -> R<()> {
-        self.acquire(th, Patience::Forever)?;
+        if self.acquire(th, Patience::Forever).is_ok() {
+            self.count.set(count);
+            return Ok(());
+        }
+        let first = std::mem::replace(&mut th.raised, Value::UNBOUND);
+        let mark = th.keep(first);
+        let again = self.acquire(th, Patience::Forever);
+        th.drop_kept(mark);
+        again?;
         self.count.set(count);
-        Ok(())
+        th.raised = first;
+        Err(Raised)
     }
 
     /// Forgets holder and waiters: for the child of a fork.
