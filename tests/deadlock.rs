@@ -7,7 +7,9 @@ mod program;
 use program::MINIPY;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 const MODES: [&str; 6] = ["py310", "py32", "py2", "ticks:97", "ticks:3", "off"];
@@ -114,17 +116,11 @@ fn a_signal_dumps_all_threads() {
         .spawn()
         .unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let err = child.stderr.take().unwrap();
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     assert_eq!(line, "go\n");
-    let (say, said) = std::sync::mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        while err.read_line(&mut text).is_ok_and(|n| n > 0) {
-            let _ = say.send(std::mem::take(&mut text));
-        }
-    });
+    let (said, reader) = lines_of(err);
     // The threads may be on their way to where they wait: then they are asked again.
     let mut dump = String::new();
     for _ in 0..200 {
@@ -146,6 +142,19 @@ fn a_signal_dumps_all_threads() {
     reader.join().unwrap();
 }
 
+/// The lines of a child's stderr as they come, and their reader.
+fn lines_of(err: ChildStderr) -> (Receiver<String>, JoinHandle<()>) {
+    let mut err = BufReader::new(err);
+    let (say, said) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        while err.read_line(&mut text).is_ok_and(|n| n > 0) {
+            let _ = say.send(std::mem::take(&mut text));
+        }
+    });
+    (said, reader)
+}
+
 #[test]
 fn a_dump_does_not_wait_for_a_native_call() {
     let code = "import threading\nprint('up', flush=True)\n\
@@ -159,14 +168,8 @@ fn a_dump_does_not_wait_for_a_native_call() {
     // Before it runs a signal ends it.
     let mut up = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut up).unwrap();
-    let mut err = BufReader::new(child.stderr.take().unwrap());
-    let (say, said) = std::sync::mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        while err.read_line(&mut text).is_ok_and(|n| n > 0) {
-            let _ = say.send(std::mem::take(&mut text));
-        }
-    });
+    let err = child.stderr.take().unwrap();
+    let (said, reader) = lines_of(err);
     // Main may answer as long as it has not let the other one begin.
     let mut dump = String::new();
     for _ in 0..300 {

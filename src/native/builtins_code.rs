@@ -40,40 +40,7 @@ pub fn globals(th: &mut Thread, _: Args) -> R {
 /// `locals()`: the namespace of a module or class body, a fresh dict of a function's bound variables.
 pub fn current_locals(th: &mut Thread) -> R {
     let Some(at) = frame::walk(th).next() else { return Ok(S::builtins.v()) };
-    let code = frame::code_of(at.func);
-    if code.flags & (flag::CLASS_BODY | flag::NAMESPACE) != 0 {
-        // SAFETY: register 0 of such code is its namespace.
-        return Ok(unsafe { *at.base });
-    }
-    if code.flags & flag::MODULE != 0 {
-        return Ok(at.func.globals.get());
-    }
-    let live = frame::live_at(at.func, at.word);
-    let d = th.heap.new_dict()?;
-    let mark = th.keep(d);
-    let put = |th: &mut Thread, name: &str, v: Value| -> R<()> {
-        let v = match v.cast::<Cell>() {
-            Some(c) => c.value.get(),
-            None => v,
-        };
-        if v.is_unbound() {
-            return Ok(());
-        }
-        let key = th.intern(name)?;
-        th.dict_insert(d, key, v)
-    };
-    for (i, name) in code.varnames.iter().enumerate() {
-        if live.contains(i as u16) && !name.starts_with('.') {
-            // SAFETY: a live register of the frame.
-            put(th, name, unsafe { *at.base.add(i) })?;
-        }
-    }
-    for (i, name) in code.freevars.iter().enumerate() {
-        // SAFETY: the closure cells were copied there on entry.
-        put(th, name, unsafe { *at.base.add(code.free_base as usize + i) })?;
-    }
-    th.drop_kept(mark);
-    Ok(d)
+    crate::types::frame::locals(th, &at)
 }
 
 /// `locals()`.

@@ -308,20 +308,8 @@ pub(super) fn withdraw(other: &Arc<Shared>) {
     q.tell();
 }
 
-/// Hands the GIL to the longest waiter and queues up again. `false` if nobody waits.
-fn step_aside(th: &mut Thread, reason: Reason) -> bool {
-    if WORD.load(SeqCst) & WAITERS == 0 {
-        return false;
-    }
-    let me = th.shared.clone();
-    let mut q = queue();
-    let others = q.waiting.iter().any(|w| w.number != me.number);
-    if !others || WORD.load(SeqCst) & !WAITERS != name(&me) | HELD {
-        return false;
-    }
-    COUNTS.reasons[reason as usize].fetch_add(1, Relaxed);
-    // Before anybody else can state an acquire.
-    stated_release(th, reason);
+/// Puts the holder at the end of the queue and hands the GIL to the first in it.
+fn queue_up(mut q: MutexGuard<'_, Queue>, me: &Arc<Shared>) {
     me.door.turn.store(turn::QUEUED, SeqCst);
     q.waiting.push_back(me.clone());
     let next = q.hand_over();
@@ -329,6 +317,23 @@ fn step_aside(th: &mut Thread, reason: Reason) -> bool {
     if let Some(n) = next {
         n.door.rouse();
     }
+}
+
+/// Hands the GIL to the longest waiter and queues up again. `false` if nobody waits.
+fn step_aside(th: &mut Thread, reason: Reason) -> bool {
+    if WORD.load(SeqCst) & WAITERS == 0 {
+        return false;
+    }
+    let me = th.shared.clone();
+    let q = queue();
+    let others = q.waiting.iter().any(|w| w.number != me.number);
+    if !others || WORD.load(SeqCst) & !WAITERS != name(&me) | HELD {
+        return false;
+    }
+    COUNTS.reasons[reason as usize].fetch_add(1, Relaxed);
+    // Before anybody else can state an acquire.
+    stated_release(th, reason);
+    queue_up(q, &me);
     back(th, &me);
     true
 }
@@ -473,7 +478,7 @@ pub(super) fn outside<T>(th: &mut Thread, reason: Reason, f: impl FnOnce(&Arc<Sh
 /// stated if the turn ends.
 pub(super) fn beside<T>(th: &mut Thread, enter: What, f: impl FnOnce(&Arc<Shared>) -> T) -> T {
     let me = th.shared.clone();
-    let mut q = queue();
+    let q = queue();
     let others = q.waiting.iter().any(|w| w.number != me.number);
     if !others || WORD.load(SeqCst) & !WAITERS != name(&me) | HELD {
         drop(q);
@@ -483,13 +488,7 @@ pub(super) fn beside<T>(th: &mut Thread, enter: What, f: impl FnOnce(&Arc<Shared
     event::emit(th, enter);
     stated_release(th, Reason::Blocking);
     me.door.outside.store(true, SeqCst);
-    me.door.turn.store(turn::QUEUED, SeqCst);
-    q.waiting.push_back(me.clone());
-    let next = q.hand_over();
-    drop(q);
-    if let Some(n) = next {
-        n.door.rouse();
-    }
+    queue_up(q, &me);
     let (result, trip) = th.heap.blocking(|| {
         let result = f(&me);
         (result, take(&me))

@@ -158,11 +158,6 @@ pub fn end(th: &mut Thread) {
     gil::own_table(th);
 }
 
-/// How many frames are listed.
-pub fn depth(th: &Thread) -> usize {
-    th.tracing.as_ref().map_or(0, |t| t.frames.len())
-}
-
 fn leave(th: &mut Thread) {
     if let Some(t) = &mut th.tracing {
         t.frames.pop();
