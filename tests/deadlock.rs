@@ -53,7 +53,7 @@ fn deadlocks_are_found_in_every_mode() {
 
 /// Runs a program that reads a line of input when all is said; gives what it wrote to stderr until `word` came.
 fn until(mode: &str, code: &str, word: &str) -> String {
-    let mut child = Command::new(MINIPY)
+    let mut child = program::heeds_signals(&mut Command::new(MINIPY))
         .args([&format!("--gil={mode}"), "-c", code])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -108,7 +108,7 @@ fn a_signal_dumps_all_threads() {
     let code = "import threading, sys\nlock = threading.Lock()\nlock.acquire()\ndef f():\n    with lock:\n        pass\n\
         t = threading.Thread(target=f)\nt.start()\nprint('go', flush=True)\nsys.stdin.readline()\n\
         lock.release()\nt.join()\nprint('well')\n";
-    let mut child = Command::new(MINIPY)
+    let mut child = program::heeds_signals(&mut Command::new(MINIPY))
         .args(["-c", code])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -159,7 +159,7 @@ fn lines_of(err: ChildStderr) -> (Receiver<String>, JoinHandle<()>) {
 fn a_dump_does_not_wait_for_a_native_call() {
     let code = "import threading\nprint('up', flush=True)\n\
         t = threading.Thread(target=lambda: sum(range(10**12)), daemon=True)\nt.start()\nprint('over')\n";
-    let mut child = Command::new(MINIPY)
+    let mut child = program::heeds_signals(&mut Command::new(MINIPY))
         .args(["--gil=py310", "-c", code])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

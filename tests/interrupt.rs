@@ -1,6 +1,8 @@
 //! Ctrl-C: SIGINT ends whatever the main thread does, in every GIL mode, by KeyboardInterrupt and exit code 130.
 //! Each program says "ready" when it is about to block, so that nothing here waits by the clock.
 
+mod program;
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -19,7 +21,7 @@ struct Running {
 
 impl Running {
     fn start(mode: &str, code: &str) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_minipy"))
+        let mut child = program::heeds_signals(&mut Command::new(program::MINIPY))
             // Some programs wait for what never comes.
             .args([&format!("--gil={mode}"), "--on-deadlock=off", "-c", code])
             .stdin(Stdio::piped())

@@ -10,11 +10,13 @@ const COUNT: &str = "
 import gc, os
 def count():
     gc.collect()
-    with open('/proc/self/task/%d/children' % os.getpid()) as f:
-        children = len(f.read().split())
+    children = 0
     for tid in os.listdir('/proc/self/task'):
-        with open('/proc/self/task/%s/children' % tid) as f:
-            children = max(children, len(f.read().split()))
+        try:
+            with open('/proc/self/task/%s/children' % tid) as f:
+                children += len(f.read().split())
+        except OSError:    # that thread has ended, or is about to
+            pass
     return children, len(os.listdir('/proc/self/fd'))
 ";
 
@@ -118,7 +120,7 @@ fn shared_memory() -> BTreeSet<String> {
 
 /// Runs a program from a file, so that the other start methods find it; stdout and stderr.
 fn run(name: &str, mode: &str, program: &str, args: &[&str]) -> (String, String) {
-    let path = std::env::temp_dir().join(format!("minipy-{}-{name}-{}.mp", std::process::id(), mode.len()));
+    let path = std::env::temp_dir().join(format!("minipy-{}-{name}-{mode}.mp", std::process::id()));
     let guarded: String = program.trim().lines().map(|l| format!("{l}\n")).collect();
     std::fs::write(&path, guarded).expect("a file for the program");
     let out = Command::new(env!("CARGO_BIN_EXE_minipy"))

@@ -74,9 +74,24 @@ pub fn expected(path: &Path) -> Expected {
     out
 }
 
+/// The program gets Ctrl-C and Ctrl-\ also where the tests run with both ignored, as a shell's background job does.
+pub fn heeds_signals(command: &mut Command) -> &mut Command {
+    use std::os::unix::process::CommandExt;
+    let heed = || {
+        for number in [libc::SIGINT, libc::SIGQUIT] {
+            // SAFETY: the default action is no function of ours; signal() may be called between fork and exec.
+            unsafe { libc::signal(number, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: `heed` calls signal() only, allocates nothing and takes no lock.
+    unsafe { command.pre_exec(heed) }
+}
+
 /// Runs the command with that input; kills it after `limit`.
 pub fn run(command: &mut Command, stdin: &str, limit: Duration) -> Outcome {
     use std::os::unix::process::CommandExt;
+    heeds_signals(command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     for name in ["MINIPY_GIL", "MINIPY_PATH", "PYTHON_GIL", "PYTHONUNBUFFERED", "FORCE_COLOR"] {
         command.env_remove(name);
