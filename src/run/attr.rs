@@ -7,6 +7,7 @@
 #![allow(unpredictable_function_pointer_comparisons)]
 
 use super::class::{self, class_of, lookup, lookup_cell, slots};
+use super::inherit;
 use super::thread::{R, Thread};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
@@ -386,9 +387,37 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
             }
         }
     }
-    if getattr != Some(generic_get) || !o.is_ptr() {
+    if !o.is_ptr() || !found_generically(class) {
         return Ok((th.getattr(o, name)?, 0));
     }
+    if getattr == Some(generic_get) {
+        return match load_generic(th, o, name, true)? {
+            Some(found) => Ok(found),
+            None => Err(no_attribute(th, o, name)),
+        };
+    }
+    match load_generic(th, o, name, false) {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Ok((inherit::fall_back(th, o, name)?, 0)),
+        Err(_) if th.raised_is(C::AttributeError) => {
+            th.take_raised();
+            Ok((inherit::fall_back(th, o, name)?, 0))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Whether attributes of the class's instances are found as `object` finds them; where none is there `__getattr__`
+/// may answer.
+fn found_generically(class: Value) -> bool {
+    let getattr = slots(class).getattr;
+    getattr == Some(generic_get) || getattr == Some(inherit::g_getattr) && inherit::only_falls_back(class)
+}
+
+/// As `load` of an object whose attributes are found generically; `None`: it has none of the name. `sure`: what a
+/// getter raises is the end of it, so that caches may name getters.
+fn load_generic(th: &mut Thread, o: Value, name: Value, sure: bool) -> R<Option<(Value, u64)>> {
+    let class = class_of(o);
     let id = o.header().shape();
     let s = shape::shape(id);
     let cell = lookup_cell(class, name);
@@ -396,18 +425,18 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
     let desc = found.map(descriptor_kind);
     if desc == Some(Desc::Data) && slots(class_of(found.unwrap())).get.is_none() {
         // It says only how to store.
-        return Ok((th.getattr(o, name)?, 0));
+        return Ok(Some((generic_get(th, o, name)?, 0)));
     }
     if desc == Some(Desc::Data) {
         let v = get_descriptor(th, found.unwrap(), o, class)?;
         let property = found.unwrap().header().shape() == C::property.shape();
-        let cache = if property && o.header().shape() == id {
+        let cache = if property && sure && o.header().shape() == id {
             class::rely_on(class);
             pack(id, kind::PROPERTY, space::index_of(cell.unwrap()))
         } else {
             0
         };
-        return Ok((v, cache));
+        return Ok(Some((v, cache)));
     }
     if matches!(o.kind(), Kind::Instance | Kind::Exception) && !s.is_dict {
         if let Some(i) = s.find(name)
@@ -419,13 +448,13 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
             } else {
                 pack(id, kind::FAR, (i - s.inline) as u32)
             };
-            return Ok((v, cache));
+            return Ok(Some((v, cache)));
         }
     } else if let Some(v) = own(o, name) {
-        return Ok((v, 0));
+        return Ok(Some((v, 0)));
     }
     match (found, desc) {
-        (Some(_), Some(Desc::Member)) | (None, _) => Err(no_attribute(th, o, name)),
+        (Some(_), Some(Desc::Member)) | (None, _) => Ok(None),
         (Some(v), Some(d)) => {
             let r = get_descriptor(th, v, o, class)?;
             // A class attribute seen through an instance that has no such name of its own.
@@ -438,9 +467,9 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
                 }
                 _ => 0,
             };
-            Ok((r, cache))
+            Ok(Some((r, cache)))
         }
-        _ => Err(no_attribute(th, o, name)),
+        _ => Ok(None),
     }
 }
 
@@ -457,7 +486,7 @@ pub struct Loaded {
 /// Loads `o.name` for a call.
 pub fn load_method(th: &mut Thread, o: Value, name: Value) -> R<Loaded> {
     let class = class_of(o);
-    if slots(class).getattr == Some(generic_get)
+    if found_generically(class)
         && let Some(cell) = lookup_cell(class, name)
         && let f = cell.get::<Cell>().value.get()
         && descriptor_kind(f) == Desc::Function
