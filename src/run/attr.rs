@@ -33,8 +33,10 @@ pub mod kind {
     pub const MODULE: u32 = 6;
     /// Store of a new inline attribute: payload: the shape after it.
     pub const ADD: u32 = 7;
-    /// Keyed by class id of a class whose attribute is a static function: LoadMethod without self.
-    pub const STATIC: u32 = 8;
+    /// LoadMethod only; payload: class cell of a staticmethod or classmethod.
+    pub const WRAPPED: u32 = 8;
+    /// LoadMethod only; keyed by class id, payload: class cell of a staticmethod or classmethod; the object is a class.
+    pub const WRAPPED_OF_CLASS: u32 = 9;
 }
 
 /// Packs a cache word.
@@ -509,8 +511,49 @@ pub fn load_method(th: &mut Thread, o: Value, name: Value) -> R<Loaded> {
             return Ok(Loaded { callee: f, this: o, cache });
         }
     }
+    if let Some((cell, key)) = wrapped_cell(o, class, name)
+        && let Some((callee, this)) = unwrapped(cell, if o.is_kind(Kind::Class) { o } else { class })
+    {
+        class::rely_on(class);
+        if o.is_kind(Kind::Class) {
+            class::rely_on(o);
+        }
+        return Ok(Loaded { callee, this, cache: key | space::index_of(cell) as u64 });
+    }
     let (v, cache) = load(th, o, name)?;
     Ok(Loaded { callee: v, this: Value::UNBOUND, cache })
+}
+
+/// The class cell in which `o.name` is found if nothing of `o` comes before it, and the key of its cache word.
+fn wrapped_cell(o: Value, class: Value, name: Value) -> Option<(Value, u64)> {
+    match o.kind() {
+        Kind::Instance if found_generically(class) => {
+            let id = o.header().shape();
+            let s = shape::shape(id);
+            let cell = lookup_cell(class, name)?;
+            (!s.is_dict && s.find(name).is_none()).then(|| (cell, pack(id, kind::WRAPPED, 0)))
+        }
+        Kind::Class if slots(class).getattr == Some(class_get) => {
+            let of_meta = lookup(class, name).is_some_and(|d| descriptor_kind(d) == Desc::Data);
+            let id = o.get::<Class>().id.get().as_int() as u32;
+            lookup_cell(o, name).filter(|_| !of_meta).map(|cell| (cell, pack(id, kind::WRAPPED_OF_CLASS, 0)))
+        }
+        _ => None,
+    }
+}
+
+/// What a call of the staticmethod or classmethod in the cell, found in `class`, calls, and with what before the
+/// arguments (unbound: nothing).
+#[inline(always)]
+pub fn unwrapped(cell: Value, class: Value) -> Option<(Value, Value)> {
+    let v = cell.get::<Cell>().value.get();
+    let p = v.cast::<Property>()?;
+    let this = match v.header().shape() {
+        id if id == C::staticmethod.shape() => Value::UNBOUND,
+        id if id == C::classmethod.shape() => class,
+        _ => return None,
+    };
+    Some((p.get.get().bound()?, this))
 }
 
 /// Stores `o.name = v` the general way, and what a cache may remember of it.
