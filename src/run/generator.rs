@@ -88,6 +88,21 @@ fn reused(th: &mut Thread) -> Raised {
     th.runtime_error("cannot reuse already awaited coroutine")
 }
 
+/// The flags of the generator's code.
+fn flags_of(g: &Generator) -> u32 {
+    frame::code_of(g.func.get().get::<Function>()).flags
+}
+
+#[cold]
+fn already_executing(th: &mut Thread, g: &Generator) -> Raised {
+    let what = match flags_of(g) {
+        f if f & flag::COROUTINE != 0 => "coroutine",
+        f if f & flag::ASYNC_GENERATOR != 0 => "asynchronous generator",
+        _ => "generator",
+    };
+    th.value_error(format!("{what} already executing"))
+}
+
 /// Claims `gen` and lays its window out above `end`; the frame returns to `ret` in window `up`. `false`: it had ended; else the frame stands in
 /// `Thread::next_pc` and `next_base`.
 ///
@@ -102,21 +117,15 @@ pub unsafe fn prepare(
     sent: Value,
 ) -> R<bool> {
     let g = generator.get::<Generator>();
-    let code = frame::code_of(g.func.get().get::<Function>());
-    call::room(th, end, code.nregs as usize + 8)?;
+    // Not asked of the code, which is four loads away.
+    let nregs = g.count.get() - FIXED;
+    call::room(th, end, nregs + 8)?;
     let was = loop {
         let s = g.state.get();
         match s.as_int() {
-            state::ENDED if code.flags & flag::COROUTINE != 0 => return Err(reused(th)),
+            state::ENDED if flags_of(g) & flag::COROUTINE != 0 => return Err(reused(th)),
             state::ENDED => return Ok(false),
-            state::RUNNING => {
-                let what = match code.flags {
-                    f if f & flag::COROUTINE != 0 => "coroutine",
-                    f if f & flag::ASYNC_GENERATOR != 0 => "asynchronous generator",
-                    _ => "generator",
-                };
-                return Err(th.value_error(format!("{what} already executing")));
-            }
+            state::RUNNING => return Err(already_executing(th, g)),
             _ => {
                 // Where only one thread runs at a time, nobody comes between the look and the claim.
                 let alone = !th.heap.shared;
@@ -131,7 +140,7 @@ pub unsafe fn prepare(
     };
     if was == state::CREATED && !sent.is_none() && !sent.is_unbound() {
         g.state.set(Value::int(state::CREATED));
-        let what = word(code.flags);
+        let what = word(flags_of(g));
         return Err(th.type_error(format!("can't send non-None value to a just-started {what}")));
     }
     // SAFETY: there is room; the registers are ours by the claim.
@@ -141,7 +150,7 @@ pub unsafe fn prepare(
         *end.add(1) = g.func.get();
         *end.add(2) = Value(ret as u64);
         *end.add(3) = Value(up as u64);
-        for i in 0..code.nregs as usize {
+        for i in 0..nregs {
             *base.add(i) = g.reg(i).get();
         }
         let inner = g.handled.get();
