@@ -31,6 +31,12 @@ pub fn room(th: &mut Thread, at: *mut Value, need: usize) -> R<()> {
     if end < th.soft_limit { Ok(()) } else { deeper(th, end) }
 }
 
+/// As `room`, asking only.
+#[inline]
+pub fn has_room(th: &Thread, at: *mut Value, need: usize) -> bool {
+    at.wrapping_add(need + SLACK) < th.soft_limit
+}
+
 /// The soft limit was crossed: counts the frames, and raises or moves the limit.
 #[cold]
 #[inline(never)]
