@@ -280,6 +280,13 @@ unsafe fn instantiate(
             if cls == C::type_.v() && n == 1 && kw.is_none() {
                 return Ok(Entered::Value(th.class_of(*w.add(3))));
             }
+            if let (None, Some(make)) = (kw, slots.direct) {
+                let own = if th.base.is_null() { th.stack } else { frame::window_end(th.base) };
+                th.top = own.max(w.add(3 + n));
+                if let Some(v) = make(th, super::native::Args { at: w.add(3), n })? {
+                    return Ok(Entered::Value(v));
+                }
+            }
             let (args, kwargs) = gather(th, w, 0, n, kw)?;
             return crate::run::instance::type_call(th, cls, args, kwargs).map(Entered::Value);
         }
@@ -357,9 +364,7 @@ unsafe fn bind(
         let extra = if varargs { npos.saturating_sub(argc) } else { 0 };
         if npos > argc && !varargs {
             let kwonly_given = kw.map_or(0, |k| {
-                k.iter()
-                    .filter(|name| (argc..argc + nkwonly).any(|i| own_names.at(i) == *name))
-                    .count()
+                k.iter().filter(|name| (argc..argc + nkwonly).any(|i| own_names.at(i) == *name)).count()
             });
             return Err(too_many(th, f, code, npos, kwonly_given));
         }
