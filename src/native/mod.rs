@@ -3,6 +3,7 @@
 pub mod array;
 pub mod array_items;
 pub mod atexit;
+pub mod binascii;
 pub mod builtins;
 pub mod builtins_code;
 pub mod builtins_io;
@@ -83,6 +84,8 @@ mod socket_name;
 mod socket_numbers;
 mod socket_opt;
 pub mod string_;
+pub mod struct_;
+mod struct_plan;
 pub mod subprocess;
 pub mod sys;
 pub mod thread;
@@ -115,6 +118,7 @@ fn build_class(th: &mut Thread, a: Args) -> R {
 /// Every native module that can be imported.
 pub static MODULES: &[&ModuleDef] = &[
     &atexit::MODULE,
+    &binascii::MODULE,
     &dis::MODULE,
     &errno::MODULE,
     &gc::MODULE,
@@ -149,4 +153,5 @@ pub static MODULES: &[&ModuleDef] = &[
     &json::MODULE,
     &pickle::MODULE,
     &string_::MODULE,
+    &struct_::MODULE,
 ];

@@ -201,7 +201,7 @@ pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Va
         for i in n..max {
             *w.add(3 + i) = Value::UNBOUND;
         }
-        th.top = frame::window_end(th.base).max(w.add(3 + max));
+        th.top = frame::window_end(th.base).max(w.add(3 + n.max(max)));
         let outer = th.native.load(Relaxed);
         th.native.store(def.cast_mut(), Relaxed);
         let r = ((*def).func)(th, super::native::Args { at: w.add(3), n });

@@ -62,11 +62,18 @@ pub struct Def {
     pub func: Func,
     /// First lines of `help()`.
     pub doc: &'static str,
+    /// Positional arguments of any number stand as they were passed: no tuple is made of those for `*args`.
+    pub loose: bool,
 }
 
 /// A row: `def("append", "($self, object, /)", list_append, "Append object to the end of the list.")`.
 pub const fn def(name: &'static str, sig: &'static str, func: Func, doc: &'static str) -> Def {
-    Def { name, sig, func, doc }
+    Def { name, sig, func, doc, loose: false }
+}
+
+/// A row whose last parameter is `*args`, and whose native reads its arguments by `Args::rest`.
+pub const fn loose(name: &'static str, sig: &'static str, func: Func, doc: &'static str) -> Def {
+    Def { name, sig, func, doc, loose: true }
 }
 
 /// Kind of a parameter.
@@ -91,9 +98,11 @@ pub struct Sig {
     pub params: Vec<(String, Param, bool)>,
     /// Fewest positional arguments (self included).
     pub min: usize,
-    /// Most positional arguments.
+    /// Positional parameters (self included).
     pub max: usize,
-    /// No keyword-only, `*` or `**` parameter: exactly `min..=max` positional arguments may be passed in place.
+    /// Most positional arguments of a plain signature: `max`, or any number of a loose one.
+    pub most: usize,
+    /// No keyword-only, `*` or `**` parameter: exactly `min..=most` positional arguments may be passed in place.
     pub plain: bool,
     /// Whether the first parameter is `$self` or `$type`.
     pub method: bool,
@@ -107,7 +116,13 @@ impl Def {
     pub fn sig(&'static self) -> &'static Sig {
         let mut table = PARSED.lock().unwrap();
         let key = std::ptr::from_ref(self) as usize;
-        table.get_or_insert_default().entry(key).or_insert_with(|| Box::leak(Box::new(parse(self.sig))))
+        table.get_or_insert_default().entry(key).or_insert_with(|| {
+            let mut sig = parse(self.sig);
+            if self.loose {
+                (sig.plain, sig.most) = (true, usize::MAX);
+            }
+            Box::leak(Box::new(sig))
+        })
     }
 }
 
@@ -176,7 +191,7 @@ fn parse(text: &str) -> Sig {
     let max = params.iter().filter(positional).count();
     let min = params.iter().filter(positional).take_while(|p| !p.2).count();
     let plain = params.len() == max;
-    Sig { params, min, max, plain, method }
+    Sig { params, min, max, most: max, plain, method }
 }
 
 impl Thread {
@@ -214,7 +229,7 @@ impl Thread {
             self.refuse_names(def, sig, w, npos, nkw)?;
         }
         if sig.plain && nkw == 0 {
-            if npos < sig.min || npos > sig.max {
+            if npos < sig.min || npos > sig.most {
                 return Err(self.arity_error(def, npos, w));
             }
             for i in npos..sig.max {

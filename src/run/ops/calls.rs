@@ -123,8 +123,8 @@ unsafe fn direct(native: &Native, w: *mut Value, n: usize, limit: *mut Value) ->
         !sig.is_null()
             && (*sig).plain
             && n >= (*sig).min
-            && n <= (*sig).max
-            && w.add(16 + (*sig).max) < limit
+            && n <= (*sig).most
+            && w.add(16 + n.max((*sig).max)) < limit
             && native.this.get().is_unbound()
             && (!(*sig).method
                 || !native.owner.get().is_kind(Kind::Class)
