@@ -28,11 +28,20 @@ pub static MODULE: ModuleDef = ModuleDef {
             "(data, /, *, strict_mode=False)",
             |th, a| {
                 let strict = util::truth_or(th, a[1], false)?;
-                from64(th, a[0], strict)
+                let data = ascii(th, a[0], "bytes, buffer")?;
+                from64(th, &data, strict)
             },
             "Decode a line of base64 data.",
         ),
-        def("_from64", "(data, /)", |th, a| from64(th, a[0], false), ""),
+        def(
+            "_from64",
+            "(data, /)",
+            |th, a| {
+                let data = ascii(th, a[0], "a bytes-like object")?;
+                from64(th, &data, false)
+            },
+            "",
+        ),
         def(
             "hexlify",
             "(data, sep=<unrepresentable>, bytes_per_sep=1)",
@@ -104,8 +113,8 @@ fn bytes_of(th: &mut Thread, v: Value) -> R<Cow<'static, [u8]>> {
     }
 }
 
-/// The bytes of what may be ASCII text too.
-fn ascii(th: &mut Thread, v: Value) -> R<Cow<'static, [u8]>> {
+/// The bytes of what may be ASCII text too; `said` are the other things that it may be.
+fn ascii(th: &mut Thread, v: Value, said: &str) -> R<Cow<'static, [u8]>> {
     if text::is_text(v.base()) {
         let bytes = text::bytes_of(&mut th.heap, v.base())?;
         if !bytes.is_ascii() {
@@ -117,7 +126,7 @@ fn ascii(th: &mut Thread, v: Value) -> R<Cow<'static, [u8]>> {
         Err(_) if th.raised_is(crate::heap::known::C::TypeError) => {
             th.take_raised();
             let t = th.type_name(v);
-            Err(th.type_error(format!("argument should be bytes, buffer or ASCII string, not '{t}'")))
+            Err(th.type_error(format!("argument should be {said} or ASCII string, not '{t}'")))
         }
         r => r,
     }
@@ -161,16 +170,15 @@ const fn values_of(letters: &[u8]) -> [u8; 256] {
 
 /// Four letters for each three bytes; zeros stand for what the last group lacks.
 fn sixes(data: &[u8], letters: &[u8; 64], out: &mut [u8]) {
-    let put = |word: u32, to: &mut [u8]| {
+    let put = |word: u32, to: &mut [u8; 4]| {
         let at = |shift: u32| letters[(word >> shift) as usize & 63];
-        to.copy_from_slice(&[at(18), at(12), at(6), at(0)]);
+        *to = [at(18), at(12), at(6), at(0)];
     };
-    let (whole, last) = data.split_at(data.len() / 3 * 3);
-    let mut to = out.chunks_exact_mut(4);
-    for (from, to) in whole.chunks_exact(3).zip(&mut to) {
-        put((from[0] as u32) << 16 | (from[1] as u32) << 8 | from[2] as u32, to);
+    let ((whole, last), (groups, _)) = (data.as_chunks::<3>(), out.as_chunks_mut::<4>());
+    for ([a, b, c], to) in whole.iter().zip(&mut *groups) {
+        put((*a as u32) << 16 | (*b as u32) << 8 | *c as u32, to);
     }
-    if let (Some(one), Some(to)) = (last.first(), to.next()) {
+    if let (Some(one), Some(to)) = (last.first(), groups.get_mut(whole.len())) {
         put((*one as u32) << 16 | (last.get(1).copied().unwrap_or(0) as u32) << 8, to);
     }
 }
@@ -187,25 +195,22 @@ fn to64(th: &mut Thread, v: Value, newline: bool) -> R {
     })
 }
 
-fn from64(th: &mut Thread, v: Value, strict: bool) -> R {
-    let data = ascii(th, v)?;
+fn from64(th: &mut Thread, data: &[u8], strict: bool) -> R {
     if strict {
-        strict_letters(th, &data)?;
+        strict_letters(th, data)?;
+    }
+    // Text of nothing but whole groups is decoded into place.
+    if data.len().is_multiple_of(4) && data.last() != Some(&b'=') {
+        let mut good = true;
+        let v = made(th, data.len() / 4 * 3, |out| good = groups(data, out) == data.len() / 4)?;
+        if good {
+            return Ok(v);
+        }
     }
     let mut out = vec![0; data.len() / 4 * 3];
-    // Whole groups without anything else in them.
-    let mut groups = 0;
-    for (from, to) in data.chunks_exact(4).zip(out.chunks_exact_mut(3)) {
-        let [a, b, c, d] = [from[0], from[1], from[2], from[3]].map(|x| VALUES[x as usize] as u32);
-        if (a | b | c | d) > 63 {
-            break;
-        }
-        let word = a << 18 | b << 12 | c << 6 | d;
-        to.copy_from_slice(&word.to_be_bytes()[1..]);
-        groups += 1;
-    }
-    out.truncate(groups * 3);
-    let rest = &data[groups * 4..];
+    let done = groups(data, &mut out);
+    out.truncate(done * 3);
+    let rest = &data[done * 4..];
     let (mut have, mut word, mut pads) = (0, 0u32, 0);
     for x in rest {
         let value = VALUES[*x as usize];
@@ -230,6 +235,22 @@ fn from64(th: &mut Thread, v: Value, strict: bool) -> R {
         }
         _ => Err(fault(th, "Incorrect padding")),
     }
+}
+
+/// Decodes groups of four letters; how many there are before anything else.
+fn groups(data: &[u8], out: &mut [u8]) -> usize {
+    let mut done = 0;
+    for (from, to) in data.as_chunks::<4>().0.iter().zip(out.as_chunks_mut::<3>().0) {
+        let at = |k: usize| VALUES[from[k] as usize] as u32;
+        let (a, b, c, d) = (at(0), at(1), at(2), at(3));
+        if (a | b | c | d) > 63 {
+            break;
+        }
+        let word = a << 18 | b << 12 | c << 6 | d;
+        *to = [(word >> 16) as u8, (word >> 8) as u8, word as u8];
+        done += 1;
+    }
+    done
 }
 
 #[cold]
@@ -289,8 +310,8 @@ static DIGITS: [u8; 256] = {
 fn hex(th: &mut Thread, v: Value, digits: &[u8; 16]) -> R {
     let data = bytes_of(th, v)?;
     made(th, data.len() * 2, |out| {
-        for (b, to) in data.iter().zip(out.chunks_exact_mut(2)) {
-            to.copy_from_slice(&[digits[(b >> 4) as usize], digits[(b & 15) as usize]]);
+        for (b, to) in data.iter().zip(out.as_chunks_mut::<2>().0) {
+            *to = [digits[(b >> 4) as usize], digits[(b & 15) as usize]];
         }
     })
 }
@@ -306,14 +327,14 @@ fn hexlify(th: &mut Thread, a: Args) -> R {
 }
 
 fn unhexlify(th: &mut Thread, a: Args) -> R {
-    let data = ascii(th, a[0])?;
+    let data = ascii(th, a[0], "bytes, buffer")?;
     unhex(th, &data)
 }
 
 /// As `unhexlify`, of digits without small letters.
 fn upper_unhex(th: &mut Thread, a: Args) -> R {
     let data = bytes_of(th, a[0])?;
-    if data.iter().any(|b| DIGITS[*b as usize] > 15 || *b >= b'a') {
+    if data.iter().fold(false, |bad, b| bad | (DIGITS[*b as usize] > 15) | (*b >= b'a')) {
         return Err(fault(th, "Non-base16 digit found"));
     }
     unhex(th, &data)
@@ -325,8 +346,8 @@ fn unhex(th: &mut Thread, data: &[u8]) -> R {
     }
     let mut good = true;
     let v = made(th, data.len() / 2, |out| {
-        for (pair, to) in data.chunks_exact(2).zip(out) {
-            let (high, low) = (DIGITS[pair[0] as usize], DIGITS[pair[1] as usize]);
+        for ([high, low], to) in data.as_chunks::<2>().0.iter().zip(out) {
+            let (high, low) = (DIGITS[*high as usize], DIGITS[*low as usize]);
             good &= (high | low) < 16;
             *to = high << 4 | low & 15;
         }
@@ -352,7 +373,7 @@ fn b2a_uu(th: &mut Thread, a: Args) -> R {
 }
 
 fn a2b_uu(th: &mut Thread, a: Args) -> R {
-    let data = ascii(th, a[0])?;
+    let data = ascii(th, a[0], "bytes, buffer")?;
     let Some((first, rest)) = data.split_first() else { return Err(fault(th, "Missing length byte")) };
     let size = (first.wrapping_sub(32) & 63) as usize;
     let count = (size * 8).div_ceil(6);

@@ -19,10 +19,13 @@ mod descriptor;
 mod dis;
 pub mod errno;
 pub mod fcntl;
+pub mod functools;
+mod functools_partial;
 pub mod gc;
 pub mod hash;
 mod hash_blake;
 mod hash_key;
+pub mod heapq;
 pub mod io;
 pub mod io_base;
 pub mod io_buffer;
@@ -121,6 +124,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &binascii::MODULE,
     &dis::MODULE,
     &errno::MODULE,
+    &functools::MODULE,
     &gc::MODULE,
     &traceback::MODULE,
     &math::MODULE,
@@ -139,6 +143,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &array::MODULE,
     &codecs::MODULE,
     &hash::MODULE,
+    &heapq::MODULE,
     &unicodedata::MODULE,
     &zlib::MODULE,
     &io::MODULE,

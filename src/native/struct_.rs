@@ -102,7 +102,11 @@ static STRUCT: ClassDef = ClassDef {
     slots: |s| {
         s.new = Some(|th, cls, _, _| {
             let v = record(th, None)?;
-            if shape_of(cls) == v.header().shape() { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
+            if shape_of(cls) == v.header().shape() {
+                Ok(v)
+            } else {
+                crate::run::instance::wrap_base(th, cls, v)
+            }
         });
         s.init = Some(|th, o, args, kwargs| {
             let [format] = types::bind(th, "Struct", ["format"], 1, args, kwargs)?;

@@ -6,6 +6,7 @@
 
 use super::dispatch;
 use super::frame;
+use super::slots::Windowed;
 use super::thread::{R, Raised, Thread};
 use super::{class, generator};
 use crate::code::data::{self, flag};
@@ -105,6 +106,16 @@ pub unsafe fn enter(
                 }
                 _ => {
                     let t = th.class_of(f);
+                    if let Some(window) = class::slots(t).window {
+                        match window(th, w, n, kw)? {
+                            Windowed::Value(v) => return Ok(Entered::Value(v)),
+                            Windowed::Callee(m) => {
+                                n = m;
+                                continue;
+                            }
+                            Windowed::Ask => {}
+                        }
+                    }
                     if let Some(call) = class::lookup(t, N::__call__.v())
                         && call.is_kind(Kind::Function)
                     {

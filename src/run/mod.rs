@@ -50,5 +50,7 @@ pub mod unwind;
 pub mod wait;
 
 pub use native::{Args, Def, def, loose};
-pub use slots::{Bin, ClassDef, Cmp, GetSet, ModuleDef, PLAIN, Side, TypeSlots, Un, get, getset};
+pub use slots::{
+    Bin, ClassDef, Cmp, GetSet, ModuleDef, PLAIN, Side, TypeSlots, Un, Window, Windowed, get, getset,
+};
 pub use thread::{R, Raised, Thread};

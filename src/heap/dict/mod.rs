@@ -562,6 +562,32 @@ pub fn pop_first(m: &mut Mutator, d: &Dict) -> Option<(Value, Value)> {
     taken
 }
 
+/// Removes first entries until no more than `most` are left.
+pub fn trim(m: &mut Mutator, d: &Dict, most: usize) {
+    m.lock(&d.h);
+    while d.len() > most
+        && let Some((i, ..)) = next_entry(d.table(), 0)
+    {
+        take(d, d.table(), i);
+    }
+    m.unlock(&d.h);
+}
+
+/// The value of a key that asks no user code, whose entry becomes the last. `None` also where only [`find`] and
+/// [`move_to_end`] can tell or have the room.
+pub fn refresh(m: &mut Mutator, d: &Dict, hash: i64, key: Value) -> Option<Value> {
+    let t = d.table();
+    let Seek::Hit(i) = seek(t, hash, key) else { return None };
+    m.lock(&d.h);
+    // Another thread may have removed the entry or renewed the table.
+    let found = match std::ptr::eq(t, d.table()) {
+        true => t.at(i).value.get().bound().filter(|_| move_entry(d, i, true, None)),
+        false => None,
+    };
+    m.unlock(&d.h);
+    found
+}
+
 /// Moves the key's entry to the end (or the beginning, which copies the table); whether it is there.
 pub fn move_to_end<M: AsMut<Mutator>, E: From<Full>>(
     m: &mut M,
