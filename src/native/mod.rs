@@ -15,6 +15,8 @@ pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
 mod connection;
+pub mod csv;
+mod csv_write;
 mod descriptor;
 mod dis;
 pub mod errno;
@@ -153,6 +155,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &signal::MODULE,
     &weakref::MODULE,
     &collections::MODULE,
+    &csv::MODULE,
     &itertools::MODULE,
     &re::MODULE,
     &json::MODULE,

@@ -34,6 +34,8 @@ pub mod kind {
     pub const ADD: u32 = 7;
     /// Keyed by class id of a class whose attribute is a static function: LoadMethod without self.
     pub const STATIC: u32 = 8;
+    /// Payload: index of the item of the tuple that the object is an instance around.
+    pub const ITEM: u32 = 9;
 }
 
 /// Packs a cache word.
@@ -401,7 +403,16 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
     if desc == Some(Desc::Data) {
         let v = get_descriptor(th, found.unwrap(), o, class)?;
         let property = found.unwrap().header().shape() == C::property.shape();
-        let cache = if property && o.header().shape() == id {
+        let item = match slots(class_of(found.unwrap())).item_getter && o.like::<Tuple>().is_some() {
+            true => u32::try_from(found.unwrap().get::<Property>().get.get().as_int()).ok(),
+            false => None,
+        };
+        let cache = if let Some(item) = item
+            && o.header().shape() == id
+        {
+            class::rely_on(class);
+            pack(id, kind::ITEM, item)
+        } else if property && o.header().shape() == id {
             class::rely_on(class);
             pack(id, kind::PROPERTY, space::index_of(cell.unwrap()))
         } else {
