@@ -72,11 +72,13 @@ pub fn fault(th: &mut Thread, text: impl AsRef<str>) -> Raised {
     }
 }
 
-/// The form that a dialect object has.
+/// The form that a dialect object has, which keeps it as a dict.
 pub fn form_of(th: &mut Thread, dialect: Value) -> R<Form> {
-    let mut field = |name: &str| {
+    let held = th.intern("_held")?;
+    let held = th.getattr(dialect, held)?;
+    let mut field = |name: &str| -> R {
         let name = th.intern(name)?;
-        th.getattr(dialect, name)
+        th.getitem(held, name)
     };
     let texts = [field("delimiter")?, field("quotechar")?, field("escapechar")?, field("lineterminator")?];
     let flags = [field("doublequote")?, field("skipinitialspace")?, field("strict")?];
