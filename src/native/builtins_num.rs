@@ -186,11 +186,22 @@ pub fn sorted(th: &mut Thread, a: Args) -> R {
 }
 
 fn extreme(th: &mut Thread, a: Args, op: Cmp, name: &str) -> R {
-    let args = a[0].get::<Tuple>();
-    let (key, default) = (a[1].or(Value::NONE), a[2]);
-    let over = match args.len() {
+    if a.n != Args::NAMED && a.n > 1 {
+        let mut best = a[0];
+        for v in a.rest(1) {
+            if th.holds(op, *v, best)? {
+                best = *v;
+            }
+        }
+        return Ok(best);
+    }
+    let (given, key, default) = match a.n {
+        Args::NAMED => (a[0].get::<Tuple>().len(), a[1].or(Value::NONE), a[2]),
+        n => (n, Value::NONE, Value::UNBOUND),
+    };
+    let over = match given {
         0 => return Err(th.type_error(format!("{name} expected at least 1 argument, got 0"))),
-        1 => args.at(0),
+        1 if a.n == Args::NAMED => a[0].get::<Tuple>().at(0),
         _ if !default.is_unbound() => {
             return Err(th.type_error(format!(
                 "Cannot specify a default for {name}() with multiple positional arguments"

@@ -56,6 +56,29 @@ pub struct Form {
     pub skip: bool,
     pub strict: bool,
     pub quoting: i64,
+    /// By the first byte of a character: what it may end.
+    stops: [u8; 256],
+}
+
+/// It may end what is plain outside quotes.
+const OUTSIDE: u8 = 1;
+/// It may end what is plain within quotes.
+const WITHIN: u8 = 2;
+/// It may have to be escaped or to stand in quotes.
+const WRITTEN: u8 = 4;
+
+impl Form {
+    /// How many bytes stand before one that may end them.
+    #[inline]
+    fn plain(&self, text: &[u8], stop: u8) -> usize {
+        text.iter().position(|b| self.stops[*b as usize] & stop != 0).unwrap_or(text.len())
+    }
+
+    /// Whether nothing in a text needs quotes or escapes.
+    #[inline]
+    pub fn harmless(&self, text: &[u8]) -> bool {
+        self.plain(text, WRITTEN) == text.len()
+    }
 }
 
 /// Raises `_csv.Error`.
@@ -90,7 +113,21 @@ pub fn form_of(th: &mut Thread, dialect: Value) -> R<Form> {
     }
     let [delimiter, quote, escape, end] = <[Vec<u8>; 4]>::try_from(bytes).unwrap_or_default();
     let [double, skip, strict] = flags.map(|v| v == Value::TRUE);
-    Ok(Form { delimiter, quote, escape, end, double, skip, strict, quoting: th.index(quoting)? as i64 })
+    let mut stops = [0; 256];
+    let all = OUTSIDE | WITHIN | WRITTEN;
+    for (text, stop) in
+        [(&delimiter, OUTSIDE | WRITTEN), (&quote, WITHIN | WRITTEN), (&escape, all), (&end, WRITTEN)]
+    {
+        // Of what ends a line each character counts.
+        text.iter().enumerate().filter(|(i, _)| *i == 0 || stop == WRITTEN).for_each(|(_, b)| {
+            stops[*b as usize] |= stop;
+        });
+    }
+    for b in [b'\r', b'\n'] {
+        stops[b as usize] |= OUTSIDE | WRITTEN;
+    }
+    let quoting = th.index(quoting)? as i64;
+    Ok(Form { delimiter, quote, escape, end, double, skip, strict, quoting, stops })
 }
 
 /// `reader`: the iterator over lines in `y`, the dialect in `z`.
@@ -254,6 +291,8 @@ impl<'a> Row<'a> {
                 let v = th.heap.wtf8(text)?;
                 th.call(C::float.v(), &[v])?
             }
+            _ if text.len() == 1 => text::char_string(&mut th.heap, text[0] as u32)?,
+            _ if text.is_ascii() => th.heap.ascii(text)?,
             _ => th.heap.wtf8(text)?,
         };
         list::push(&mut th.heap, self.fields.get::<List>(), v)?;
@@ -267,8 +306,12 @@ impl<'a> Row<'a> {
         let first = &text[..n];
         match self.at {
             At::InQuotes => {
-                let special = |t: &[u8]| begins(t, &form.quote) || begins(t, &form.escape);
-                let plain = (0..text.len()).find(|i| special(&text[*i..])).unwrap_or(text.len());
+                let plain = form.plain(text, WITHIN);
+                // A byte may begin another character than the one that means something.
+                let plain = match text.get(plain..) {
+                    Some(t) if plain == 0 && !begins(t, &form.quote) && !begins(t, &form.escape) => n,
+                    _ => plain,
+                };
                 if plain > 0 {
                     self.add(th, &text[..plain])?;
                     return Ok(&text[plain..]);

@@ -107,7 +107,7 @@ fn field(th: &mut Thread, form: &Form, v: Value, out: &mut Vec<u8>) -> R<()> {
     }
     let start = out.len();
     out.extend_from_slice(bytes);
-    if (0..bytes.len()).any(|i| special(form, &bytes[i..])) {
+    if !form.harmless(bytes) && (0..bytes.len()).any(|i| special(form, &bytes[i..])) {
         out.truncate(start);
         quoted |= escaped(th, form, bytes, out)?;
     }

@@ -100,6 +100,7 @@ static RANDOM: ClassDef = ClassDef {
             "Start the sequence anew from an int, or from the system's entropy.",
         ),
         def("getrandbits", "($self, k, /)", getrandbits, "An int with k random bits."),
+        def("_below", "($self, n, /)", below, "An int from 0 up to n."),
         def("getstate", "($self, /)", getstate, "The words of the generator as a tuple."),
         def("setstate", "($self, state, /)", setstate, "Go on from what getstate() gave."),
     ],
@@ -192,6 +193,41 @@ fn getrandbits(th: &mut Thread, a: Args) -> R {
         }
     })?;
     Ok(th.big(false, &limbs)?)
+}
+
+/// Draws as many bits as the bound has until they are below it.
+fn below(th: &mut Thread, a: Args) -> R {
+    let n = if a[1].is_int() { a[1].as_int() } else { 0 };
+    if !(1..=u32::MAX as i64).contains(&n) {
+        return below_any(th, a);
+    }
+    let spare = (n as u32).leading_zeros();
+    let drawn = with(th, a[0], |t| {
+        loop {
+            let x = t.next() >> spare;
+            if (x as i64) < n {
+                return x;
+            }
+        }
+    })?;
+    Ok(Value::int(drawn as i64))
+}
+
+/// As [`below`], of any size.
+fn below_any(th: &mut Thread, a: Args) -> R {
+    let n = arith::index(th, a[1])?;
+    if bigint::is_negative(n) || bigint::is_zero(n) {
+        return Err(th.value_error("the bound must be above 0"));
+    }
+    let bits = Value::int(bigint::bit_length(n) as i64);
+    let window = [a[0], bits];
+    loop {
+        let drawn = getrandbits(th, Args { at: window.as_ptr(), n: 2 })?;
+        if bigint::compare(drawn, n).is_lt() {
+            return Ok(drawn);
+        }
+        crate::run::poll::native_poll(th)?;
+    }
 }
 
 fn getstate(th: &mut Thread, a: Args) -> R {

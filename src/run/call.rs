@@ -184,7 +184,8 @@ pub unsafe fn native_call(
     // SAFETY: room for the parameters is asked for; the window's words are ours.
     unsafe {
         room(th, w.add(3), (n + sig.params.len()) * 2 + 8)?;
-        let bound = th.bind_native(def, sig, w, n, kw.filter(|k| !k.is_empty()))?;
+        let kw = kw.filter(|k| !k.is_empty());
+        let bound = th.bind_native(def, sig, w, n, kw)?;
         if sig.method {
             check_this(th, native, def, *w.add(3))?;
         }
@@ -192,7 +193,8 @@ pub unsafe fn native_call(
         th.top = own.max(w.add(3 + bound.max(sig.params.len())));
         let outer = th.native.load(Relaxed);
         th.native.store(std::ptr::from_ref(def).cast_mut(), Relaxed);
-        let r = (def.func)(th, super::native::Args { at: w.add(3), n: bound });
+        let n = if def.loose && kw.is_some() { super::native::Args::NAMED } else { bound };
+        let r = (def.func)(th, super::native::Args { at: w.add(3), n });
         th.native.store(outer, Relaxed);
         th.top = std::ptr::null_mut();
         r

@@ -27,6 +27,9 @@ impl std::ops::Index<usize> for Args {
 }
 
 impl Args {
+    /// What `n` is where a loose native was called with names: its parameters stand bound, as those of any other.
+    pub const NAMED: usize = usize::MAX;
+
     /// The arguments passed.
     #[inline]
     pub fn all(&self) -> &[Value] {
