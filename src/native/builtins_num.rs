@@ -195,19 +195,23 @@ fn extreme(th: &mut Thread, a: Args, op: Cmp, name: &str) -> R {
         }
         return Ok(best);
     }
-    let (given, key, default) = match a.n {
-        Args::NAMED => (a[0].get::<Tuple>().len(), a[1].or(Value::NONE), a[2]),
-        n => (n, Value::NONE, Value::UNBOUND),
-    };
-    let over = match given {
-        0 => return Err(th.type_error(format!("{name} expected at least 1 argument, got 0"))),
-        1 if a.n == Args::NAMED => a[0].get::<Tuple>().at(0),
-        _ if !default.is_unbound() => {
-            return Err(th.type_error(format!(
-                "Cannot specify a default for {name}() with multiple positional arguments"
-            )));
+    let none = |th: &mut Thread| Err(th.type_error(format!("{name} expected at least 1 argument, got 0")));
+    let (over, key, default) = match a.n {
+        0 => return none(th),
+        Args::NAMED => {
+            let (args, key, default) = (a[0].get::<Tuple>(), a[1].or(Value::NONE), a[2]);
+            match args.len() {
+                0 => return none(th),
+                1 => (args.at(0), key, default),
+                _ if !default.is_unbound() => {
+                    return Err(th.type_error(format!(
+                        "Cannot specify a default for {name}() with multiple positional arguments"
+                    )));
+                }
+                _ => return extreme_of(th, args, key, op),
+            }
         }
-        _ => return extreme_of(th, args, key, op),
+        _ => (a[0], Value::NONE, Value::UNBOUND),
     };
     let it = th.iter(over)?;
     let mut best: Option<(Value, Value)> = None;

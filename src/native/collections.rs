@@ -15,12 +15,15 @@ pub static MODULE: ModuleDef = ModuleDef {
     name: "_collections",
     doc: "High performance data structures.\n- deque:        ordered collection accessible from endpoints only\n\
           - defaultdict:  dict subclass with a default value factory",
-    functions: &[def(
-        "_count_elements",
-        "(mapping, iterable, /)",
-        count_elements,
-        "Count elements in the iterable, updating the mapping",
-    )],
+    functions: &[
+        def(
+            "_count_elements",
+            "(mapping, iterable, /)",
+            count_elements,
+            "Count elements in the iterable, updating the mapping",
+        ),
+        def("_named", "(cls, items, /)", named, "An instance of a class below tuple."),
+    ],
     fill: |th, dict| {
         let deque = collections_deque::class(th)?;
         put(th, dict, "deque", deque)?;
@@ -231,6 +234,20 @@ fn getter_get(th: &mut Thread, o: Value, this: Value, _: Value) -> R {
             Err(th.type_error(text))
         }
     }
+}
+
+/// `tuple.__new__(cls, items)`, where the items are a tuple already.
+fn named(th: &mut Thread, a: Args) -> R {
+    let (cls, items) = (a[0], a[1]);
+    if !cls.is_kind(Kind::Class) {
+        let t = th.class_name(class_of(cls));
+        return Err(th.type_error(format!("tuple.__new__(X): X is not a type object ({t})")));
+    }
+    if !class::is_subclass(cls, C::tuple.v()) || !items.is_kind(Kind::Tuple) {
+        let c = th.class_name(cls);
+        return Err(th.type_error(format!("tuple.__new__({c}): {c} is not a subtype of tuple")));
+    }
+    if cls == C::tuple.v() { Ok(items) } else { crate::run::instance::wrap_base(th, cls, items) }
 }
 
 // --------------------------------------------------------------------------------------------------- _count_elements

@@ -136,10 +136,11 @@ fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
         unsafe { given.get::<Tuple>().item(i) }.set(all.at(i + 1));
     }
     no_trailing_place(th, given.get::<Tuple>())?;
-    let nothing = th.heap.new_dict()?;
-    let mut keywords = merged(th, nothing, kwargs)?;
-    let pairs = th.dict_pairs(keywords)?;
-    if pairs.get::<Tuple>().iter().skip(1).step_by(2).any(is_place) {
+    let mut keywords = th.heap.new_dict()?;
+    if !no_names(kwargs) {
+        keywords = merged(th, keywords, kwargs)?;
+    }
+    if !no_names(kwargs) && th.dict_pairs(keywords)?.get::<Tuple>().iter().skip(1).step_by(2).any(is_place) {
         return Err(th.type_error("Placeholder cannot be passed as a keyword argument"));
     }
     // A partial of a partial that has no attributes of its own is a partial of its function.

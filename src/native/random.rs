@@ -1,11 +1,11 @@
 //! The module `_random`: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), seeded as CPython seeds it.
-//! Invariant: the generator's words stand in a Rust payload behind a lock held only for a few steps.
+//! Invariant: the generator's words stand in a Rust payload and are looked at under the lock of its object.
 
 use super::util::{class_attr, shape_of};
 use crate::heap::object::*;
 use crate::heap::{Value, bigint};
 use crate::run::{Args, ClassDef, ModuleDef, PLAIN, R, Thread, arith, class, def};
-use std::sync::{Mutex, PoisonError};
+use std::cell::UnsafeCell;
 
 const N: usize = 624;
 const M: usize = 397;
@@ -75,13 +75,19 @@ impl Twister {
     }
 }
 
-type State = Mutex<Twister>;
+struct State(UnsafeCell<Twister>);
+// SAFETY: `with` alone looks into the cell, under the lock of the object that owns it.
+unsafe impl Sync for State {}
 
 fn with<T>(th: &mut Thread, v: Value, f: impl FnOnce(&mut Twister) -> T) -> R<T> {
-    match v.like::<Boxed>().and_then(|b| b.payload::<State>()) {
-        Some(s) => Ok(f(&mut s.lock().unwrap_or_else(PoisonError::into_inner))),
-        None => Err(th.type_error("a _random.Random object is needed")),
-    }
+    let Some((b, state)) = v.like::<Boxed>().and_then(|b| Some((b, b.payload::<State>()?))) else {
+        return Err(th.type_error("a _random.Random object is needed"));
+    };
+    th.heap.lock(&b.h);
+    // SAFETY: under the lock, and the closures neither come back here nor run script code.
+    let r = f(unsafe { &mut *state.0.get() });
+    th.heap.unlock(&b.h);
+    Ok(r)
 }
 
 static RANDOM: ClassDef = ClassDef {
@@ -117,7 +123,7 @@ fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     while plain.get::<Class>().bits.get().as_int() & class::HEAP != 0 {
         plain = plain.get::<Class>().solid.get();
     }
-    let v = th.boxed(shape_of(plain), Box::new(State::new(t)), size_of::<Twister>())?;
+    let v = th.boxed(shape_of(plain), Box::new(State(UnsafeCell::new(t))), size_of::<Twister>())?;
     if plain == cls { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 

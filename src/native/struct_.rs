@@ -342,6 +342,11 @@ fn bytes_of(th: &mut Thread, v: Value) -> R<Cow<'static, [u8]>> {
 }
 
 fn unpack(th: &mut Thread, p: &Plan, v: Value) -> R {
+    if let Some(b) = v.cast::<Bytes>()
+        && b.len.get() == p.size
+    {
+        return p.read(th, b.bytes());
+    }
     let data = bytes_of(th, v)?;
     if data.len() != p.size {
         return Err(fault(th, format!("unpack requires a buffer of {} bytes", p.size)));

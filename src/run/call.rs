@@ -273,6 +273,19 @@ fn wrong_this(th: &mut Thread, owner: Value, name: &str, this: Value) -> Raised 
     th.type_error(text)
 }
 
+/// The script `__new__` of a class whose instances nothing else is done with.
+fn only_new(cls: Value, slots: &super::slots::TypeSlots) -> Option<Value> {
+    if slots.init.is_some_and(|init| init != crate::run::instance::object_init) {
+        return None;
+    }
+    let new = class::lookup(cls, N::__new__.v())?;
+    if new.is_kind(Kind::Property) && new.header().shape() == C::staticmethod.shape() {
+        let f = new.get::<crate::heap::object::Property>().get.get();
+        return f.is_kind(Kind::Function).then_some(f);
+    }
+    new.is_kind(Kind::Function).then_some(new)
+}
+
 /// `class(...)`: makes the instance and enters a script `__init__` in a frame of its own.
 unsafe fn instantiate(
     th: &mut Thread,
@@ -289,6 +302,13 @@ unsafe fn instantiate(
         let init = c.init.get();
         let native_new = slots.new == Some(crate::run::instance::object_new);
         if init.is_unbound() || !native_new && !class::is_subclass(cls, C::BaseException.v()) {
+            if let Some(new) = only_new(cls, slots) {
+                room(th, w.add(3), n + 2)?;
+                std::ptr::copy(w.add(3), w.add(4), n);
+                *w.add(3) = cls;
+                *w = new;
+                return enter(th, w, n + 1, kw, ret);
+            }
             // General way: `__new__`, then `__init__`.
             if cls == C::type_.v() && n == 1 && kw.is_none() {
                 return Ok(Entered::Value(th.class_of(*w.add(3))));
@@ -370,9 +390,7 @@ unsafe fn bind(
         let extra = if varargs { npos.saturating_sub(argc) } else { 0 };
         if npos > argc && !varargs {
             let kwonly_given = kw.map_or(0, |k| {
-                k.iter()
-                    .filter(|name| (argc..argc + nkwonly).any(|i| own_names.at(i) == *name))
-                    .count()
+                k.iter().filter(|name| (argc..argc + nkwonly).any(|i| own_names.at(i) == *name)).count()
             });
             return Err(too_many(th, f, code, npos, kwonly_given));
         }

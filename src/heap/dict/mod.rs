@@ -17,7 +17,7 @@ pub use names::{
 
 use crate::heap::cell::{COUNTED, Kind, flag};
 use crate::heap::known::{C, S};
-use crate::heap::object::{Big, Bytes, Dict, DictTable, Entry, Str};
+use crate::heap::object::{Big, Bytes, Dict, DictTable, Entry, Str, Tuple};
 use crate::heap::space::Mutator;
 use crate::heap::value::{INT_MAX, INT_MIN, Value};
 use crate::heap::{Full, Make};
@@ -61,11 +61,27 @@ pub fn same(a: Value, b: Value) -> Option<bool> {
         | (Kind::None | Kind::Big | Kind::Float | Kind::Bytes | Kind::Tuple, Kind::Str)
         | (Kind::None, Kind::Tuple | Kind::Bytes)
         | (Kind::Tuple | Kind::Bytes, Kind::None) => Some(false),
+        (Kind::Tuple, Kind::Tuple) => same_items(a.get::<Tuple>(), b.get::<Tuple>()),
         // A float may equal a big int, so that pair is asked.
         (Kind::None, Kind::Big) if !a.is_float() => Some(false),
         (Kind::Big, Kind::None) if !b.is_float() => Some(false),
         _ => None,
     }
+}
+
+/// Equality of flat tuples, item by item up to the first that is asked.
+fn same_items(a: &Tuple, b: &Tuple) -> Option<bool> {
+    if a.len() != b.len() {
+        return Some(false);
+    }
+    for (x, y) in a.iter().zip(b.iter()) {
+        let nested = x.is_kind(Kind::Tuple) && y.is_kind(Kind::Tuple) && x != y;
+        match if nested { None } else { same(x, y) } {
+            Some(true) => {}
+            other => return other,
+        }
+    }
+    Some(true)
 }
 
 fn same_immediate(a: Value, b: Value) -> bool {
