@@ -278,6 +278,9 @@ fn count_elements(th: &mut Thread, a: Args) -> R {
 fn count_one(th: &mut Thread, counts: Value, k: Value) -> R<()> {
     let (k, hash) = th.hashed(k, "dict key")?;
     let d = counts.get::<Dict>();
+    if dict::count(&mut th.heap, d, hash, k) {
+        return Ok(());
+    }
     let old =
         dict::find(th, d, hash, k, |th: &mut Thread, stored| th.eq(stored, k))?.unwrap_or(Value::int(0));
     let new = match old.is_int().then(|| Value::try_int(old.as_int() + 1)).flatten() {

@@ -8,6 +8,7 @@ use crate::heap::text;
 use crate::heap::{Kind, Value, list};
 use crate::run::{ClassDef, ModuleDef, PLAIN, R, Raised, Thread, class, def, get};
 use crate::types;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// The module.
@@ -95,10 +96,22 @@ pub fn fault(th: &mut Thread, text: impl AsRef<str>) -> Raised {
     }
 }
 
-/// The form that a dialect object has, which keeps it as a dict.
-pub fn form_of(th: &mut Thread, dialect: Value) -> R<Form> {
-    let held = th.intern("_held")?;
+/// The form that a dialect object has, which keeps what it was made of in a dict, and there the form once it was asked.
+pub fn form_of(th: &mut Thread, dialect: Value) -> R<Arc<Form>> {
+    let (held, kept) = (th.intern("_held")?, th.intern("_form")?);
     let held = th.getattr(dialect, held)?;
+    if let Some(v) = th.dict_get(held, kept)?
+        && let Some(form) = v.cast::<Boxed>().and_then(|b| b.payload::<Arc<Form>>())
+    {
+        return Ok(form.clone());
+    }
+    let form = Arc::new(form_in(th, held)?);
+    let v = th.heap.boxed(READER_SHAPE.load(Relaxed), Box::new(form.clone()), 512)?;
+    th.dict_insert(held, kept, v)?;
+    Ok(form)
+}
+
+fn form_in(th: &mut Thread, held: Value) -> R<Form> {
     let mut field = |name: &str| -> R {
         let name = th.intern(name)?;
         th.getitem(held, name)
@@ -164,7 +177,7 @@ static READER: ClassDef = ClassDef {
 };
 
 struct State {
-    form: Form,
+    form: Arc<Form>,
     line_num: AtomicU64,
 }
 

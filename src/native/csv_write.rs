@@ -8,6 +8,8 @@ use crate::heap::{Kind, text};
 use crate::run::class::{class_of, slots};
 use crate::run::{Args, ClassDef, PLAIN, R, Thread, def, get};
 use crate::types;
+use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// The shape of writers.
@@ -43,7 +45,7 @@ fn write_rows(th: &mut Thread, a: Args) -> R {
 
 fn write_row(th: &mut Thread, o: Value, row: Value) -> R {
     let b = o.get::<Boxed>();
-    let Some(form) = b.payload::<Form>() else { return Err(th.type_error("not a writer of csv")) };
+    let Some(form) = b.payload::<Arc<Form>>() else { return Err(th.type_error("not a writer of csv")) };
     let fields = match th.iter(row) {
         Err(_) if th.raised_is(C::TypeError) => {
             th.take_raised();
@@ -90,6 +92,18 @@ fn always_quoted(form: &Form, v: Value) -> bool {
 /// Adds a field as it is written.
 fn field(th: &mut Thread, form: &Form, v: Value, out: &mut Vec<u8>) -> R<()> {
     let mut quoted = always_quoted(form, v);
+    let start = out.len();
+    // Plain numbers are written in place unless something in them means something.
+    if (v.is_int() || v.is_float()) && !quoted {
+        let done = match v.is_int() {
+            true => write!(out, "{}", v.as_int()),
+            false => out.write_all(types::float_text::repr(v.as_float()).as_bytes()),
+        };
+        if done.is_ok() && form.harmless(&out[start..]) {
+            return Ok(());
+        }
+        out.truncate(start);
+    }
     let shown = if types::is_str(v) {
         v.base()
     } else if v.is_none() {
@@ -105,7 +119,6 @@ fn field(th: &mut Thread, form: &Form, v: Value, out: &mut Vec<u8>) -> R<()> {
         }
         quoted = true;
     }
-    let start = out.len();
     out.extend_from_slice(bytes);
     if !form.harmless(bytes) && (0..bytes.len()).any(|i| special(form, &bytes[i..])) {
         out.truncate(start);

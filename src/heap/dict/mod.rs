@@ -589,6 +589,24 @@ pub fn trim(m: &mut Mutator, d: &Dict, most: usize) {
     m.unlock(&d.h);
 }
 
+/// Adds one to the small int under a key that asks no user code; false, and nothing done, if that is not what is there.
+pub fn count(m: &mut Mutator, d: &Dict, hash: i64, key: Value) -> bool {
+    let t = d.table();
+    let Seek::Hit(i) = seek(t, hash, key) else { return false };
+    m.lock(&d.h);
+    let old = t.at(i).value.get();
+    // Another thread may have removed the entry or renewed the table.
+    let new = match std::ptr::eq(t, d.table()) && old.is_int() {
+        true => Value::try_int(old.as_int() + 1),
+        false => None,
+    };
+    if let Some(v) = new {
+        t.at(i).value.set(v);
+    }
+    m.unlock(&d.h);
+    new.is_some()
+}
+
 /// The value of a key that asks no user code, whose entry becomes the last. `None` also where only [`find`] and
 /// [`move_to_end`] can tell or have the room.
 pub fn refresh(m: &mut Mutator, d: &Dict, hash: i64, key: Value) -> Option<Value> {
