@@ -18,18 +18,31 @@ pub static MODULE: ModuleDef = ModuleDef {
             "(data, /, *, newline=True)",
             |th, a| {
                 let newline = util::truth_or(th, a[1], true)?;
-                to64(th, a[0], newline)
+                to64(th, a[0], LETTERS, newline)
             },
             "Base64-code line of data.",
         ),
-        def("_to64", "(data, /)", |th, a| to64(th, a[0], false), ""),
+        def("_to64", "(data, /)", |th, a| to64(th, a[0], LETTERS, false), ""),
+        def("_to_safe64", "(data, /)", |th, a| to64(th, a[0], SAFE, false), ""),
+        def(
+            "_from_safe64",
+            "(data, /)",
+            |th, a| {
+                let data = ascii(th, a[0], "a bytes-like object")?;
+                from64(th, &data, &SAFE_VALUES)
+            },
+            "",
+        ),
         def(
             "a2b_base64",
             "(data, /, *, strict_mode=False)",
             |th, a| {
                 let strict = util::truth_or(th, a[1], false)?;
                 let data = ascii(th, a[0], "bytes, buffer")?;
-                from64(th, &data, strict)
+                if strict {
+                    strict_letters(th, &data)?;
+                }
+                from64(th, &data, &VALUES)
             },
             "Decode a line of base64 data.",
         ),
@@ -38,7 +51,7 @@ pub static MODULE: ModuleDef = ModuleDef {
             "(data, /)",
             |th, a| {
                 let data = ascii(th, a[0], "a bytes-like object")?;
-                from64(th, &data, false)
+                from64(th, &data, &VALUES)
             },
             "",
         ),
@@ -158,6 +171,16 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 /// The value of each letter, 255 for what is none.
 static VALUES: [u8; 256] = values_of(LETTERS);
 
+const SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// The same with `-` and `_` beside the usual letters.
+static SAFE_VALUES: [u8; 256] = {
+    let mut out = values_of(LETTERS);
+    out[b'-' as usize] = 62;
+    out[b'_' as usize] = 63;
+    out
+};
+
 const fn values_of(letters: &[u8]) -> [u8; 256] {
     let mut out = [255; 256];
     let mut i = 0;
@@ -183,11 +206,11 @@ fn sixes(data: &[u8], letters: &[u8; 64], out: &mut [u8]) {
     }
 }
 
-fn to64(th: &mut Thread, v: Value, newline: bool) -> R {
+fn to64(th: &mut Thread, v: Value, letters: &[u8; 64], newline: bool) -> R {
     let data = bytes_of(th, v)?;
     let n = data.len().div_ceil(3) * 4;
     made(th, n + newline as usize, |out| {
-        sixes(&data, LETTERS, out);
+        sixes(&data, letters, out);
         out[n - (n / 4 * 3 - data.len())..].fill(b'=');
         if newline {
             out[n] = b'\n';
@@ -195,25 +218,22 @@ fn to64(th: &mut Thread, v: Value, newline: bool) -> R {
     })
 }
 
-fn from64(th: &mut Thread, data: &[u8], strict: bool) -> R {
-    if strict {
-        strict_letters(th, data)?;
-    }
+fn from64(th: &mut Thread, data: &[u8], values: &[u8; 256]) -> R {
     // Text of nothing but whole groups is decoded into place.
     if data.len().is_multiple_of(4) && data.last() != Some(&b'=') {
         let mut good = true;
-        let v = made(th, data.len() / 4 * 3, |out| good = groups(data, out) == data.len() / 4)?;
+        let v = made(th, data.len() / 4 * 3, |out| good = groups(data, values, out) == data.len() / 4)?;
         if good {
             return Ok(v);
         }
     }
     let mut out = vec![0; data.len() / 4 * 3];
-    let done = groups(data, &mut out);
+    let done = groups(data, values, &mut out);
     out.truncate(done * 3);
     let rest = &data[done * 4..];
     let (mut have, mut word, mut pads) = (0, 0u32, 0);
     for x in rest {
-        let value = VALUES[*x as usize];
+        let value = values[*x as usize];
         if value < 64 {
             (word, have, pads) = (word << 6 | value as u32, have + 1, 0);
             if have == 4 {
@@ -238,10 +258,10 @@ fn from64(th: &mut Thread, data: &[u8], strict: bool) -> R {
 }
 
 /// Decodes groups of four letters; how many there are before anything else.
-fn groups(data: &[u8], out: &mut [u8]) -> usize {
+fn groups(data: &[u8], values: &[u8; 256], out: &mut [u8]) -> usize {
     let mut done = 0;
     for (from, to) in data.as_chunks::<4>().0.iter().zip(out.as_chunks_mut::<3>().0) {
-        let at = |k: usize| VALUES[from[k] as usize] as u32;
+        let at = |k: usize| values[from[k] as usize] as u32;
         let (a, b, c, d) = (at(0), at(1), at(2), at(3));
         if (a | b | c | d) > 63 {
             break;

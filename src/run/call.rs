@@ -216,11 +216,13 @@ pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Va
     // SAFETY: the addresses were stored from a `&'static Def` and a leaked Sig; the window's words are ours.
     unsafe {
         let def = native.def.get() as *const super::native::Def;
-        let max = (*(native.sig.get() as *const super::native::Sig)).max;
-        for i in n..max {
+        let sig = native.sig.get() as *const super::native::Sig;
+        let fill = (*sig).fill;
+        for i in n..fill {
             *w.add(3 + i) = Value::UNBOUND;
         }
-        th.top = frame::window_end(th.base).max(w.add(3 + n.max(max)));
+        th.top = frame::window_end(th.base).max(w.add(3 + n.max(fill)));
+        let n = if (*sig).plain { n } else { fill };
         let outer = th.native.load(Relaxed);
         th.native.store(def.cast_mut(), Relaxed);
         let r = ((*def).func)(th, super::native::Args { at: w.add(3), n });

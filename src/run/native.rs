@@ -107,6 +107,11 @@ pub struct Sig {
     pub most: usize,
     /// No keyword-only, `*` or `**` parameter: exactly `min..=most` positional arguments may be passed in place.
     pub plain: bool,
+    /// No `*` or `**` parameter, and a default for every keyword-only one: without names, positional arguments may be
+    /// passed in place.
+    pub quick: bool,
+    /// How many parameters a quick native is to find, those that were not passed unbound.
+    pub fill: usize,
     /// Whether the first parameter is `$self` or `$type`.
     pub method: bool,
 }
@@ -122,7 +127,7 @@ impl Def {
         table.get_or_insert_default().entry(key).or_insert_with(|| {
             let mut sig = parse(self.sig);
             if self.loose {
-                (sig.plain, sig.most) = (true, usize::MAX);
+                (sig.plain, sig.quick, sig.most, sig.fill) = (true, true, usize::MAX, sig.max);
             }
             Box::leak(Box::new(sig))
         })
@@ -194,7 +199,13 @@ fn parse(text: &str) -> Sig {
     let max = params.iter().filter(positional).count();
     let min = params.iter().filter(positional).take_while(|p| !p.2).count();
     let plain = params.len() == max;
-    Sig { params, min, max, most: max, plain, method }
+    let in_place = |p: &(String, Param, bool)| match p.1 {
+        Param::Positional | Param::Either => true,
+        Param::Keyword => p.2,
+        Param::Star | Param::StarStar => false,
+    };
+    let (quick, fill) = (params.iter().all(in_place), params.len());
+    Sig { params, min, max, most: max, plain, quick, fill, method }
 }
 
 impl Thread {
@@ -230,6 +241,12 @@ impl Thread {
         let npos = n - nkw;
         if nkw > 0 {
             self.refuse_names(def, sig, w, npos, nkw)?;
+        }
+        if sig.quick && !sig.plain && nkw == 0 && npos >= sig.min && npos <= sig.max {
+            for i in npos..sig.fill {
+                *arg(i) = Value::UNBOUND;
+            }
+            return Ok(sig.fill);
         }
         if sig.plain && nkw == 0 {
             if npos < sig.min || npos > sig.most {

@@ -159,10 +159,10 @@ unsafe fn direct(native: &Native, w: *mut Value, n: usize, limit: *mut Value) ->
     // SAFETY: the word is null or the address of a leaked Sig; the arguments stand in the window.
     unsafe {
         !sig.is_null()
-            && (*sig).plain
+            && (*sig).quick
             && n >= (*sig).min
             && n <= (*sig).most
-            && w.add(16 + n.max((*sig).max)) < limit
+            && w.add(16 + n.max((*sig).fill)) < limit
             && native.this.get().is_unbound()
             && (!(*sig).method
                 || !native.owner.get().is_kind(Kind::Class)
