@@ -1,7 +1,8 @@
 //! The module `_functools_calls`: the callables behind `lru_cache` and `partial`. Invariant: what a call needs stands in
 //! one tuple that never changes; counts are atomic, and a bounded cache is trimmed under its dict's lock.
 
-use super::functools_partial::{PARTIAL, know_place};
+use super::functools_key::{self, KEY, cmp_to_key};
+use super::functools_partial::{self, PARTIAL, know_place};
 use super::util::{self, put, shape_of};
 use crate::heap::dict;
 use crate::heap::known::C;
@@ -17,9 +18,19 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 pub static MODULE: ModuleDef = ModuleDef {
     name: "_functools_calls",
     doc: "Callables of functools.",
-    functions: &[def("_know_place", "(placeholder, /)", |_, a| know_place(a[0]), "")],
+    functions: &[
+        def("_know_place", "(placeholder, /)", |_, a| know_place(a[0]), ""),
+        def(
+            "cmp_to_key",
+            "(mycmp)",
+            |th, a| cmp_to_key(th, a[0]),
+            "Convert a cmp= function into a key= function.",
+        ),
+    ],
     fill: |th, dict| {
-        for (d, shape) in [(&CACHED, &CACHED_SHAPE), (&PARTIAL, &super::functools_partial::SHAPE)] {
+        for (d, shape) in
+            [(&CACHED, &CACHED_SHAPE), (&PARTIAL, &functools_partial::SHAPE), (&KEY, &functools_key::SHAPE)]
+        {
             let c = class::define(th, None, d)?;
             shape.store(shape_of(c), Relaxed);
             put(th, dict, d.name.rsplit('.').next().unwrap_or(d.name), c)?;
@@ -39,6 +50,7 @@ static CACHED: ClassDef = ClassDef {
         s.new = Some(new);
         s.call = Some(|th, o, args, kwargs| th.call_ex(o, args, kwargs));
         s.window = Some(call);
+        s.binds = true;
         s.get = Some(|th, o, this, _| if this.is_none() { Ok(o) } else { Ok(th.method(o, this)?) });
     },
     methods: &[

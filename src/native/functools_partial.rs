@@ -25,6 +25,7 @@ pub static PARTIAL: ClassDef = ClassDef {
         s.call = Some(call);
         s.window = Some(window);
         s.repr = Some(repr);
+        s.binds = true;
         s.get = Some(|th, o, this, _| if this.is_none() { Ok(o) } else { Ok(th.method(o, this)?) });
     },
     methods: &[

@@ -4,7 +4,7 @@
 use crate::heap::known::C;
 use crate::heap::object::*;
 use crate::heap::{Value, list};
-use crate::run::{Args, Cmp, ModuleDef, R, Raised, Thread, class, def, poll};
+use crate::run::{Args, Cmp, ModuleDef, R, Raised, Thread, def, poll};
 
 /// The module.
 pub static MODULE: ModuleDef = ModuleDef {
@@ -73,25 +73,50 @@ fn changed(th: &mut Thread) -> Raised {
     th.raise(C::RuntimeError, "list changed size during iteration")
 }
 
+/// Whether `a` comes before `b`, where no script code is asked.
+#[inline]
+fn surely(a: Value, b: Value) -> Option<bool> {
+    if Value::both_int(a, b) {
+        Some(a.as_int() < b.as_int())
+    } else if Value::both_float(a, b) {
+        Some(a.as_float() < b.as_float())
+    } else {
+        None
+    }
+}
+
 /// Whether `a` comes before `b`.
 #[inline]
 fn before(th: &mut Thread, a: Value, b: Value, largest: bool) -> R<bool> {
     let (a, b) = if largest { (b, a) } else { (a, b) };
-    if Value::both_int(a, b) { Ok(a.as_int() < b.as_int()) } else { ordered(th, a, b) }
+    match surely(a, b) {
+        Some(t) => Ok(t),
+        None => ordered(th, a, b),
+    }
 }
 
-/// The order of what is no small int: tuples, the common case, are gone through here.
+/// The order of what is no plain number: tuples, the common case, are gone through here, and lists by their first item.
 #[inline(never)]
 fn ordered(th: &mut Thread, a: Value, b: Value) -> R<bool> {
-    let plain = |v: Value| v.cast::<Tuple>().filter(|_| class::class_of(v) == C::tuple.v());
-    if let (Some(x), Some(y)) = (plain(a), plain(b)) {
+    if let (Some(x), Some(y)) = (a.cast::<Tuple>(), b.cast::<Tuple>()) {
         for i in 0..x.len().min(y.len()) {
             let (p, q) = (x.at(i), y.at(i));
             if !th.eq(p, q)? {
-                return th.holds(Cmp::Lt, p, q);
+                return match surely(p, q) {
+                    Some(t) => Ok(t),
+                    None => th.holds(Cmp::Lt, p, q),
+                };
             }
         }
         return Ok(x.len() < y.len());
+    }
+    if let (Some(x), Some(y)) = (a.cast::<List>(), b.cast::<List>())
+        && let (Some(p), Some(q)) = (list::peek(x, 0), list::peek(y, 0))
+        && p != q
+        && let Some(t) = surely(p, q)
+        && (t || surely(q, p) == Some(true))
+    {
+        return Ok(t);
     }
     th.holds(Cmp::Lt, a, b)
 }
@@ -107,9 +132,18 @@ fn put(th: &mut Thread, l: &List, i: usize, v: Value) -> R<()> {
     if list::set(&mut th.heap, l, i as isize, v) { Ok(()) } else { Err(changed(th)) }
 }
 
-/// Swaps two items that are known to stand there.
+/// Swaps two items as they are now.
 #[inline]
 fn swap(th: &mut Thread, l: &List, i: usize, j: usize) -> R<()> {
+    if !th.heap.shared
+        && let (Some(p), Some(q)) = (l.array().slot(i), l.array().slot(j))
+        && i.max(j) < l.len()
+    {
+        let x = p.get();
+        p.set(q.get());
+        q.set(x);
+        return Ok(());
+    }
     let (x, y) = (item(th, l, i)?, item(th, l, j)?);
     put(th, l, i, y)?;
     put(th, l, j, x)
@@ -133,7 +167,7 @@ fn rise(th: &mut Thread, l: &List, top: usize, mut at: usize, n: usize, largest:
     Ok(())
 }
 
-/// Moves the item at `at` all the way down and up again: an item from the end mostly belongs near the end, so one
+/// Moves the item at `top` all the way down and up again: an item from the end mostly belongs near the end, so one
 /// comparison for each level suffices.
 fn sink(th: &mut Thread, l: &List, top: usize, n: usize, largest: bool) -> R<()> {
     let mut at = top;

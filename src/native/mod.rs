@@ -22,6 +22,7 @@ mod dis;
 pub mod errno;
 pub mod fcntl;
 pub mod functools;
+mod functools_key;
 mod functools_partial;
 pub mod gc;
 pub mod hash;

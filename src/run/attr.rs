@@ -76,7 +76,9 @@ pub fn descriptor_kind(v: Value) -> Desc {
         Kind::None => Desc::Plain,
         _ => {
             let s = slots(class_of(v));
-            if s.set.is_some() {
+            if s.binds {
+                Desc::Function
+            } else if s.set.is_some() {
                 Desc::Data
             } else if s.get.is_some() {
                 Desc::Get

@@ -138,6 +138,8 @@ pub struct TypeSlots {
     pub float: Option<One>,
     /// Descriptor: `__get__(o, instance or None, class)`.
     pub get: Option<Three>,
+    /// Descriptor: `get` makes a method, as that of functions does.
+    pub binds: bool,
     /// Descriptor: a `Property` whose `get` is the index of the item of a tuple that `get` gives.
     pub item_getter: bool,
     /// Descriptor: `__set__`, or `__delete__` when `v` is unbound. Present: a data descriptor.
