@@ -14,6 +14,9 @@ pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
 mod connection;
+mod decimal;
+mod decimal_num;
+mod decimal_text;
 mod descriptor;
 mod dis;
 pub mod errno;
@@ -129,6 +132,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &pwd::PWD,
     &pwd::GRP,
     &resource::MODULE,
+    &decimal::MODULE,
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,
