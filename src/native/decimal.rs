@@ -3,6 +3,7 @@
 //! library's, in result and in signals; it declines before it has signaled anything, and where a signal is trapped.
 
 use super::decimal_num::{self as num, Coef, Limits, Num, Out, Rounding};
+use super::decimal_small::{self as short, Small};
 use super::decimal_text as text;
 use crate::heap::cell::{ALL, Slot};
 use crate::heap::object::*;
@@ -60,8 +61,7 @@ fn number(v: Value) -> Option<Num> {
     if !e.is_int() {
         return None;
     }
-    let neg = matches!(slot(v, 1).get(), s if s == Value::int(1) || s == Value::TRUE);
-    Some(Num { neg, c: coefficient(slot(v, 2).get())?, e: e.as_int() })
+    Some(Num { neg: is_set(slot(v, 1).get()), c: coefficient(slot(v, 2).get())?, e: e.as_int() })
 }
 
 /// The number of a finite Decimal or of an int.
@@ -75,6 +75,35 @@ fn operand(v: Value) -> Option<Num> {
     }
     let neg = if v.is_int() { v.as_int() < 0 } else { v.cast::<Big>()?.is_negative() };
     Some(Num { neg, c: coefficient(v)?, e: 0 })
+}
+
+/// A finite Decimal or an int whose coefficient has up to 128 bits.
+#[inline(always)]
+fn small(v: Value) -> Option<Small> {
+    let (c, neg, e) = if has_shape(v, &NUMBER) {
+        let e = slot(v, 3).get();
+        if slot(v, 0).get() != Value::int(0) || !e.is_int() {
+            return None;
+        }
+        (slot(v, 2).get(), is_set(slot(v, 1).get()), e.as_int())
+    } else if v.is_int() {
+        (v, v.as_int() < 0, 0)
+    } else {
+        return None;
+    };
+    if c.is_int() {
+        return Some(Small { neg, c: c.as_int().unsigned_abs() as u128, e });
+    }
+    match *c.cast::<Big>()?.magnitude() {
+        [a] => Some(Small { neg, c: a as u128, e }),
+        [a, b] => Some(Small { neg, c: a as u128 | (b as u128) << 64, e }),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn is_set(sign: Value) -> bool {
+    sign == Value::int(1) || sign == Value::TRUE
 }
 
 /// The current context and what it says, if it is a plain one that this thread remembers.
@@ -126,11 +155,26 @@ fn signal(context: Value, status: i64) -> bool {
 
 /// A Decimal of that number.
 fn make(th: &mut Thread, n: Num) -> R {
+    match n.c {
+        Coef::Small(c) => make_small(th, Small { neg: n.neg, c, e: n.e }),
+        Coef::Large(c) => {
+            let c = th.heap.big(false, c.as_words())?;
+            make_of(th, n.neg, c, n.e)
+        }
+    }
+}
+
+#[inline]
+fn make_small(th: &mut Thread, n: Small) -> R {
     let c = match n.c {
-        Coef::Small(c) if c >> 61 == 0 => Value::int(c as i64),
-        Coef::Small(c) => th.heap.big(false, &[c as u64, (c >> 64) as u64])?,
-        Coef::Large(c) => th.heap.big(false, c.as_words())?,
+        c if c >> 61 == 0 => Value::int(c as i64),
+        c => th.heap.big(false, &[c as u64, (c >> 64) as u64])?,
     };
+    make_of(th, n.neg, c, n.e)
+}
+
+#[inline]
+fn make_of(th: &mut Thread, neg: bool, c: Value, e: i64) -> R {
     let words = WORDS.load(Relaxed) as usize;
     let p = th.heap.cell(Kind::Instance, NUMBER.load(Relaxed), ALL, 8 + words * 8)?;
     for i in 1..=words {
@@ -139,9 +183,9 @@ fn make(th: &mut Thread, n: Num) -> R {
     }
     let v = Value::ptr(p);
     slot(v, 0).set(Value::int(0));
-    slot(v, 1).set(Value::int(n.neg as i64));
+    slot(v, 1).set(Value::int(neg as i64));
     slot(v, 2).set(c);
-    slot(v, 3).set(Value::int(n.e));
+    slot(v, 3).set(Value::int(e));
     Ok(v)
 }
 
@@ -154,8 +198,36 @@ fn finish(th: &mut Thread, context: Value, out: Out) -> R<Option<Value>> {
     }
 }
 
+/// As `finish`.
+#[inline]
+fn finish_small(th: &mut Thread, context: Value, out: short::Out) -> R<Option<Value>> {
+    match out {
+        Some((n, status)) if signal(context, status) => Ok(Some(make_small(th, n)?)),
+        _ => Ok(None),
+    }
+}
+
 // ---------------------------------------------------------------------------------------------------------------- slots
 
+/// The four operations on short numbers.
+#[inline]
+fn short_binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R<Option<Value>> {
+    let (Some(x), Some(mut y)) = (small(a), small(b)) else { return Ok(None) };
+    let Some((context, l)) = current(th) else { return Ok(None) };
+    let out = match op {
+        Bin::Add => short::add(x, y, &l),
+        Bin::Sub => {
+            y.neg = !y.neg;
+            short::add(x, y, &l)
+        }
+        Bin::Mul => short::multiply(x, y, &l),
+        Bin::TrueDiv => short::divide(x, y, &l),
+        _ => None,
+    };
+    finish_small(th, context, out)
+}
+
+#[inline(never)]
 fn quick_binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R<Option<Value>> {
     if !matches!(op, Bin::Add | Bin::Sub | Bin::Mul | Bin::TrueDiv | Bin::FloorDiv | Bin::Mod | Bin::DivMod) {
         return Ok(None);
@@ -188,6 +260,9 @@ fn quick_binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R<Option<Value>
 }
 
 fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, side: Side) -> R {
+    if let Some(v) = short_binary(th, op, a, b)? {
+        return Ok(v);
+    }
     match quick_binary(th, op, a, b)? {
         Some(v) => Ok(v),
         None => generic::binary(th, op, a, b, side),
@@ -211,6 +286,11 @@ fn unary(th: &mut Thread, op: Un, o: Value) -> R {
 }
 
 fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
+    if let (Some(x), Some(y)) = (small(a), small(b))
+        && let Some(o) = short::order(x, y)
+    {
+        return Ok(Value::bool(op.of(o)));
+    }
     if let (Some(x), Some(y)) = (operand(a), operand(b))
         && let Some(o) = x.order(&y)
     {
@@ -388,12 +468,18 @@ fn by_library(th: &mut Thread, name: &str, args: &[Value]) -> R {
 }
 
 fn quick_quantize(th: &mut Thread, context: Value, x: Value, y: Value, mode: Value) -> R<Option<Value>> {
-    let (Some(l), Some(x), Some(y)) = (limits(context), operand(x), operand(y)) else { return Ok(None) };
+    let Some(l) = limits(context) else { return Ok(None) };
     let rounding = match mode {
         m if m.is_none() || m.is_unbound() => Some(l.rounding),
         m => m.cast::<Str>().and_then(|s| Rounding::named(s.bytes())),
     };
     let Some(rounding) = rounding else { return Ok(None) };
+    if let (Some(x), Some(y)) = (small(x), small(y))
+        && let Some(v) = finish_small(th, context, short::quantize(x, y.e, rounding, &l))?
+    {
+        return Ok(Some(v));
+    }
+    let (Some(x), Some(y)) = (operand(x), operand(y)) else { return Ok(None) };
     let out = num::quantize(x, y.e, rounding, &l);
     finish(th, context, out)
 }

@@ -1,6 +1,7 @@
 //! Arithmetic on finite decimal numbers, rounded once. Invariant: what comes out is exactly what the library's own
 //! code (`stdlib/decimal`) computes; `None` leaves a case to it: subnormal, overflowing, clamped and very long numbers.
 
+use super::decimal_small::{self as small, TENS, split};
 use dashu_int::UBig;
 use dashu_int::ops::{BitTest, DivRem};
 use std::borrow::Cow;
@@ -9,16 +10,6 @@ use std::sync::OnceLock;
 
 /// Powers of ten of more digits than this are left to the library.
 const LONGEST: i64 = 4000;
-
-const TENS: [u128; 39] = {
-    let mut t = [1u128; 39];
-    let mut i = 1;
-    while i < 39 {
-        t[i] = t[i - 1] * 10;
-        i += 1;
-    }
-    t
-};
 
 /// Signals, as the library's `_signals` numbers them.
 pub const INEXACT: i64 = 64;
@@ -77,7 +68,8 @@ impl Rounding {
     }
 
     /// Whether a magnitude grows whose last digits, not all zeros, stand to half of the last place as `half` says.
-    fn grows(self, half: Ordering, odd: bool, zero_or_five: impl FnOnce() -> bool, neg: bool) -> bool {
+    #[inline]
+    pub fn grows(self, half: Ordering, odd: bool, zero_or_five: impl FnOnce() -> bool, neg: bool) -> bool {
         match self {
             Rounding::HalfEven => half == Ordering::Greater || half == Ordering::Equal && odd,
             Rounding::Down => false,
@@ -115,11 +107,6 @@ fn ten(n: i64) -> Cow<'static, UBig> {
     }
 }
 
-fn digits_of(n: u128) -> i64 {
-    let guess = (128 - n.leading_zeros() as usize) * 1233 >> 12;
-    (guess + (n >= TENS[guess]) as usize).max(1) as i64
-}
-
 impl Coef {
     /// Of limbs, least first.
     pub fn of_limbs(limbs: &[u64]) -> Coef {
@@ -154,7 +141,7 @@ impl Coef {
     /// How many decimal digits it has; 0 has one.
     pub fn digits(&self) -> i64 {
         match self {
-            Small(n) => digits_of(*n),
+            Small(n) => small::digits(*n),
             Large(n) => {
                 // At most one too low: 2**bits is at least twice the number's lower bound.
                 let least = ((n.bit_len() - 1) as u128 * 30_102_999_566_398_119 / 10u128.pow(17)) as i64;
@@ -242,14 +229,8 @@ impl Coef {
         if let Small(c) = self
             && n < 39
         {
-            let unit = TENS[n as usize];
-            let (kept, rest) = split(*c, unit);
-            if rest == 0 {
-                return Some((Small(kept), false));
-            }
-            let half = (rest * 2).cmp(&unit);
-            let up = rounding.grows(half, kept & 1 == 1, || kept % 5 == 0, neg);
-            return Some((Small(kept + up as u128), true));
+            let (kept, lost) = small::cut(*c, n as usize, rounding, neg);
+            return Some((Small(kept), lost));
         }
         if n > LONGEST {
             return None;
@@ -264,15 +245,6 @@ impl Coef {
         let up = rounding.grows(half, kept.bit(0), five, neg);
         Some((Coef::of(if up { kept + 1u8 } else { kept }), true))
     }
-}
-
-fn split(a: u128, b: u128) -> (u128, u128) {
-    if (a | b) >> 64 == 0 {
-        let (a, b) = (a as u64, b as u64);
-        return ((a / b) as u128, (a % b) as u128);
-    }
-    let q = a / b;
-    (q, a - q * b)
 }
 
 /// A result and what it signals.

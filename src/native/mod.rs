@@ -16,6 +16,7 @@ pub mod concurrency;
 mod connection;
 mod decimal;
 mod decimal_num;
+mod decimal_small;
 mod decimal_text;
 mod descriptor;
 mod dis;
