@@ -163,8 +163,7 @@ impl Mutator {
     /// A tuple whose `n` items are still to be set, its hash unknown.
     #[inline(always)]
     fn bare_tuple(&mut self, n: usize) -> Make<(Value, &'static Tuple)> {
-        let (v, t) =
-            self.new::<Tuple>(C::tuple.shape(), COUNTED, (n + Tuple::keeps_hash(n) as usize) * 8)?;
+        let (v, t) = self.new::<Tuple>(C::tuple.shape(), COUNTED, (n + Tuple::keeps_hash(n) as usize) * 8)?;
         t.len.set(n);
         if let Some(h) = t.kept_hash() {
             h.set(0);

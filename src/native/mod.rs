@@ -14,6 +14,7 @@ pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
 mod connection;
+mod datetime;
 mod decimal;
 mod decimal_num;
 mod decimal_small;
@@ -133,6 +134,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &pwd::PWD,
     &pwd::GRP,
     &resource::MODULE,
+    &datetime::MODULE,
     &decimal::MODULE,
     &random::MODULE,
     &select::MODULE,

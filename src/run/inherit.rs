@@ -17,7 +17,7 @@ use crate::heap::{Kind, Value};
 pub mod generic {
     pub use super::{
         g_binary as binary, g_bool as truth, g_compare as compare, g_float as float, g_hash as hash,
-        g_int as int, g_repr as repr, g_str as str, g_unary as unary,
+        g_int as int, g_new as new, g_repr as repr, g_str as str, g_unary as unary,
     };
     pub use crate::run::protocol::format_by_method as format;
 }
@@ -277,7 +277,7 @@ fn g_set(th: &mut Thread, d: Value, this: Value, v: Value) -> R<()> {
     call_special(th, d, N::__set__, &[this, v]).map(drop)
 }
 
-fn g_new(th: &mut Thread, class: Value, args: Value, kwargs: Value) -> R {
+pub fn g_new(th: &mut Thread, class: Value, args: Value, kwargs: Value) -> R {
     let Some(f) = lookup(class, N::__new__.v()) else {
         return crate::run::instance::object_new(th, class, args, kwargs);
     };
