@@ -374,6 +374,9 @@ fn set_items(r: &mut Reader, th: &mut Thread, from: usize) -> R<()> {
     }
     let target = r.item(from - 1);
     let plain = target.is_kind(Kind::Dict) && target.header().shape() == C::dict.shape();
+    if plain {
+        crate::heap::dict::reserve(&mut th.heap, target.get::<Dict>(), (r.height() - from) / 2)?;
+    }
     let mut i = from;
     while i + 1 < r.height() {
         let (k, v) = (r.item(i), r.item(i + 1));
