@@ -2,6 +2,7 @@
 //! class Decimal; what it leaves (`None`) goes to the methods of that class. Invariant: a quick way ends like the
 //! library's, in result and in signals; it declines before it has signaled anything, and where a signal is trapped.
 
+use super::decimal_methods as methods;
 use super::decimal_num::{self as num, Coef, Limits, Num, Out, Rounding};
 use super::decimal_small::{self as short, Small};
 use super::decimal_text as text;
@@ -9,7 +10,7 @@ use crate::heap::cell::{ALL, Slot};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, bigint, shape};
 use crate::run::inherit::generic;
-use crate::run::{Args, Bin, Cmp, Def, ModuleDef, R, Side, Thread, TypeSlots, Un, class, def};
+use crate::run::{Args, Bin, Cmp, ModuleDef, R, Side, Thread, TypeSlots, Un, class, def};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Coefficients of more limbs than this are left to the library, whose ints let the world stop meanwhile.
@@ -53,7 +54,7 @@ fn coefficient(v: Value) -> Option<Coef> {
 
 /// A finite Decimal's number.
 #[inline]
-fn number(v: Value) -> Option<Num> {
+pub fn number(v: Value) -> Option<Num> {
     if !has_shape(v, &NUMBER) || slot(v, 0).get() != Value::int(0) {
         return None;
     }
@@ -66,7 +67,7 @@ fn number(v: Value) -> Option<Num> {
 
 /// The number of a finite Decimal or of an int.
 #[inline]
-fn operand(v: Value) -> Option<Num> {
+pub fn operand(v: Value) -> Option<Num> {
     if has_shape(v, &NUMBER) {
         return number(v);
     }
@@ -79,7 +80,7 @@ fn operand(v: Value) -> Option<Num> {
 
 /// A finite Decimal or an int whose coefficient has up to 128 bits.
 #[inline(always)]
-fn small(v: Value) -> Option<Small> {
+pub fn small(v: Value) -> Option<Small> {
     let (c, neg, e) = if has_shape(v, &NUMBER) {
         let e = slot(v, 3).get();
         if slot(v, 0).get() != Value::int(0) || !e.is_int() {
@@ -108,15 +109,16 @@ fn is_set(sign: Value) -> bool {
 
 /// The current context and what it says, if it is a plain one that this thread remembers.
 #[inline]
-fn current(th: &Thread) -> Option<(Value, Limits)> {
+pub fn current(th: &Thread) -> Option<(Value, Limits)> {
     if th.decimal.is_unbound() {
         return None;
     }
     Some((th.decimal, limits(th.decimal)?))
 }
 
+/// What a plain context says.
 #[inline]
-fn limits(context: Value) -> Option<Limits> {
+pub fn limits(context: Value) -> Option<Limits> {
     if !has_shape(context, &CONTEXT) {
         return None;
     }
@@ -154,7 +156,7 @@ fn signal(context: Value, status: i64) -> bool {
 }
 
 /// A Decimal of that number.
-fn make(th: &mut Thread, n: Num) -> R {
+pub fn make(th: &mut Thread, n: Num) -> R {
     match n.c {
         Coef::Small(c) => make_small(th, Small { neg: n.neg, c, e: n.e }),
         Coef::Large(c) => {
@@ -191,7 +193,7 @@ fn make_of(th: &mut Thread, neg: bool, c: Value, e: i64) -> R {
 
 /// Signals and makes the Decimal; `None`: the library decides.
 #[inline]
-fn finish(th: &mut Thread, context: Value, out: Out) -> R<Option<Value>> {
+pub fn finish(th: &mut Thread, context: Value, out: Out) -> R<Option<Value>> {
     match out {
         Some((n, status)) if signal(context, status) => Ok(Some(make(th, n)?)),
         _ => Ok(None),
@@ -200,7 +202,7 @@ fn finish(th: &mut Thread, context: Value, out: Out) -> R<Option<Value>> {
 
 /// As `finish`.
 #[inline]
-fn finish_small(th: &mut Thread, context: Value, out: short::Out) -> R<Option<Value>> {
+pub fn finish_small(th: &mut Thread, context: Value, out: short::Out) -> R<Option<Value>> {
     match out {
         Some((n, status)) if signal(context, status) => Ok(Some(make_small(th, n)?)),
         _ => Ok(None),
@@ -229,9 +231,6 @@ fn short_binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R<Option<Value>
 
 #[inline(never)]
 fn quick_binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R<Option<Value>> {
-    if !matches!(op, Bin::Add | Bin::Sub | Bin::Mul | Bin::TrueDiv | Bin::FloorDiv | Bin::Mod | Bin::DivMod) {
-        return Ok(None);
-    }
     let Some((context, l)) = current(th) else { return Ok(None) };
     let (Some(x), Some(mut y)) = (operand(a), operand(b)) else { return Ok(None) };
     let out = match op {
@@ -244,7 +243,8 @@ fn quick_binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R<Option<Value>
         Bin::TrueDiv => num::divide(x, y, &l),
         Bin::FloorDiv => num::divide_int(&x, &y, &l),
         Bin::Mod => num::remainder(&x, &y, &l),
-        _ => {
+        Bin::Pow => num::power(x, &y, &l),
+        Bin::DivMod => {
             let (Some((q, s)), Some((r, t))) = (num::divide_int(&x, &y, &l), num::remainder(&x, &y, &l))
             else {
                 return Ok(None);
@@ -255,6 +255,7 @@ fn quick_binary(th: &mut Thread, op: Bin, a: Value, b: Value) -> R<Option<Value>
             let (q, r) = (make(th, q)?, make(th, r)?);
             return Ok(Some(th.heap.tuple(&[q, r])?));
         }
+        _ => None,
     };
     finish(th, context, out)
 }
@@ -442,89 +443,6 @@ fn fill_slots(s: &mut TypeSlots) {
     s.direct = Some(construct);
 }
 
-// -------------------------------------------------------------------------------------------------------------- methods
-
-static QUANTIZE: Def = def(
-    "quantize",
-    "($self, /, exp, rounding=None, context=None)",
-    quantize,
-    "The number rounded to the exponent of another.",
-);
-static OF_CONTEXT: [Def; 5] = [
-    def("quantize", "($self, x, y, /)", context_quantize, "x rounded to the exponent of y."),
-    def("add", "($self, x, y, /)", context_add, "x + y"),
-    def("subtract", "($self, x, y, /)", context_subtract, "x - y"),
-    def("multiply", "($self, x, y, /)", context_multiply, "x * y"),
-    def("divide", "($self, x, y, /)", context_divide, "x / y"),
-];
-
-/// The method of the library that `name` names, called with what the quick way was called with.
-fn by_library(th: &mut Thread, name: &str, args: &[Value]) -> R {
-    let name = th.intern(name)?;
-    let Some(f) = class::lookup(th.class_of(args[0]), name) else {
-        return Err(crate::run::attr::no_attribute(th, args[0], name));
-    };
-    th.call(f, args)
-}
-
-fn quick_quantize(th: &mut Thread, context: Value, x: Value, y: Value, mode: Value) -> R<Option<Value>> {
-    let Some(l) = limits(context) else { return Ok(None) };
-    let rounding = match mode {
-        m if m.is_none() || m.is_unbound() => Some(l.rounding),
-        m => m.cast::<Str>().and_then(|s| Rounding::named(s.bytes())),
-    };
-    let Some(rounding) = rounding else { return Ok(None) };
-    if let (Some(x), Some(y)) = (small(x), small(y))
-        && let Some(v) = finish_small(th, context, short::quantize(x, y.e, rounding, &l))?
-    {
-        return Ok(Some(v));
-    }
-    let (Some(x), Some(y)) = (operand(x), operand(y)) else { return Ok(None) };
-    let out = num::quantize(x, y.e, rounding, &l);
-    finish(th, context, out)
-}
-
-fn quantize(th: &mut Thread, a: Args) -> R {
-    let given = |v: Value| if v.is_unbound() { Value::NONE } else { v };
-    let context = if given(a[3]).is_none() { th.decimal } else { a[3] };
-    match quick_quantize(th, context, a[0], a[1], a[2])? {
-        Some(v) => Ok(v),
-        None => by_library(th, "_quantize", &[a[0], a[1], given(a[2]), given(a[3])]),
-    }
-}
-
-fn context_quantize(th: &mut Thread, a: Args) -> R {
-    match quick_quantize(th, a[0], a[1], a[2], Value::NONE)? {
-        Some(v) => Ok(v),
-        None => by_library(th, "_quantize", &[a[0], a[1], a[2]]),
-    }
-}
-
-fn by_context(th: &mut Thread, a: Args, name: &str, f: fn(Num, Num, &Limits) -> Out) -> R {
-    if let (Some(l), Some(x), Some(y)) = (limits(a[0]), operand(a[1]), operand(a[2]))
-        && let Some(v) = finish(th, a[0], f(x, y, &l))?
-    {
-        return Ok(v);
-    }
-    by_library(th, name, &[a[0], a[1], a[2]])
-}
-
-fn context_add(th: &mut Thread, a: Args) -> R {
-    by_context(th, a, "_add", num::add)
-}
-
-fn context_subtract(th: &mut Thread, a: Args) -> R {
-    by_context(th, a, "_subtract", |x, y, l| num::add(x, Num { neg: !y.neg, ..y }, l))
-}
-
-fn context_multiply(th: &mut Thread, a: Args) -> R {
-    by_context(th, a, "_multiply", num::multiply)
-}
-
-fn context_divide(th: &mut Thread, a: Args) -> R {
-    by_context(th, a, "_divide", num::divide)
-}
-
 // --------------------------------------------------------------------------------------------------------------- module
 
 /// Whether instances of that shape have these slots first, in the object.
@@ -549,7 +467,8 @@ fn setup(th: &mut Thread, a: Args) -> R {
     WORDS.store(decimal.get::<Class>().instance_words.get().as_int() as u32, Relaxed);
     CONTEXT.store(context.header().shape(), Relaxed);
     NUMBER.store(number.header().shape(), Relaxed);
-    for (class, d) in [(decimal, &QUANTIZE)].into_iter().chain(OF_CONTEXT.iter().map(|d| (contexts, d))) {
+    let own = methods::OF_DECIMAL.iter().map(|d| (decimal, d));
+    for (class, d) in own.chain(methods::OF_CONTEXT.iter().map(|d| (contexts, d))) {
         let f = th.native(d, Value::UNBOUND, class)?;
         let name = th.intern(d.name)?;
         class::set_attr(th, class, name, f)?;

@@ -449,6 +449,58 @@ pub fn quantize(a: Num, target: i64, rounding: Rounding, l: &Limits) -> Out {
     Some((Num { neg, c, e: target }, status))
 }
 
+/// a ** b for a small whole b above 0; 1 and its likes are left.
+pub fn power(a: Num, b: &Num, l: &Limits) -> Out {
+    let Small(n @ 1..=1000) = b.c else { return None };
+    let digits = a.c.digits();
+    if b.neg || b.e != 0 || a.c.is_zero() || l.prec > LONGEST {
+        return None;
+    }
+    if digits <= 39 && a.c.order(&Small(TENS[digits as usize - 1])) == Ordering::Equal {
+        return None;
+    }
+    // Bit by bit, with a few digits more.
+    let work = Limits { prec: l.prec + b.c.digits() + 2, rounding: Rounding::HalfEven, clamp: false, ..*l };
+    let (neg, base) = (a.neg && n % 2 == 1, Num { neg: false, ..a });
+    let mut result = base.clone();
+    let mut status = 0;
+    for i in (0..n.ilog2()).rev() {
+        let (square, s) = multiply(result.clone(), result, &work)?;
+        (result, status) = (square, status | s);
+        if n >> i & 1 == 1 {
+            let (product, s) = multiply(result, base.clone(), &work)?;
+            (result, status) = (product, status | s);
+        }
+        if result.c.is_zero() {
+            return None;
+        }
+    }
+    let (n, s) = Num { neg, ..result }.finish(l)?;
+    Some((n, status | s))
+}
+
+/// a rounded, without zeros at the end.
+pub fn normalize(a: Num, l: &Limits) -> Out {
+    if l.clamp {
+        return None;
+    }
+    let (n, status) = a.finish(l)?;
+    if n.c.is_zero() {
+        return Some((Num { e: 0, ..n }, status));
+    }
+    let (c, e) = strip(n.c, n.e, l.emax);
+    Some((Num { neg: n.neg, c, e }, status))
+}
+
+/// a rounded to a whole number.
+pub fn whole_part(a: Num, rounding: Rounding) -> Option<Num> {
+    if a.e >= 0 {
+        return Some(a);
+    }
+    let (c, _) = a.c.cut(-a.e, rounding, a.neg)?;
+    Some(Num { neg: a.neg, c, e: 0 })
+}
+
 /// The hash of equal ints and fractions, by the modulus 2^61 - 1; `c` is the hash of the coefficient.
 pub fn hash(neg: bool, c: i64, e: i64) -> i64 {
     const P: u128 = (1 << 61) - 1;

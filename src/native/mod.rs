@@ -16,6 +16,7 @@ pub mod concurrency;
 mod connection;
 mod datetime;
 mod decimal;
+mod decimal_methods;
 mod decimal_num;
 mod decimal_small;
 mod decimal_text;
