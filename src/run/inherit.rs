@@ -68,7 +68,11 @@ pub fn g_hash(th: &mut Thread, o: Value) -> R<i64> {
     match v.base() {
         i if i.is_int() => Ok(i.as_int()),
         b if b.is_bool() => Ok((b == Value::TRUE) as i64),
-        b if b.is_kind(Kind::Big) => th.hash(b),
+        // What 64 bits hold is a hash as it is.
+        b if b.is_kind(Kind::Big) => match crate::heap::bigint::to_i64(b) {
+            Some(i) => Ok(i),
+            None => th.hash(b),
+        },
         _ => Err(th.type_error("__hash__ method should return an integer")),
     }
 }
