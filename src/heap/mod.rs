@@ -8,6 +8,7 @@ pub mod check;
 pub mod dict;
 pub mod intern;
 pub mod known;
+pub mod limbs;
 pub mod list;
 pub mod lock;
 pub mod make;
