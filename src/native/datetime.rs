@@ -2,7 +2,9 @@
 //! the library's classes; what it leaves goes to their methods. Invariant: only plain instances of the very classes are
 //! worked on, and what would raise, call a zone or need a locale is left to the library.
 
+use super::datetime_make as more;
 use crate::heap::cell::{ALL, Slot};
+use crate::heap::known::C;
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, dict, shape};
 use crate::run::inherit::generic;
@@ -10,7 +12,7 @@ use crate::run::{Args, Bin, Cmp, Def, ModuleDef, R, Side, Thread, TypeSlots, Un,
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A class of the library: the shape of its complete instances and their words behind the header.
-struct Known {
+pub struct Known {
     shape: AtomicU32,
     words: AtomicU32,
     slots: &'static [&'static str],
@@ -21,12 +23,14 @@ impl Known {
         Known { shape: AtomicU32::new(0), words: AtomicU32::new(0), slots }
     }
 
+    /// Whether it is a complete plain instance.
     #[inline(always)]
-    fn has(&self, v: Value) -> bool {
+    pub fn has(&self, v: Value) -> bool {
         v.is_kind(Kind::Instance) && v.header().shape() == self.shape.load(Relaxed)
     }
 
-    fn is_class(&self, class: Value) -> bool {
+    /// Whether it is the class.
+    pub fn is_class(&self, class: Value) -> bool {
         shape::shape(self.shape.load(Relaxed)).class() == class
     }
 
@@ -38,8 +42,18 @@ impl Known {
         if field.is_int() { field.as_int().clamp(-999_999_999, 999_999_999) } else { 0 }
     }
 
+    /// Slot `i` of an instance.
+    pub fn at(&self, v: Value, i: usize) -> Value {
+        slot(v, i).get()
+    }
+
+    /// Fills slot `i` of a fresh instance.
+    pub fn put(&self, v: Value, i: usize, x: Value) {
+        slot(v, i).set(x);
+    }
+
     /// An instance whose slots hold these.
-    fn make<const N: usize>(&self, th: &mut Thread, fields: [Value; N]) -> R {
+    pub fn make<const N: usize>(&self, th: &mut Thread, fields: [Value; N]) -> R {
         let words = self.words.load(Relaxed) as usize;
         let p = th.heap.cell(Kind::Instance, self.shape.load(Relaxed), ALL, 8 + words * 8)?;
         for i in 1..=words {
@@ -54,8 +68,10 @@ impl Known {
     }
 }
 
-static DATE: Known = Known::new(&["_year", "_month", "_day"]);
-static DATETIME: Known = Known::new(&[
+/// `date`.
+pub static DATE: Known = Known::new(&["_year", "_month", "_day"]);
+/// `datetime`.
+pub static DATETIME: Known = Known::new(&[
     "_year",
     "_month",
     "_day",
@@ -117,7 +133,8 @@ fn from_ordinal(n: i64) -> (i64, i64, i64) {
     if shifted < 10 { (year, shifted + 3, day) } else { (year + 1, shifted - 9, day) }
 }
 
-fn is_date(y: i64, m: i64, d: i64) -> bool {
+/// Whether there is such a day.
+pub fn is_date(y: i64, m: i64, d: i64) -> bool {
     (1..=9999).contains(&y) && (1..=12).contains(&m) && d >= 1 && d <= days_in_month(y, m)
 }
 
@@ -345,7 +362,8 @@ fn delta_of(th: &mut Thread, given: &[Value]) -> R<Option<Value>> {
     make_delta(th, micros)
 }
 
-fn datetime_of(th: &mut Thread, given: &[Value]) -> R<Option<Value>> {
+/// A naive moment of its fields, if they are right.
+pub fn datetime_of(th: &mut Thread, given: &[Value]) -> R<Option<Value>> {
     let mut f = [0; 7];
     for (i, v) in given.iter().enumerate() {
         match *v {
@@ -443,27 +461,23 @@ static DATETIME_METHODS: [Def; 2] = [
 ];
 static DELTA_METHODS: [Def; 1] = [def("total_seconds", "($self, /)", total_seconds, "The span in seconds.")];
 
-/// The method of the library of that name, called with the arguments that were given.
-fn by_library(th: &mut Thread, name: &str, a: Args) -> R {
+/// The method of the library of that name, called with the arguments that were given; from the first absent one on they
+/// go by the names of the parameters.
+pub fn by_name(th: &mut Thread, name: &str, a: Args, names: &[&str]) -> R {
     let name = th.intern(name)?;
-    let Some(f) = class::lookup(th.class_of(a[0]), name) else {
-        return Err(crate::run::attr::no_attribute(th, a[0], name));
-    };
-    let args = th.heap.tuple(a.all())?;
-    let mut n = a.n;
+    let n = (1..a.n.min(names.len())).find(|i| a[*i].is_unbound()).unwrap_or(a.n.min(names.len()));
     let mut kwargs = Value::UNBOUND;
-    // An absent argument before a given one: the rest goes by name.
-    if let Some(gap) = a.all().iter().position(|v| v.is_unbound()) {
-        n = gap;
-        kwargs = th.heap.new_dict()?;
-        for (i, key) in ["", "sep", "timespec"].into_iter().enumerate().skip(gap) {
-            if i < a.n && !a[i].is_unbound() {
-                let key = th.intern(key)?;
-                th.dict_insert(kwargs, key, a[i])?;
+    for (i, key) in names.iter().enumerate().skip(n) {
+        if i < a.n && !a[i].is_unbound() {
+            if kwargs.is_unbound() {
+                kwargs = th.heap.new_dict()?;
             }
+            let key = th.intern(key)?;
+            th.dict_insert(kwargs, key, a[i])?;
         }
     }
-    let args = if n == a.n { args } else { th.heap.tuple(&a.all()[..n])? };
+    let f = th.getattr(a[0], name)?;
+    let args = th.heap.tuple(&a.all()[1..n])?;
     th.call_ex(f, args, kwargs)
 }
 
@@ -479,7 +493,7 @@ fn isoformat(th: &mut Thread, a: Args) -> R {
             return Ok(th.heap.ascii(out.as_bytes())?);
         }
     }
-    by_library(th, "_isoformat", a)
+    by_name(th, "_isoformat", a, &["", "sep", "timespec"])
 }
 
 fn strftime(th: &mut Thread, a: Args) -> R {
@@ -491,7 +505,7 @@ fn strftime(th: &mut Thread, a: Args) -> R {
     {
         return Ok(th.heap.str(&text)?);
     }
-    by_library(th, "_strftime", a)
+    by_name(th, "_strftime", a, &["", "format"])
 }
 
 /// The text by a format without what depends on the locale.
@@ -533,7 +547,7 @@ fn total_seconds(th: &mut Thread, a: Args) -> R {
             return Ok(th.float(n as f64 / 1e6)?);
         }
     }
-    by_library(th, "_total_seconds", a)
+    by_name(th, "_total_seconds", a, &[""])
 }
 
 // --------------------------------------------------------------------------------------------------------------- module
@@ -575,6 +589,11 @@ fn fill_delta(s: &mut TypeSlots) {
 
 type Fill = fn(&mut TypeSlots);
 
+fn put(th: &mut Thread, class: Value, name: &str, v: Value) -> R<()> {
+    let name = th.intern(name)?;
+    class::set_attr(th, class, name, v)
+}
+
 fn setup(th: &mut Thread, a: Args) -> R {
     let all: [(&Known, &'static [Def], Fill); 3] = [
         (&DATE, &DATE_METHODS, fill_date),
@@ -590,8 +609,23 @@ fn setup(th: &mut Thread, a: Args) -> R {
         known.shape.store(a[i].header().shape(), Relaxed);
         for d in methods {
             let f = th.native(d, Value::UNBOUND, class)?;
-            let name = th.intern(d.name)?;
-            class::set_attr(th, class, name, f)?;
+            put(th, class, d.name, f)?;
+        }
+        let of_class: &'static [Def] = match i {
+            0 => &more::OF_DATE,
+            1 => &more::OF_DATETIME,
+            _ => &[],
+        };
+        for d in of_class {
+            let f = th.native(d, Value::UNBOUND, Value::NONE)?;
+            let f = class::wrap(th, C::classmethod, f)?;
+            put(th, class, d.name, f)?;
+        }
+        if i == 1 {
+            for name in ["replace", "__replace__"] {
+                let f = th.native(&more::REPLACE, Value::UNBOUND, class)?;
+                put(th, class, name, f)?;
+            }
         }
         class::refine(th, class, fill);
     }

@@ -15,6 +15,7 @@ pub mod collections_ring;
 pub mod concurrency;
 mod connection;
 mod datetime;
+mod datetime_make;
 mod decimal;
 mod decimal_methods;
 mod decimal_num;

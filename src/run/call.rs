@@ -357,9 +357,7 @@ unsafe fn bind(
         let extra = if varargs { npos.saturating_sub(argc) } else { 0 };
         if npos > argc && !varargs {
             let kwonly_given = kw.map_or(0, |k| {
-                k.iter()
-                    .filter(|name| (argc..argc + nkwonly).any(|i| own_names.at(i) == *name))
-                    .count()
+                k.iter().filter(|name| (argc..argc + nkwonly).any(|i| own_names.at(i) == *name)).count()
             });
             return Err(too_many(th, f, code, npos, kwonly_given));
         }

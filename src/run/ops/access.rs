@@ -266,8 +266,12 @@ fn unwrapped(o: Value, ic: u64) -> Option<(Value, Value)> {
     let (hi, cell) = ((ic >> 32) as u32, ic as u32);
     let key = hi & 0x3ff_ffff;
     match hi >> 26 {
-        kind::WRAPPED if key == o.header().shape() => attr::unwrapped(space::from_index(cell), class::class_of(o)),
-        kind::WRAPPED_OF_CLASS if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == key => {
+        kind::WRAPPED if key == o.header().shape() => {
+            attr::unwrapped(space::from_index(cell), class::class_of(o))
+        }
+        kind::WRAPPED_OF_CLASS
+            if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == key =>
+        {
             attr::unwrapped(space::from_index(cell), o)
         }
         _ => None,
