@@ -133,10 +133,11 @@ fn now(th: &mut Thread, a: Args) -> R {
 
 fn from_timestamp(th: &mut Thread, a: Args) -> R {
     let naive = DATETIME.is_class(a[0]) && (a[2].is_unbound() || a[2].is_none());
-    if naive && let Some((seconds, micros)) = split(a[1]) {
-        if let Some(v) = at(th, seconds, micros)? {
-            return Ok(v);
-        }
+    if naive
+        && let Some((seconds, micros)) = split(a[1])
+        && let Some(v) = at(th, seconds, micros)?
+    {
+        return Ok(v);
     }
     by_name(th, "_fromtimestamp", a, &["", "timestamp", "tz"])
 }

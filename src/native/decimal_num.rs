@@ -256,7 +256,7 @@ impl Num {
     pub fn finish(mut self, l: &Limits) -> Out {
         if self.c.is_zero() {
             let top = if l.clamp { l.emax - l.prec + 1 } else { l.emax };
-            return (self.e >= l.emin - l.prec + 1 && self.e <= top).then_some((self, 0));
+            return (self.e > l.emin - l.prec && self.e <= top).then_some((self, 0));
         }
         let digits = self.c.digits();
         let first = self.e + digits - 1;

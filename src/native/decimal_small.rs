@@ -43,10 +43,10 @@ pub type Out = Option<(Small, i64)>;
 pub fn digits(n: u128) -> i64 {
     if n >> 64 == 0 {
         let n = n as u64 | 1;
-        let guess = (64 - n.leading_zeros() as usize) * 1233 >> 12;
+        let guess = ((64 - n.leading_zeros() as usize) * 1233) >> 12;
         return (guess + (n >= SHORT_TENS[guess]) as usize) as i64;
     }
-    let guess = (128 - n.leading_zeros() as usize) * 1233 >> 12;
+    let guess = ((128 - n.leading_zeros() as usize) * 1233) >> 12;
     (guess + (n >= TENS[guess]) as usize) as i64
 }
 
