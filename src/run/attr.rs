@@ -37,6 +37,8 @@ pub mod kind {
     pub const WRAPPED: u32 = 8;
     /// LoadMethod only; keyed by class id, payload: class cell of a staticmethod or classmethod; the object is a class.
     pub const WRAPPED_OF_CLASS: u32 = 9;
+    /// Payload: index of the item of the tuple that the object is an instance around.
+    pub const ITEM: u32 = 10;
 }
 
 /// Packs a cache word.
@@ -74,7 +76,9 @@ pub fn descriptor_kind(v: Value) -> Desc {
         Kind::None => Desc::Plain,
         _ => {
             let s = slots(class_of(v));
-            if s.set.is_some() {
+            if s.binds {
+                Desc::Function
+            } else if s.set.is_some() {
                 Desc::Data
             } else if s.get.is_some() {
                 Desc::Get
@@ -432,7 +436,17 @@ fn load_generic(th: &mut Thread, o: Value, name: Value, sure: bool) -> R<Option<
     if desc == Some(Desc::Data) {
         let v = get_descriptor(th, found.unwrap(), o, class)?;
         let property = found.unwrap().header().shape() == C::property.shape();
-        let cache = if property && sure && o.header().shape() == id {
+        let item = match slots(class_of(found.unwrap())).item_getter && o.like::<Tuple>().is_some() {
+            true => u32::try_from(found.unwrap().get::<Property>().get.get().as_int()).ok(),
+            false => None,
+        };
+        let cache = if let Some(item) = item
+            && sure
+            && o.header().shape() == id
+        {
+            class::rely_on(class);
+            pack(id, kind::ITEM, item)
+        } else if property && sure && o.header().shape() == id {
             class::rely_on(class);
             pack(id, kind::PROPERTY, space::index_of(cell.unwrap()))
         } else {
