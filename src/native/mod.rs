@@ -17,6 +17,13 @@ pub mod concurrency;
 mod connection;
 pub mod csv;
 mod csv_write;
+mod datetime;
+mod datetime_make;
+mod decimal;
+mod decimal_methods;
+mod decimal_num;
+mod decimal_small;
+mod decimal_text;
 mod descriptor;
 mod dis;
 pub mod errno;
@@ -140,6 +147,8 @@ pub static MODULES: &[&ModuleDef] = &[
     &pwd::PWD,
     &pwd::GRP,
     &resource::MODULE,
+    &datetime::MODULE,
+    &decimal::MODULE,
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,

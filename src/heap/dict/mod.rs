@@ -199,6 +199,21 @@ pub fn with_room(m: &mut Mutator, n: usize) -> Make {
     wrap(m, t, 0)
 }
 
+/// Room for `n` entries in a dict that has none.
+pub fn reserve(m: &mut Mutator, d: &Dict, n: usize) -> Make<()> {
+    if d.table().filled() != 0 || n <= d.table().capacity() {
+        return Ok(());
+    }
+    let size = size_for(n)?;
+    let (table, _) = new_table(m, size)?;
+    m.lock(&d.h);
+    if d.table().filled() == 0 {
+        d.table.set(table);
+    }
+    m.unlock(&d.h);
+    Ok(())
+}
+
 fn wrap(m: &mut Mutator, table: Value, used: usize) -> Make {
     let (v, d) = m.new::<Dict>(C::dict.shape(), 1, 0)?;
     d.table.set(table);
