@@ -7,7 +7,7 @@ use crate::heap::cell::{ALL, Slot};
 use crate::heap::known::C;
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, dict, shape};
-use crate::run::inherit::generic;
+use crate::run::inherit as script;
 use crate::run::{Args, Bin, Cmp, Def, ModuleDef, R, Side, Thread, TypeSlots, Un, class, def};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -242,7 +242,7 @@ fn floor_div(a: i128, b: i128) -> i128 {
 fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, side: Side) -> R {
     match quick_binary(th, op, a, b)? {
         Some(v) => Ok(v),
-        None => generic::binary(th, op, a, b, side),
+        None => script::g_binary(th, op, a, b, side),
     }
 }
 
@@ -258,7 +258,7 @@ fn unary(th: &mut Thread, op: Un, o: Value) -> R {
             return Ok(v);
         }
     }
-    generic::unary(th, op, o)
+    script::g_unary(th, op, o)
 }
 
 fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
@@ -269,13 +269,13 @@ fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
     } else if DATE.has(a) && DATE.has(b) {
         ordinal(a).cmp(&ordinal(b))
     } else {
-        return generic::compare(th, op, a, b);
+        return script::g_compare(th, op, a, b);
     };
     Ok(Value::bool(op.of(order)))
 }
 
 fn truth(th: &mut Thread, o: Value) -> R<bool> {
-    if DELTA.has(o) { Ok(span(o) != 0) } else { generic::truth(th, o) }
+    if DELTA.has(o) { Ok(span(o) != 0) } else { script::g_bool(th, o) }
 }
 
 fn hash(th: &mut Thread, o: Value) -> R<i64> {
@@ -288,7 +288,7 @@ fn hash(th: &mut Thread, o: Value) -> R<i64> {
         let micros = th.heap.int((instant(o) - 719_163 * DAY) as i64)?;
         th.heap.tuple(&[name, micros])?
     } else {
-        return generic::hash(th, o);
+        return script::g_hash(th, o);
     };
     th.hash(key)
 }
@@ -300,7 +300,7 @@ fn str(th: &mut Thread, o: Value) -> R {
     } else if DATETIME.has(o) && slot(o, ZONE).get().is_none() {
         write_both(&mut out, o, ' ');
     } else {
-        return generic::str(th, o);
+        return script::g_str(th, o);
     }
     Ok(th.heap.ascii(out.as_bytes())?)
 }
@@ -413,7 +413,7 @@ fn new_delta(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     {
         return Ok(v);
     }
-    generic::new(th, cls, args, kwargs)
+    script::g_new(th, cls, args, kwargs)
 }
 
 fn new_datetime(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
@@ -423,7 +423,7 @@ fn new_datetime(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     {
         return Ok(v);
     }
-    generic::new(th, cls, args, kwargs)
+    script::g_new(th, cls, args, kwargs)
 }
 
 fn direct_delta(th: &mut Thread, a: Args) -> R<Option<Value>> {

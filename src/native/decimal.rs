@@ -9,8 +9,8 @@ use super::decimal_text as text;
 use crate::heap::cell::{ALL, Slot};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value, bigint, shape};
-use crate::run::inherit::generic;
-use crate::run::{Args, Bin, Cmp, ModuleDef, R, Side, Thread, TypeSlots, Un, class, def};
+use crate::run::inherit as script;
+use crate::run::{Args, Bin, Cmp, ModuleDef, R, Side, Thread, TypeSlots, Un, class, def, protocol};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Coefficients of more limbs than this are left to the library, whose ints let the world stop meanwhile.
@@ -266,7 +266,7 @@ fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, side: Side) -> R {
     }
     match quick_binary(th, op, a, b)? {
         Some(v) => Ok(v),
-        None => generic::binary(th, op, a, b, side),
+        None => script::g_binary(th, op, a, b, side),
     }
 }
 
@@ -283,7 +283,7 @@ fn unary(th: &mut Thread, op: Un, o: Value) -> R {
             return Ok(v);
         }
     }
-    generic::unary(th, op, o)
+    script::g_unary(th, op, o)
 }
 
 fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
@@ -297,34 +297,34 @@ fn compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
     {
         return Ok(Value::bool(op.of(o)));
     }
-    generic::compare(th, op, a, b)
+    script::g_compare(th, op, a, b)
 }
 
 fn hash(th: &mut Thread, o: Value) -> R<i64> {
     match number(o) {
         Some(n) => Ok(num::hash(n.neg, bigint::hash(slot(o, 2).get()), n.e)),
-        None => generic::hash(th, o),
+        None => script::g_hash(th, o),
     }
 }
 
 fn truth(th: &mut Thread, o: Value) -> R<bool> {
     match number(o) {
         Some(n) => Ok(!n.c.is_zero()),
-        None => generic::truth(th, o),
+        None => script::g_bool(th, o),
     }
 }
 
 fn str(th: &mut Thread, o: Value) -> R {
     match shown(th, o, b"", b"")? {
         Some(v) => Ok(v),
-        None => generic::str(th, o),
+        None => script::g_str(th, o),
     }
 }
 
 fn repr(th: &mut Thread, o: Value) -> R {
     match shown(th, o, b"Decimal('", b"')")? {
         Some(v) => Ok(v),
-        None => generic::repr(th, o),
+        None => script::g_repr(th, o),
     }
 }
 
@@ -362,16 +362,16 @@ fn format(th: &mut Thread, o: Value, spec: Value) -> R {
             return Ok(text);
         }
     }
-    generic::format(th, o, spec)
+    protocol::format_by_method(th, o, spec)
 }
 
 fn whole(th: &mut Thread, o: Value) -> R {
     match number(o) {
         Some(Num { neg, c, e }) if e <= 0 => match c.cut(-e, Rounding::Down, neg) {
             Some((Coef::Small(c), _)) => Ok(th.heap.big(neg, &[c as u64, (c >> 64) as u64])?),
-            _ => generic::int(th, o),
+            _ => script::g_int(th, o),
         },
-        _ => generic::int(th, o),
+        _ => script::g_int(th, o),
     }
 }
 
@@ -384,7 +384,7 @@ fn float(th: &mut Thread, o: Value) -> R {
         let x = if e < 0 { c / unit } else { c * unit };
         return Ok(th.float(if neg { -x } else { x })?);
     }
-    generic::float(th, o)
+    script::g_float(th, o)
 }
 
 /// `Decimal(x)` of an int, a Decimal, a plain text or a tuple.

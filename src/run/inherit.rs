@@ -13,15 +13,6 @@ use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 
-/// What the slots of script classes do, for natives that fill one of them but leave some cases to the methods.
-pub mod generic {
-    pub use super::{
-        g_binary as binary, g_bool as truth, g_compare as compare, g_float as float, g_hash as hash,
-        g_int as int, g_new as new, g_repr as repr, g_str as str, g_unary as unary,
-    };
-    pub use crate::run::protocol::format_by_method as format;
-}
-
 /// Calls the special method `name` of `o`'s class.
 pub fn call_special(th: &mut Thread, o: Value, name: N, args: &[Value]) -> R {
     let Some(f) = lookup(class_of(o), name.v()) else {
@@ -49,6 +40,7 @@ fn expect_str(th: &mut Thread, v: Value, what: &str) -> R {
     Err(th.type_error(text))
 }
 
+// What the slots of script classes do; natives that fill such a slot leave cases to these.
 pub fn g_repr(th: &mut Thread, o: Value) -> R {
     let v = call_special(th, o, N::__repr__, &[])?;
     expect_str(th, v, "__repr__")
@@ -68,7 +60,6 @@ pub fn g_hash(th: &mut Thread, o: Value) -> R<i64> {
     match v.base() {
         i if i.is_int() => Ok(i.as_int()),
         b if b.is_bool() => Ok((b == Value::TRUE) as i64),
-        // What 64 bits hold is a hash as it is.
         b if b.is_kind(Kind::Big) => match crate::heap::bigint::to_i64(b) {
             Some(i) => Ok(i),
             None => th.hash(b),
