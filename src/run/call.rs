@@ -304,7 +304,9 @@ unsafe fn instantiate(
         let init = c.init.get();
         let native_new = slots.new == Some(crate::run::instance::object_new);
         if init.is_unbound() || !native_new && !class::is_subclass(cls, C::BaseException.v()) {
-            if let Some(new) = only_new(cls, slots) {
+            if slots.direct.is_none()
+                && let Some(new) = only_new(cls, slots)
+            {
                 room(th, w.add(3), n + 2)?;
                 std::ptr::copy(w.add(3), w.add(4), n);
                 *w.add(3) = cls;
