@@ -10,8 +10,8 @@ use super::thread::{R, Raised, Thread};
 use super::{class, generator};
 use crate::code::data::{self, flag};
 use crate::heap::known::{C, N, S};
-use crate::heap::object::{Class, Function, Method, Native, Str, Tuple};
-use crate::heap::{Kind, Value};
+use crate::heap::object::{Class, Dict, Function, Method, Native, Str, Tuple};
+use crate::heap::{Kind, Value, dict};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What entering a callee gave.
@@ -454,10 +454,21 @@ unsafe fn bind(
         }
         if nkwonly > 0 {
             let mut missing = Vec::new();
+            let d = f.kwdefaults.get();
+            // As a rule the defaults stand in the order of the parameters.
+            let table = d.cast::<Dict>().map(Dict::table);
+            let mut at = 0;
             for i in argc..argc + nkwonly {
-                if (*arg(i)).is_unbound() {
+                let next = table
+                    .and_then(|t| dict::next_entry(t, at))
+                    .filter(|e| e.1.is_kind(Kind::Str) && is_name(e.1, &code.varnames[i]));
+                if let Some((here, _, value)) = next {
+                    at = here + 1;
+                    if (*arg(i)).is_unbound() {
+                        *arg(i) = value;
+                    }
+                } else if (*arg(i)).is_unbound() {
                     let name = crate::heap::intern::intern_str(&mut th.heap, &code.varnames[i])?;
-                    let d = f.kwdefaults.get();
                     match if d.is_none() { None } else { th.dict_get_name(d, name) } {
                         Some(v) => *arg(i) = v,
                         None => missing.push(&*code.varnames[i]),
