@@ -58,7 +58,7 @@ fn small_product(th: &mut Thread, from: u64, to: u64) -> R {
             len += 1;
         }
     };
-    for k in from + 1..=to {
+    for k in (from..=to).skip(1) {
         // As many factors at once as fit one word.
         factor = factor.checked_mul(k).unwrap_or_else(|| {
             times(factor);
