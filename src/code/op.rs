@@ -266,6 +266,7 @@ ops! {
     DictMerge      [R R R]          []          "As DictUpdate for call keywords: TypeError on a repeated or non-string key; R[c] is the callee.";
     ListToTuple    [W R No]         []          "R[a] = tuple of the list R[b].";
     StarArgs       [W R R]          []          "R[a] = tuple of the iterable R[b] for a call of R[c]; TypeError names the callee.";
+    StarKwargs     [W R R]          []          "R[a] = dict of the mapping R[b], or R[b] itself, for a call of R[c]; TypeError names the callee.";
     Convert        [W R Uint]       []          "R[a] = str, repr or ascii of R[b] (c = 0, 1, 2).";
     Format         [W R R]          []          "R[a] = format(R[b], R[c]).";
     FormatSimple   [W R No]         []          "R[a] = format(R[b], '').";

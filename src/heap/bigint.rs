@@ -1,8 +1,9 @@
 //! Arithmetic on ints of any size: immediate, Big, or bool as 0 and 1. Invariant: what a script can make too large is
 //! checked before it is computed; limbs live in heap cells, only temporaries in the arithmetic crate's types; small
-//! operands never reach the crate.
+//! operands never reach the crate (`limbs`, or 128 bits).
 
 use super::cell::Kind;
+use super::limbs;
 use super::object::Big;
 use super::space::Mutator;
 use super::value::{INT_MAX, INT_MIN, Value};
@@ -78,6 +79,10 @@ fn small(v: Value) -> Option<i128> {
     let b = v.get::<Big>();
     match *b.magnitude() {
         [low] => Some(if b.is_negative() { -(low as i128) } else { low as i128 }),
+        [low, high] if high >> 63 == 0 => {
+            let n = (high as i128) << 64 | low as i128;
+            Some(if b.is_negative() { -n } else { n })
+        }
         _ => None,
     }
 }
@@ -203,28 +208,26 @@ pub fn bit_count(v: Value) -> usize {
 /// `a + b`.
 #[inline]
 pub fn add(m: &mut Mutator, a: Value, b: Value) -> Int {
-    match (small(a), small(b)) {
-        (Some(x), Some(y)) => Ok(of_i128(m, x + y)?),
-        _ => Ok(make(m, &(big(a) + big(b)))?),
+    if let Some((x, y)) = limbs::both(a, b) {
+        return Ok(limbs::sum(m, &x, &y, false)?);
     }
+    Ok(make(m, &(big(a) + big(b)))?)
 }
 
 /// `a - b`.
 #[inline]
 pub fn sub(m: &mut Mutator, a: Value, b: Value) -> Int {
-    match (small(a), small(b)) {
-        (Some(x), Some(y)) => Ok(of_i128(m, x - y)?),
-        _ => Ok(make(m, &(big(a) - big(b)))?),
+    if let Some((x, y)) = limbs::both(a, b) {
+        return Ok(limbs::sum(m, &x, &y, true)?);
     }
+    Ok(make(m, &(big(a) - big(b)))?)
 }
 
 /// `a * b`.
 #[inline]
 pub fn mul(m: &mut Mutator, a: Value, b: Value) -> Int {
-    if let (Some(x), Some(y)) = (small(a), small(b))
-        && let Some(p) = x.checked_mul(y)
-    {
-        return Ok(of_i128(m, p)?);
+    if let Some((x, y)) = limbs::both(a, b) {
+        return Ok(limbs::product(m, &x, &y)?);
     }
     let bits = bit_length(a) + bit_length(b);
     if bits > MAX_BITS {
@@ -369,7 +372,10 @@ pub fn invert(m: &mut Mutator, a: Value) -> Make {
 pub fn and(m: &mut Mutator, a: Value, b: Value) -> Make {
     match (small(a), small(b)) {
         (Some(x), Some(y)) => of_i128(m, x & y),
-        _ => make(m, &(big(a) & big(b))),
+        _ => match limbs::both(a, b) {
+            Some((x, y)) => limbs::bits(m, &x, &y, |x, y| x & y),
+            None => make(m, &(big(a) & big(b))),
+        },
     }
 }
 
@@ -377,7 +383,10 @@ pub fn and(m: &mut Mutator, a: Value, b: Value) -> Make {
 pub fn or(m: &mut Mutator, a: Value, b: Value) -> Make {
     match (small(a), small(b)) {
         (Some(x), Some(y)) => of_i128(m, x | y),
-        _ => make(m, &(big(a) | big(b))),
+        _ => match limbs::both(a, b) {
+            Some((x, y)) => limbs::bits(m, &x, &y, |x, y| x | y),
+            None => make(m, &(big(a) | big(b))),
+        },
     }
 }
 
@@ -385,7 +394,10 @@ pub fn or(m: &mut Mutator, a: Value, b: Value) -> Make {
 pub fn xor(m: &mut Mutator, a: Value, b: Value) -> Make {
     match (small(a), small(b)) {
         (Some(x), Some(y)) => of_i128(m, x ^ y),
-        _ => make(m, &(big(a) ^ big(b))),
+        _ => match limbs::both(a, b) {
+            Some((x, y)) => limbs::bits(m, &x, &y, |x, y| x ^ y),
+            None => make(m, &(big(a) ^ big(b))),
+        },
     }
 }
 
@@ -403,7 +415,10 @@ pub fn shl(m: &mut Mutator, a: Value, n: Value) -> Int {
     }
     match small(a) {
         Some(x) if bit_length(a) + n < 127 => Ok(of_i128(m, x << n)?),
-        _ => Ok(make(m, &(big(a) << n))?),
+        _ => match limbs::shl(m, a, n) {
+            Some(made) => Ok(made?),
+            None => Ok(make(m, &(big(a) << n))?),
+        },
     }
 }
 
@@ -416,7 +431,10 @@ pub fn shr(m: &mut Mutator, a: Value, n: Value) -> Int {
     let Some(n) = to_u64(n).filter(|n| *n < bit_length(a) as u64) else { return Ok(gone) };
     match small(a) {
         Some(x) => Ok(of_i128(m, x >> n)?),
-        None => Ok(make(m, &(big(a) >> n as usize))?),
+        None => match limbs::shr(m, a, n as usize) {
+            Some(made) => Ok(made?),
+            None => Ok(make(m, &(big(a) >> n as usize))?),
+        },
     }
 }
 
@@ -716,6 +734,9 @@ pub fn from_bytes(m: &mut Mutator, bytes: &[u8], big_endian: bool, signed: bool)
 /// The hash of an int: its value modulo 2^61 - 1 with its sign, never -1.
 #[inline]
 pub fn hash(v: Value) -> i64 {
+    if v.is_int() {
+        return signed_hash(v.as_int().unsigned_abs() % P, v.as_int() < 0);
+    }
     if let Some(i) = small(v) {
         return signed_hash((i.unsigned_abs() % P as u128) as u64, i < 0);
     }

@@ -110,6 +110,11 @@ impl Header {
     pub fn set(&self, f: u8) {
         self.flags.fetch_or(f, Ordering::Relaxed);
     }
+
+    /// Takes flag bit `f` back.
+    pub fn unset(&self, f: u8) {
+        self.flags.fetch_and(!f, Ordering::Relaxed);
+    }
 }
 
 /// A word of a heap cell that holds a value. All access is atomic; there is no other way to store a reference.

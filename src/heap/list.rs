@@ -492,6 +492,33 @@ pub fn slice(m: &mut Mutator, l: &List, start: usize, step: isize, n: usize) -> 
     Ok(made)
 }
 
+/// A new list of the items of both, each as they stand at one moment.
+pub fn concat(m: &mut Mutator, x: &List, y: &List) -> Make {
+    let made = m.list_with(0)?;
+    loop {
+        let (before, after) = (x.len(), y.len());
+        if before + after == 0 {
+            return Ok(made);
+        }
+        let array = m.array(before + after)?;
+        let to = array.get::<Array>();
+        let mut whole = true;
+        for (l, from, n) in [(x, 0, before), (y, before, after)] {
+            m.lock(&l.h);
+            if l.len() == n {
+                (0..n).for_each(|i| put(to, from + i, at(l.array(), i)));
+            } else {
+                whole = false;
+            }
+            m.unlock(&l.h);
+        }
+        if whole {
+            publish(made.get::<List>(), Some(array), before + after);
+            return Ok(made);
+        }
+    }
+}
+
 /// A new list of the items as they stand at one moment.
 pub fn copy(m: &mut Mutator, l: &List) -> Make {
     let (array, n) = snapshot_array(m, l)?;

@@ -90,6 +90,7 @@ impl Mutator {
 /// # Safety
 /// The world is stopped.
 unsafe fn collect_stopped(s: &mut State, found: Option<&mut usize>) {
+    super::weak::gather(s);
     // SAFETY: the world is stopped.
     let view = unsafe { View::new(s.next_block) };
     // SAFETY: the bitmaps have room for all blocks; nobody else uses the mark bits.

@@ -9,6 +9,7 @@ mod cycles;
 pub mod dict;
 pub mod intern;
 pub mod known;
+pub mod limbs;
 pub mod list;
 pub mod lock;
 pub mod make;

@@ -359,6 +359,28 @@ pub fn insert<M: AsMut<Mutator>, E: From<Full>>(
     }
 }
 
+/// Adds a key that is not there to a set that nobody else has seen and nothing was removed from.
+pub fn add_new(m: &mut Mutator, s: &Set, hash: i64, key: Value) -> Make<()> {
+    let grown = match wanted(s) {
+        Some(size) => Some(new_table(m, size)?),
+        None => None,
+    };
+    if let Some((v, made)) = grown {
+        // The old table takes the key first: the order of the keys in the new one hangs on it.
+        if s.table.get() != S::empty_set_table.v() {
+            write_clean(s.table(), Value::int(hash), key);
+            write_live(made, s.table());
+        } else {
+            write_clean(made, Value::int(hash), key);
+        }
+        s.table.set(v);
+    } else {
+        write_clean(s.table(), Value::int(hash), key);
+    }
+    s.used.set(s.len() + 1);
+    Ok(())
+}
+
 /// Whether adding the key takes a free place.
 fn needs_free(t: &SetTable, hash: i64, key: Value) -> bool {
     match seek(t, hash, key) {

@@ -49,6 +49,8 @@ pub struct Mutator {
     block: [u32; CLASSES],
     /// The first cell of it not yet looked at.
     next: [u32; CLASSES],
+    /// Objects with a finaliser made since the last collection, not yet in [`State::finalizable`].
+    pub(super) finalizable: Vec<Value>,
     _pin: PhantomPinned,
 }
 
@@ -72,7 +74,7 @@ pub(super) struct State {
     pub external: usize,
     /// Weak references with a target.
     pub weak: Vec<Value>,
-    /// Objects whose finaliser has not been queued, in creation order.
+    /// Objects whose finaliser has not been queued, in creation order (by thread, since the last collection).
     pub finalizable: Vec<Value>,
     /// Cells that own something outside the heap, and its size.
     pub owners: Vec<(Value, usize)>,
@@ -174,6 +176,7 @@ impl Mutator {
             top: 0,
             block: [NONE; CLASSES],
             next: [0; CLASSES],
+            finalizable: Vec::new(),
             _pin: PhantomPinned,
         }
     }

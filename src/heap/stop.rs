@@ -126,6 +126,7 @@ impl Mutator {
 
     /// Ends this thread's use of the heap.
     pub fn detach(&mut self) {
+        self.tell_finalizable();
         let due = !state().ready.is_empty();
         let me: *mut Mutator = self;
         self.drop_runs();
@@ -318,6 +319,7 @@ impl Mutator {
     pub fn fork<T>(&mut self, before: impl FnOnce() -> T, after: impl FnOnce(T, i32)) -> i32 {
         self.stopped(|m| {
             let kept = before();
+            super::weak::gather(&mut state());
             let mut w = world();
             let s = state();
             let me: *mut Mutator = m;

@@ -6,7 +6,7 @@ use super::block::View;
 use super::cell::{Header, Kind};
 use super::object::{Boxed, Generator, Weak};
 use super::space::{Mutator, State, state};
-use super::stop::FINALIZE;
+use super::stop::{FINALIZE, each_thread};
 use super::value::Value;
 use std::any::Any;
 use std::sync::OnceLock;
@@ -47,7 +47,15 @@ impl Mutator {
 
     /// Registers an object whose finaliser is to be queued when it dies, once.
     pub fn register_finalizable(&mut self, v: Value) {
-        state().finalizable.push(v);
+        // In a list of the thread's own: coroutines are such objects, and threads that make them must not meet.
+        self.finalizable.push(v);
+    }
+
+    /// Hands over what this thread registered.
+    pub(super) fn tell_finalizable(&mut self) {
+        if !self.finalizable.is_empty() {
+            state().finalizable.append(&mut self.finalizable);
+        }
     }
 
     /// Registers a cell whose kind has a drop hook.
@@ -87,6 +95,7 @@ impl Mutator {
 
     /// Queues the finalisers of all objects that have one, dead or not, in creation order: for the exit.
     pub fn finalize_all(&mut self) {
+        self.stop_world(|| gather(&mut state()));
         let mut s = state();
         let all = std::mem::take(&mut s.finalizable);
         s.ready.extend(all.into_iter().filter(|&v| has_end(v)));
@@ -94,6 +103,14 @@ impl Mutator {
             self.pending().fetch_or(FINALIZE, SeqCst);
         }
     }
+}
+
+/// Brings together what all threads registered. Only in a stopped world.
+pub(super) fn gather(s: &mut State) {
+    each_thread(|t| {
+        // SAFETY: the world is stopped, so records are valid and nobody else uses them.
+        s.finalizable.append(unsafe { &mut (*t).finalizable });
+    });
 }
 
 /// After marking: clears references to what is not marked, and queues callbacks.

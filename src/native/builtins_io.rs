@@ -19,9 +19,9 @@ pub fn write_out(th: &mut Thread, out: &str) -> R<()> {
     }
 }
 
-fn separator(th: &mut Thread, v: Value, name: &str, default: &str) -> R {
+fn separator(th: &mut Thread, v: Value, name: &str, default: char) -> R {
     if v.is_unbound() || v.is_none() {
-        return th.intern(default);
+        return Ok(text::char_string(&mut th.heap, default as u32)?);
     }
     if text::is_text(v.base()) {
         return Ok(v);
@@ -33,8 +33,8 @@ fn separator(th: &mut Thread, v: Value, name: &str, default: &str) -> R {
 /// `print(*args, sep, end, file, flush)`. The whole line is one write, so lines of threads do not mix.
 pub fn print(th: &mut Thread, a: Args) -> R {
     let (args, sep, end) = (a[0], a[1], a[2]);
-    let sep = separator(th, sep, "sep", " ")?;
-    let end = separator(th, end, "end", "\n")?;
+    let sep = separator(th, sep, "sep", ' ')?;
+    let end = separator(th, end, "end", '\n')?;
     let file = match a[3].bound() {
         Some(f) if !f.is_none() => f,
         _ => match stream(th, N::stdout) {

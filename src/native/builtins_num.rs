@@ -196,7 +196,7 @@ fn extreme(th: &mut Thread, a: Args, op: Cmp, name: &str) -> R {
                 "Cannot specify a default for {name}() with multiple positional arguments"
             )));
         }
-        _ => a[0],
+        _ => return extreme_of(th, args, key, op),
     };
     let it = th.iter(over)?;
     let mut best: Option<(Value, Value)> = None;
@@ -215,6 +215,20 @@ fn extreme(th: &mut Thread, a: Args, op: Cmp, name: &str) -> R {
         None if !default.is_unbound() => Ok(default),
         None => Err(th.value_error(format!("{name}() iterable argument is empty"))),
     }
+}
+
+/// Of the arguments themselves.
+fn extreme_of(th: &mut Thread, args: &Tuple, key: Value, op: Cmp) -> R {
+    let of = |th: &mut Thread, v: Value| if key.is_none() { Ok(v) } else { th.call(key, &[v]) };
+    let mut best = args.at(0);
+    let mut most = of(th, best)?;
+    for v in args.iter().skip(1) {
+        let k = of(th, v)?;
+        if th.holds(op, k, most)? {
+            (best, most) = (v, k);
+        }
+    }
+    Ok(best)
 }
 
 /// `max(...)`.

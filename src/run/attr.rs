@@ -7,6 +7,7 @@
 #![allow(unpredictable_function_pointer_comparisons)]
 
 use super::class::{self, class_of, lookup, lookup_cell, slots};
+use super::inherit;
 use super::thread::{R, Thread};
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
@@ -32,8 +33,10 @@ pub mod kind {
     pub const MODULE: u32 = 6;
     /// Store of a new inline attribute: payload: the shape after it.
     pub const ADD: u32 = 7;
-    /// Keyed by class id of a class whose attribute is a static function: LoadMethod without self.
-    pub const STATIC: u32 = 8;
+    /// LoadMethod only; payload: class cell of a staticmethod or classmethod.
+    pub const WRAPPED: u32 = 8;
+    /// LoadMethod only; keyed by class id, payload: class cell of a staticmethod or classmethod; the object is a class.
+    pub const WRAPPED_OF_CLASS: u32 = 9;
 }
 
 /// Packs a cache word.
@@ -386,9 +389,37 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
             }
         }
     }
-    if getattr != Some(generic_get) || !o.is_ptr() {
+    if !o.is_ptr() || !found_generically(class) {
         return Ok((th.getattr(o, name)?, 0));
     }
+    if getattr == Some(generic_get) {
+        return match load_generic(th, o, name, true)? {
+            Some(found) => Ok(found),
+            None => Err(no_attribute(th, o, name)),
+        };
+    }
+    match load_generic(th, o, name, false) {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Ok((inherit::fall_back(th, o, name)?, 0)),
+        Err(_) if th.raised_is(C::AttributeError) => {
+            th.take_raised();
+            Ok((inherit::fall_back(th, o, name)?, 0))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Whether attributes of the class's instances are found as `object` finds them; where none is there `__getattr__`
+/// may answer.
+fn found_generically(class: Value) -> bool {
+    let getattr = slots(class).getattr;
+    getattr == Some(generic_get) || getattr == Some(inherit::g_getattr) && inherit::only_falls_back(class)
+}
+
+/// As `load` of an object whose attributes are found generically; `None`: it has none of the name. `sure`: what a
+/// getter raises is the end of it, so that caches may name getters.
+fn load_generic(th: &mut Thread, o: Value, name: Value, sure: bool) -> R<Option<(Value, u64)>> {
+    let class = class_of(o);
     let id = o.header().shape();
     let s = shape::shape(id);
     let cell = lookup_cell(class, name);
@@ -396,18 +427,18 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
     let desc = found.map(descriptor_kind);
     if desc == Some(Desc::Data) && slots(class_of(found.unwrap())).get.is_none() {
         // It says only how to store.
-        return Ok((th.getattr(o, name)?, 0));
+        return Ok(Some((generic_get(th, o, name)?, 0)));
     }
     if desc == Some(Desc::Data) {
         let v = get_descriptor(th, found.unwrap(), o, class)?;
         let property = found.unwrap().header().shape() == C::property.shape();
-        let cache = if property && o.header().shape() == id {
+        let cache = if property && sure && o.header().shape() == id {
             class::rely_on(class);
             pack(id, kind::PROPERTY, space::index_of(cell.unwrap()))
         } else {
             0
         };
-        return Ok((v, cache));
+        return Ok(Some((v, cache)));
     }
     if matches!(o.kind(), Kind::Instance | Kind::Exception) && !s.is_dict {
         if let Some(i) = s.find(name)
@@ -419,13 +450,13 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
             } else {
                 pack(id, kind::FAR, (i - s.inline) as u32)
             };
-            return Ok((v, cache));
+            return Ok(Some((v, cache)));
         }
     } else if let Some(v) = own(o, name) {
-        return Ok((v, 0));
+        return Ok(Some((v, 0)));
     }
     match (found, desc) {
-        (Some(_), Some(Desc::Member)) | (None, _) => Err(no_attribute(th, o, name)),
+        (Some(_), Some(Desc::Member)) | (None, _) => Ok(None),
         (Some(v), Some(d)) => {
             let r = get_descriptor(th, v, o, class)?;
             // A class attribute seen through an instance that has no such name of its own.
@@ -438,9 +469,9 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
                 }
                 _ => 0,
             };
-            Ok((r, cache))
+            Ok(Some((r, cache)))
         }
-        _ => Err(no_attribute(th, o, name)),
+        _ => Ok(None),
     }
 }
 
@@ -457,7 +488,7 @@ pub struct Loaded {
 /// Loads `o.name` for a call.
 pub fn load_method(th: &mut Thread, o: Value, name: Value) -> R<Loaded> {
     let class = class_of(o);
-    if slots(class).getattr == Some(generic_get)
+    if found_generically(class)
         && let Some(cell) = lookup_cell(class, name)
         && let f = cell.get::<Cell>().value.get()
         && descriptor_kind(f) == Desc::Function
@@ -480,8 +511,49 @@ pub fn load_method(th: &mut Thread, o: Value, name: Value) -> R<Loaded> {
             return Ok(Loaded { callee: f, this: o, cache });
         }
     }
+    if let Some((cell, key)) = wrapped_cell(o, class, name)
+        && let Some((callee, this)) = unwrapped(cell, if o.is_kind(Kind::Class) { o } else { class })
+    {
+        class::rely_on(class);
+        if o.is_kind(Kind::Class) {
+            class::rely_on(o);
+        }
+        return Ok(Loaded { callee, this, cache: key | space::index_of(cell) as u64 });
+    }
     let (v, cache) = load(th, o, name)?;
     Ok(Loaded { callee: v, this: Value::UNBOUND, cache })
+}
+
+/// The class cell in which `o.name` is found if nothing of `o` comes before it, and the key of its cache word.
+fn wrapped_cell(o: Value, class: Value, name: Value) -> Option<(Value, u64)> {
+    match o.kind() {
+        Kind::Instance if found_generically(class) => {
+            let id = o.header().shape();
+            let s = shape::shape(id);
+            let cell = lookup_cell(class, name)?;
+            (!s.is_dict && s.find(name).is_none()).then(|| (cell, pack(id, kind::WRAPPED, 0)))
+        }
+        Kind::Class if slots(class).getattr == Some(class_get) => {
+            let of_meta = lookup(class, name).is_some_and(|d| descriptor_kind(d) == Desc::Data);
+            let id = o.get::<Class>().id.get().as_int() as u32;
+            lookup_cell(o, name).filter(|_| !of_meta).map(|cell| (cell, pack(id, kind::WRAPPED_OF_CLASS, 0)))
+        }
+        _ => None,
+    }
+}
+
+/// What a call of the staticmethod or classmethod in the cell, found in `class`, calls, and with what before the
+/// arguments (unbound: nothing).
+#[inline(always)]
+pub fn unwrapped(cell: Value, class: Value) -> Option<(Value, Value)> {
+    let v = cell.get::<Cell>().value.get();
+    let p = v.cast::<Property>()?;
+    let this = match v.header().shape() {
+        id if id == C::staticmethod.shape() => Value::UNBOUND,
+        id if id == C::classmethod.shape() => class,
+        _ => return None,
+    };
+    Some((p.get.get().bound()?, this))
 }
 
 /// Stores `o.name = v` the general way, and what a cache may remember of it.

@@ -10,8 +10,8 @@ use super::thread::{R, Raised, Thread};
 use super::{class, generator};
 use crate::code::data::{self, flag};
 use crate::heap::known::{C, N, S};
-use crate::heap::object::{Class, Dict, Function, Method, Native, Str, Tuple};
-use crate::heap::{Kind, Value, dict};
+use crate::heap::object::{Class, Code, Function, Method, Native, Str, Tuple};
+use crate::heap::{Kind, Value};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What entering a callee gave.
@@ -29,6 +29,12 @@ const SLACK: usize = 64;
 pub fn room(th: &mut Thread, at: *mut Value, need: usize) -> R<()> {
     let end = at.wrapping_add(need + SLACK);
     if end < th.soft_limit { Ok(()) } else { deeper(th, end) }
+}
+
+/// As `room`, asking only.
+#[inline]
+pub fn has_room(th: &Thread, at: *mut Value, need: usize) -> bool {
+    at.wrapping_add(need + SLACK) < th.soft_limit
 }
 
 /// The soft limit was crossed: counts the frames, and raises or moves the limit.
@@ -387,6 +393,8 @@ unsafe fn bind(
     let nparams = code.nparams();
     let varargs = code.flags & flag::VARARGS != 0;
     let varkw = code.flags & flag::VARKEYWORDS != 0;
+    // Interned, as the names given are: equal names are one word.
+    let own_names = f.code.get().get::<Code>().varnames.get().get::<Tuple>();
     // SAFETY: `room` was asked for `nregs` (which covers the parameters) and the slack.
     unsafe {
         let arg = |i: usize| w.add(3 + i);
@@ -396,9 +404,7 @@ unsafe fn bind(
         let extra = if varargs { npos.saturating_sub(argc) } else { 0 };
         if npos > argc && !varargs {
             let kwonly_given = kw.map_or(0, |k| {
-                k.iter()
-                    .filter(|name| code.varnames[argc..argc + nkwonly].iter().any(|v| is_name(*name, v)))
-                    .count()
+                k.iter().filter(|name| (argc..argc + nkwonly).any(|i| own_names.at(i) == *name)).count()
             });
             return Err(too_many(th, f, code, npos, kwonly_given));
         }
@@ -418,7 +424,7 @@ unsafe fn bind(
         if let Some(names) = kw {
             for (k, name) in names.iter().enumerate() {
                 let value = *high.add(extra + k);
-                let at = code.varnames[..argc + nkwonly].iter().position(|v| is_name(name, v));
+                let at = (0..argc + nkwonly).position(|i| own_names.at(i) == name);
                 match at {
                     Some(i) if i >= code.posonly as usize => {
                         if !(*arg(i)).is_unbound() {
@@ -454,22 +460,10 @@ unsafe fn bind(
         }
         if nkwonly > 0 {
             let mut missing = Vec::new();
-            let d = f.kwdefaults.get();
-            // As a rule the defaults stand in the order of the parameters.
-            let table = d.cast::<Dict>().map(Dict::table);
-            let mut at = 0;
             for i in argc..argc + nkwonly {
-                let next = table
-                    .and_then(|t| dict::next_entry(t, at))
-                    .filter(|e| e.1.is_kind(Kind::Str) && is_name(e.1, &code.varnames[i]));
-                if let Some((here, _, value)) = next {
-                    at = here + 1;
-                    if (*arg(i)).is_unbound() {
-                        *arg(i) = value;
-                    }
-                } else if (*arg(i)).is_unbound() {
-                    let name = crate::heap::intern::intern_str(&mut th.heap, &code.varnames[i])?;
-                    match if d.is_none() { None } else { th.dict_get_name(d, name) } {
+                if (*arg(i)).is_unbound() {
+                    let d = f.kwdefaults.get();
+                    match if d.is_none() { None } else { th.dict_get_name(d, own_names.at(i)) } {
                         Some(v) => *arg(i) = v,
                         None => missing.push(&*code.varnames[i]),
                     }
@@ -481,12 +475,6 @@ unsafe fn bind(
         }
         Ok(())
     }
-}
-
-/// Whether the interned name is spelt so.
-#[inline]
-fn is_name(name: Value, spelling: &str) -> bool {
-    name.get::<Str>().bytes() == spelling.as_bytes()
 }
 
 fn text(name: Value) -> &'static str {

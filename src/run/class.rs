@@ -761,6 +761,8 @@ pub fn changed(th: &mut Thread, class: Value, fills_slot: bool, change: impl FnO
         }
         if class.header().has(flag::FROZEN) {
             super::codes::clear_caches();
+            // No cache is left that relies on it.
+            class.header().unset(flag::FROZEN);
         }
     });
 }

@@ -88,6 +88,21 @@ fn reused(th: &mut Thread) -> Raised {
     th.runtime_error("cannot reuse already awaited coroutine")
 }
 
+/// The flags of the generator's code.
+fn flags_of(g: &Generator) -> u32 {
+    frame::code_of(g.func.get().get::<Function>()).flags
+}
+
+#[cold]
+fn already_executing(th: &mut Thread, g: &Generator) -> Raised {
+    let what = match flags_of(g) {
+        f if f & flag::COROUTINE != 0 => "coroutine",
+        f if f & flag::ASYNC_GENERATOR != 0 => "asynchronous generator",
+        _ => "generator",
+    };
+    th.value_error(format!("{what} already executing"))
+}
+
 /// Claims `gen` and lays its window out above `end`; the frame returns to `ret` in window `up`. `false`: it had ended; else the frame stands in
 /// `Thread::next_pc` and `next_base`.
 ///
@@ -102,21 +117,15 @@ pub unsafe fn prepare(
     sent: Value,
 ) -> R<bool> {
     let g = generator.get::<Generator>();
-    let code = frame::code_of(g.func.get().get::<Function>());
-    call::room(th, end, code.nregs as usize + 8)?;
+    // Not asked of the code, which is four loads away.
+    let nregs = g.count.get() - FIXED;
+    call::room(th, end, nregs + 8)?;
     let was = loop {
         let s = g.state.get();
         match s.as_int() {
-            state::ENDED if code.flags & flag::COROUTINE != 0 => return Err(reused(th)),
+            state::ENDED if flags_of(g) & flag::COROUTINE != 0 => return Err(reused(th)),
             state::ENDED => return Ok(false),
-            state::RUNNING => {
-                let what = match code.flags {
-                    f if f & flag::COROUTINE != 0 => "coroutine",
-                    f if f & flag::ASYNC_GENERATOR != 0 => "asynchronous generator",
-                    _ => "generator",
-                };
-                return Err(th.value_error(format!("{what} already executing")));
-            }
+            state::RUNNING => return Err(already_executing(th, g)),
             _ => {
                 // Where only one thread runs at a time, nobody comes between the look and the claim.
                 let alone = !th.heap.shared;
@@ -131,17 +140,37 @@ pub unsafe fn prepare(
     };
     if was == state::CREATED && !sent.is_none() && !sent.is_unbound() {
         g.state.set(Value::int(state::CREATED));
-        let what = word(code.flags);
+        let what = word(flags_of(g));
         return Err(th.type_error(format!("can't send non-None value to a just-started {what}")));
     }
     // SAFETY: there is room; the registers are ours by the claim.
+    unsafe { lay(th, generator, was, Resumption { end, ret, up, sent }) };
+    Ok(true)
+}
+
+/// Where a generator's window goes, and what it goes on with.
+struct Resumption {
+    end: *mut Value,
+    ret: *const u64,
+    up: *mut Value,
+    sent: Value,
+}
+
+/// Lays out the window of a generator that this thread has claimed.
+///
+/// # Safety
+/// As `prepare`, and there is room.
+#[inline(always)]
+unsafe fn lay(th: &mut Thread, generator: Value, was: i64, r: Resumption) {
+    let g = generator.get::<Generator>();
+    // SAFETY: by the caller's promise.
     unsafe {
-        let base = end.add(4);
-        *end = generator;
-        *end.add(1) = g.func.get();
-        *end.add(2) = Value(ret as u64);
-        *end.add(3) = Value(up as u64);
-        for i in 0..code.nregs as usize {
+        let base = r.end.add(4);
+        *r.end = generator;
+        *r.end.add(1) = g.func.get();
+        *r.end.add(2) = Value(r.ret as u64);
+        *r.end.add(3) = Value(r.up as u64);
+        for i in 0..g.count.get() - FIXED {
             *base.add(i) = g.reg(i).get();
         }
         let inner = g.handled.get();
@@ -150,12 +179,94 @@ pub unsafe fn prepare(
             th.handled = inner;
         }
         let mut pc = g.pc.get() as *const u64;
-        if was == state::SUSPENDED && !sent.is_unbound() {
-            *base.add(operands(*pc).0 as usize) = sent;
+        if was == state::SUSPENDED && !r.sent.is_unbound() {
+            *base.add(operands(*pc).0 as usize) = r.sent;
             pc = pc.add(Op::of(*pc).len());
         }
         th.go_on(pc, base);
-        Ok(true)
+    }
+}
+
+/// Whether the instruction at `pc` is `op`.
+#[inline(always)]
+unsafe fn is(pc: *const u64, op: Op) -> bool {
+    // SAFETY: an instruction of verified code.
+    unsafe { *(pc as *const u8) == op as u8 }
+}
+
+/// Goes on from the generator just prepared to those that it delegates to, as long as each is suspended in a
+/// `yield from` of its own: what `Jump` and `Send` would do one by one, each level by two instructions. All windows
+/// are there, as if they had run.
+///
+/// # Safety
+/// As `prepare`, which gave true; nobody counts or watches instructions.
+#[inline(always)]
+pub unsafe fn descend(th: &mut Thread) {
+    // SAFETY: the prepared window has its generator below it, whose pc is the instruction it was suspended at.
+    unsafe {
+        let g = (*th.next_base.sub(4)).get::<Generator>();
+        if is(g.pc.get() as *const u64, Op::YieldFrom) {
+            go_down(th);
+        }
+    }
+}
+
+/// Words of a `Send`, a `YieldFrom` and the `Jump` back to the first, in this order in the code of a `yield from`.
+const DRIVE: (usize, usize, isize) = (1, 2, -4);
+
+#[inline(never)]
+unsafe fn go_down(th: &mut Thread) {
+    debug_assert_eq!((Op::Send.len(), Op::YieldFrom.len()), (DRIVE.0, DRIVE.1));
+    // SAFETY: as `descend`; the instructions stand in verified code, their operands lie in the window.
+    unsafe {
+        loop {
+            let (pc, base) = (th.next_pc, th.next_base);
+            let at = (*base.sub(4)).get::<Generator>().pc.get() as *const u64;
+            let drives = is(at, Op::YieldFrom)
+                && pc == at.add(DRIVE.1)
+                && is(pc, Op::Jump)
+                && operands(*pc).2 as i16 as isize == DRIVE.2
+                && is(at.sub(DRIVE.0), Op::Send);
+            if !drives {
+                return;
+            }
+            let (a, b, _) = operands(*at);
+            let inner = *base.add(b as usize);
+            let Some(g) = inner.cast::<Generator>() else { return };
+            let (end, s) = (frame::window_end(base), Value::int(state::SUSPENDED));
+            if g.state.get() != s || !call::has_room(th, end, g.count.get() - FIXED + 8) {
+                return;
+            }
+            let running = Value::int(state::RUNNING);
+            if !th.heap.shared {
+                g.state.set(running);
+            } else if !g.state.cas(s, running) {
+                return;
+            }
+            let sent = *base.add(a as usize);
+            lay(th, inner, state::SUSPENDED, Resumption { end, ret: at.sub(DRIVE.0), up: base, sent });
+        }
+    }
+}
+
+/// The way back: suspends the generators that only hand on what the one in window `base`, suspended already, yields;
+/// gives the window of the last.
+///
+/// # Safety
+/// `base` is a generator's window; nobody counts or watches instructions.
+#[inline(always)]
+pub unsafe fn ascend(th: &mut Thread, mut base: *mut Value) -> *mut Value {
+    // SAFETY: the link words of a generator's window name the resuming instruction and its window; a `YieldFrom`
+    // stands in the code of generators only.
+    unsafe {
+        loop {
+            let (resumer, up) = ((*base.sub(2)).0 as *const u64, (*base.sub(1)).0 as *mut Value);
+            if !is(resumer, Op::Send) || !is(resumer.add(DRIVE.0), Op::YieldFrom) {
+                return base;
+            }
+            suspend(th, up, resumer.add(DRIVE.0));
+            base = up;
+        }
     }
 }
 

@@ -7,13 +7,13 @@ use super::slots::ModuleDef;
 use super::thread::{R, Raised, Thread};
 use super::{attr, class, door, load};
 use crate::code::{Flags, Mode, compile_doubting, store};
-use crate::heap::cell::ALL;
+use crate::heap::cell::{ALL, flag};
 use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// What the runtime can import without a file.
@@ -48,6 +48,9 @@ static LIBRARY: OnceLock<Library> = OnceLock::new();
 static SOURCES: Mutex<Option<HashMap<String, Arc<str>>>> = Mutex::new(None);
 /// Modules whose bodies run: name to the number of the importing thread.
 static LOADING: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
+
+/// How many modules `LOADING` names, written under its lock: at 0 every module that is found is whole.
+static BUSY: AtomicUsize = AtomicUsize::new(0);
 /// Key of the one wait queue of importers: a finished body wakes them all and each looks again.
 const LOCK_KEY: u64 = 0x1_4d50_0001;
 /// Words by which a text speaks of trace functions. From such a text on code is made so that they see everything.
@@ -231,6 +234,11 @@ pub fn import_name(th: &mut Thread, globals: Value, name: Value, fromlist: Value
 
 /// `__import__`.
 pub fn import(th: &mut Thread, globals: Value, name: Value, fromlist: Value, level: usize) -> R {
+    if level == 0
+        && let Some(module) = whole(th, name, fromlist)
+    {
+        return Ok(module);
+    }
     let text = th.text_of(name)?;
     let full = if level > 0 { absolute(th, globals, &text, level)? } else { text.clone() };
     if full.is_empty() {
@@ -272,6 +280,25 @@ pub fn import(th: &mut Thread, globals: Value, name: Value, fromlist: Value, lev
         }
     }
     Ok(module)
+}
+
+/// What `import` gives where the module and all that is wanted of it are there and no module is being loaded.
+fn whole(th: &Thread, name: Value, fromlist: Value) -> Option<Value> {
+    let text = name.cast::<Str>().filter(|s| s.h.has(flag::INTERNED))?.bytes();
+    let module = th.dict_get_name(S::modules.v(), name).filter(|m| m.is_kind(Kind::Module))?;
+    // After the look: the module was found, so it was not whole only if it is being loaded still.
+    if BUSY.load(Ordering::Acquire) != 0 {
+        return None;
+    }
+    if fromlist.is_none() || fromlist.is_unbound() {
+        return (!text.contains(&b'.')).then_some(module);
+    }
+    let dict = module.get::<Module>().dict.get();
+    let there = |n: Value| {
+        n.cast::<Str>().is_some_and(|s| s.h.has(flag::INTERNED)) && th.dict_get_name(dict, n).is_some()
+    };
+    let names = fromlist.cast::<Tuple>()?;
+    (names.len() > 0 && names.iter().all(there)).then_some(module)
 }
 
 fn is_text(v: Value, text: &str) -> bool {
@@ -416,7 +443,13 @@ fn import_one(th: &mut Thread, name: &str, parent: Value) -> R {
             return Ok(m);
         }
         let me = th.shared.number;
-        let owner = *LOADING.lock().unwrap().get_or_insert_default().entry(name.to_string()).or_insert(me);
+        let owner = {
+            let mut loading = LOADING.lock().unwrap();
+            let all = loading.get_or_insert_default();
+            let owner = *all.entry(name.to_string()).or_insert(me);
+            BUSY.store(all.len(), Ordering::Release);
+            owner
+        };
         if owner != me && wait_for(th, name)? {
             continue;
         }
@@ -438,6 +471,7 @@ fn loaded(me: u32, name: &str) {
     if all.get(name) == Some(&me) {
         all.remove(name);
     }
+    BUSY.store(all.len(), Ordering::Release);
     drop(loading);
     super::wait::wake_all(LOCK_KEY, || ());
 }
@@ -445,7 +479,9 @@ fn loaded(me: u32, name: &str) {
 /// In the child of a fork: what other threads were importing nobody will finish.
 pub(super) fn after_fork(me: u32) {
     let mut loading = LOADING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    loading.get_or_insert_default().retain(|_, owner| *owner == me);
+    let all = loading.get_or_insert_default();
+    all.retain(|_, owner| *owner == me);
+    BUSY.store(all.len(), Ordering::Release);
     WAITING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert_default().clear();
 }
 

@@ -90,10 +90,10 @@ fn g_next(th: &mut Thread, o: Value) -> R<Option<Value>> {
     th.catch(r, C::StopIteration)
 }
 
-fn g_getattr(th: &mut Thread, o: Value, name: Value) -> R {
+/// Attributes of instances whose class has a `__getattribute__` or `__getattr__` of its own.
+pub fn g_getattr(th: &mut Thread, o: Value, name: Value) -> R {
     let class = class_of(o);
-    let get = lookup(class, N::__getattribute__.v());
-    let r = match get {
+    let r = match lookup(class, N::__getattribute__.v()) {
         Some(f) if f.is_kind(Kind::Function) => th.call(f, &[o, name]),
         Some(f) if f.is_kind(Kind::Native) => native_getattr(th, o, name),
         Some(f) => {
@@ -114,12 +114,32 @@ fn g_getattr(th: &mut Thread, o: Value, name: Value) -> R {
     }
 }
 
+/// Whether the class looks attributes up as `object` does and has a `__getattr__` for the others.
+pub fn only_falls_back(class: Value) -> bool {
+    let native = lookup(class, N::__getattribute__.v()).is_some_and(|f| f.is_kind(Kind::Native));
+    native
+        && slots(class.get::<Class>().solid.get()).getattr == Some(super::attr::generic_get)
+        && lookup(class, N::__getattr__.v()).is_some()
+}
+
+/// What `__getattr__` says of an attribute that is not there.
+pub fn fall_back(th: &mut Thread, o: Value, name: Value) -> R {
+    match lookup(class_of(o), N::__getattr__.v()) {
+        Some(f) => call_found(th, o, f, &[name]),
+        None => Err(super::attr::no_attribute(th, o, name)),
+    }
+}
+
 /// The Rust slot that a script class with `__getattr__` falls back to.
 fn native_getattr(th: &mut Thread, o: Value, name: Value) -> R {
-    let solid = class_of(o).get::<Class>().solid.get();
-    match slots(solid).getattr {
-        Some(f) => f(th, o, name),
-        None => super::attr::generic_get(th, o, name),
+    let class = class_of(o);
+    match slots(class.get::<Class>().solid.get()).getattr {
+        Some(f) if f != super::attr::generic_get => f(th, o, name),
+        // No AttributeError is made where `__getattr__` answers.
+        _ => match super::attr::try_get(th, o, name)? {
+            Some(v) => Ok(v),
+            None => fall_back(th, o, name),
+        },
     }
 }
 

@@ -371,6 +371,11 @@ impl Thread {
 
     /// The pairs of a dict (or of a mapping with `keys` and `[]`) as one flat tuple: k, v, k, v, ...
     pub fn dict_pairs(&mut self, d: Value) -> R {
+        if let Some(real) = d.like::<Dict>()
+            && let Some(t) = self.pairs_at_once(real)?
+        {
+            return Ok(t);
+        }
         let out = self.list_with(0)?;
         let l = out.get::<List>();
         if let Some(real) = d.like::<Dict>() {
@@ -390,6 +395,28 @@ impl Thread {
             })?;
         }
         Ok(crate::heap::list::snapshot(&mut self.heap, l)?)
+    }
+
+    /// The keys and values of a dict that is as long when they are read as when room was made.
+    fn pairs_at_once(&mut self, d: &Dict) -> R<Option<Value>> {
+        let n = d.used.get();
+        let out = self.tuple_with(2 * n)?;
+        let t = out.get::<Tuple>();
+        let table = d.table.get();
+        let (mut i, mut at) = (0, 0);
+        while let Some((next, k, v)) = dict::next_entry(table.get::<DictTable>(), at) {
+            if i == n {
+                return Ok(None);
+            }
+            at = next + 1;
+            // SAFETY: i is below half the tuple's length.
+            unsafe {
+                t.item(2 * i).set(k);
+                t.item(2 * i + 1).set(v);
+            }
+            i += 1;
+        }
+        Ok((i == n).then_some(out))
     }
 
     /// A new weak reference without callback.

@@ -36,6 +36,8 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 static MAIN: AtomicU64 = AtomicU64::new(0);
 /// Writes a dump of all threads.
 static DUMPER: OnceLock<fn(&mut Thread)> = OnceLock::new();
+/// Whether SIGQUIT is blocked until there is a dumper.
+static HELD: AtomicBool = AtomicBool::new(false);
 /// The main thread is to write one before anything else.
 static DUMP: AtomicBool = AtomicBool::new(false);
 /// Says what can be told of the threads while the main thread does not answer.
@@ -185,6 +187,25 @@ pub fn on_dump(f: fn(&mut Thread), glance: fn()) {
     if DUMPER.set(f).is_ok() && handler(libc::SIGQUIT as u32) == DEFAULT {
         // SAFETY: a handler that is safe at any moment.
         unsafe { catch(libc::SIGQUIT, on_signal as *const () as usize) };
+    }
+    if HELD.swap(false, SeqCst) {
+        mask_dumps(libc::SIG_UNBLOCK);
+    }
+}
+
+/// First thing of a run: a SIGQUIT that comes before [`on_dump`] waits for it instead of ending the process.
+pub fn hold_dumps() {
+    HELD.store(!mask_dumps(libc::SIG_BLOCK), SeqCst);
+}
+
+/// Blocks SIGQUIT in this thread, or lets it through; whether it was blocked.
+fn mask_dumps(how: i32) -> bool {
+    // SAFETY: both sets are initialised before they are read.
+    unsafe {
+        let (mut set, mut old): (libc::sigset_t, libc::sigset_t) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGQUIT);
+        libc::pthread_sigmask(how, &set, &mut old) == 0 && libc::sigismember(&old, libc::SIGQUIT) == 1
     }
 }
 

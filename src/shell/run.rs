@@ -27,6 +27,9 @@ pub fn program(job: Run) -> ! {
 
 /// As `program`, with that native stack for the main script thread.
 pub fn program_on(job: Run, stack: usize) -> ! {
+    if job.program != Program::Stdin {
+        signal::hold_dumps();
+    }
     let script = match script::read(&job.program) {
         Ok(s) => s,
         Err((why, code)) => {

@@ -2,36 +2,81 @@
 //! half to even), hexadecimal. Invariant: no digit depends on the locale.
 
 use super::int_text::without_underscores;
+use std::fmt::Write;
+
+/// Text in the making, on the native stack as long as it is short.
+struct Short {
+    bytes: [u8; 32],
+    n: usize,
+}
+
+impl Write for Short {
+    fn write_str(&mut self, s: &str) -> std::fmt::Result {
+        let end = self.n + s.len();
+        self.bytes.get_mut(self.n..end).ok_or(std::fmt::Error)?.copy_from_slice(s.as_bytes());
+        self.n = end;
+        Ok(())
+    }
+}
+
+impl Short {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.n]).unwrap_or("")
+    }
+}
 
 /// Digits of a finite magnitude and its decimal exponent: `d.ddd * 10^exp`. Without a count: the fewest that give
 /// the double again.
 fn digits(x: f64, count: Option<usize>) -> (String, i32) {
-    let text = match count {
-        None => shortest(x.abs()),
+    match count {
+        None => {
+            let text = shortest(x.abs());
+            parted(text.text(), 0)
+        }
         // No double has more than 767 significant digits.
-        Some(n) => format!("{:.*e}", (n - 1).min(800), x.abs()),
-    };
-    let (mantissa, exp) = text.split_once('e').unwrap_or((&text, "0"));
-    let mut digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    if let Some(n) = count {
-        digits.extend(std::iter::repeat_n('0', n.saturating_sub(digits.len())));
+        Some(n) => parted(&format!("{:.*e}", (n - 1).min(800), x.abs()), n),
     }
+}
+
+/// The digits of `d.ddde±x`, at least so many, and the exponent.
+fn parted(text: &str, least: usize) -> (String, i32) {
+    let (mantissa, exp) = text.split_once('e').unwrap_or((text, "0"));
+    let mut digits = String::with_capacity(mantissa.len().max(least));
+    let (first, rest) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    digits.push_str(first);
+    digits.push_str(rest);
+    digits.extend(std::iter::repeat_n('0', least.saturating_sub(digits.len())));
     (digits, exp.parse().unwrap_or(0))
 }
 
 /// The shortest digits that give `x` again, in `d.ddde±x` form; of two equally near ones the even, as C libraries
 /// that round correctly choose.
-fn shortest(x: f64) -> String {
-    let text = format!("{x:e}");
-    let digits = text.split('e').next().map_or(0, |d| d.len() - d.contains('.') as usize);
-    if digits >= 16 {
+fn shortest(x: f64) -> Short {
+    let written = |args: std::fmt::Arguments| {
+        let mut out = Short { bytes: [0; 32], n: 0 };
+        // A shortest double takes 24 bytes at most.
+        let _ = out.write_fmt(args);
+        out
+    };
+    let text = written(format_args!("{x:e}"));
+    let digits = text.text().split('e').next().map_or(0, |d| d.len() - d.contains('.') as usize);
+    if digits >= 16 && may_tie(x) {
         // Fewer digits leave no two candidates within half a unit in the last place.
-        let exact = format!("{x:.*e}", digits - 1);
-        if exact.parse() == Ok(x) {
+        let exact = written(format_args!("{x:.*e}", digits - 1));
+        if exact.text().parse() == Ok(x) {
             return exact;
         }
     }
     text
+}
+
+/// Whether `x` can lie in the middle between two numbers of 16 or 17 digits: then it has 18 digits at most, but odd
+/// multiples of `2^-k` have as many digits as `5^k` or more.
+fn may_tie(x: f64) -> bool {
+    let bits = x.to_bits();
+    let (exp, fraction) = ((bits >> 52 & 0x7ff) as i32, bits & ((1 << 52) - 1));
+    let (mantissa, exp) = if exp == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exp - 1075) };
+    exp + mantissa.trailing_zeros() as i32 >= -26
 }
 
 /// `repr(x)`.
@@ -42,7 +87,7 @@ pub fn repr(x: f64) -> String {
 /// The digits of `x` by kind: `e`, `f`, `g` (or upper case) to a precision, `r` the shortest. `alt` keeps the point
 /// and trailing zeros; `dot` adds `.0` to what looks like an integer. A negative sign stands first.
 pub fn formatted(x: f64, kind: u8, precision: usize, alt: bool, dot: bool) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(32);
     if x.is_sign_negative() && !x.is_nan() {
         out.push('-');
     }
@@ -56,9 +101,9 @@ pub fn formatted(x: f64, kind: u8, precision: usize, alt: bool, dot: bool) -> St
                 exponent(&mut out, &d, exp, alt);
             }
             b'f' => {
-                match plain_fixed(x.abs(), precision) {
-                    Some(text) => out.push_str(&text),
-                    None => out.push_str(&format!("{:.*}", precision.min(1100), x.abs())),
+                if !plain_fixed(&mut out, x.abs(), precision) {
+                    // Writing into a String cannot fail.
+                    let _ = write!(out, "{:.*}", precision.min(1100), x.abs());
                 }
                 out.extend(std::iter::repeat_n('0', precision.saturating_sub(1100)));
                 if alt && precision == 0 {
@@ -88,26 +133,34 @@ pub fn formatted(x: f64, kind: u8, precision: usize, alt: bool, dot: bool) -> St
     if upper { out.to_ascii_uppercase() } else { out }
 }
 
-/// `x` to a few places where that needs no exact arithmetic: the scaled value is so small that its rounding error
-/// cannot move it across a half.
-fn plain_fixed(x: f64, places: usize) -> Option<String> {
+/// Writes `x` to a few places where that needs no exact arithmetic: the scaled value is so small that its rounding
+/// error cannot move it across a half. Whether it did.
+fn plain_fixed(out: &mut String, x: f64, places: usize) -> bool {
     const TENS: [f64; 7] = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
-    let scale = *TENS.get(places)?;
+    let Some(scale) = TENS.get(places) else { return false };
     let y = x * scale;
     if y >= 1e12 {
-        return None;
+        return false;
     }
     let whole = y.trunc();
     let fraction = y - whole;
     if (fraction - 0.5).abs() < 1e-3 {
-        return None;
+        return false;
     }
-    let n = whole as u64 + (fraction > 0.5) as u64;
-    if places == 0 {
-        return Some(n.to_string());
+    let mut n = whole as u64 + (fraction > 0.5) as u64;
+    let (mut bytes, mut at) = ([b'0'; 24], 24);
+    // One digit stands before the point at least.
+    while n > 0 || 24 - at <= places + (places > 0) as usize {
+        at -= 1;
+        if places > 0 && 24 - at == places + 1 {
+            bytes[at] = b'.';
+            continue;
+        }
+        bytes[at] = b'0' + (n % 10) as u8;
+        n /= 10;
     }
-    let s = scale as u64;
-    Some(format!("{}.{:0places$}", n / s, n % s))
+    out.push_str(std::str::from_utf8(&bytes[at..]).unwrap_or(""));
+    true
 }
 
 fn exponent(out: &mut String, digits: &str, exp: i32, alt: bool) {
@@ -116,22 +169,23 @@ fn exponent(out: &mut String, digits: &str, exp: i32, alt: bool) {
         out.push('.');
         out.push_str(&digits[1..]);
     }
-    out.push_str(&format!("e{}{:02}", if exp < 0 { '-' } else { '+' }, exp.abs()));
+    // Writing into a String cannot fail.
+    let _ = write!(out, "e{}{:02}", if exp < 0 { '-' } else { '+' }, exp.abs());
 }
 
 fn fixed(out: &mut String, digits: &str, exp: i32, alt: bool, dot: bool) {
-    let rest = if exp < 0 {
+    let whole = if exp < 0 { 0 } else { (exp as usize + 1).min(digits.len()) };
+    if exp < 0 {
         out.push('0');
-        format!("{}{digits}", "0".repeat((-exp - 1) as usize))
     } else {
-        let whole = exp as usize + 1;
-        out.push_str(&digits[..whole.min(digits.len())]);
-        out.extend(std::iter::repeat_n('0', whole.saturating_sub(digits.len())));
-        digits[whole.min(digits.len())..].to_string()
-    };
+        out.push_str(&digits[..whole]);
+        out.extend(std::iter::repeat_n('0', exp as usize + 1 - whole));
+    }
+    let rest = &digits[whole..];
     if !rest.is_empty() {
         out.push('.');
-        out.push_str(&rest);
+        out.extend(std::iter::repeat_n('0', (-exp - 1).max(0) as usize));
+        out.push_str(rest);
     } else if dot {
         out.push_str(".0");
     } else if alt {

@@ -4,7 +4,7 @@
 use super::int_text;
 use crate::heap::bigint::{self, Fault, is_integer};
 use crate::heap::known::C;
-use crate::heap::object::Tuple;
+use crate::heap::object::{Str, Tuple};
 use crate::heap::{Kind, Value};
 use crate::run::class::{class_of, slots as slots_of};
 use crate::run::instance::wrap_base;
@@ -236,6 +236,9 @@ pub fn convert(th: &mut Thread, x: Value) -> R {
     }
     if x.is_float() {
         return super::float::truncated(th, x.as_float());
+    }
+    if let Some(i) = x.cast::<Str>().and_then(|s| int_text::short(s.bytes())) {
+        return Ok(th.int(i)?);
     }
     let s = slots_of(class_of(x));
     if let Some(f) = s.int.or(s.index) {

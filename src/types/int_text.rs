@@ -126,6 +126,19 @@ pub fn without_underscores(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// What a short text of plain decimal digits says, with a sign or none.
+pub fn short(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if !matches!(digits.len(), 1..=18) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let n = digits.iter().fold(0, |n, b| n * 10 + (b - b'0') as i64);
+    Some(if negative { -n } else { n })
+}
+
 /// `int(text, base)`; `shown` stands in the error.
 pub fn parse(th: &mut Thread, text: &[u8], base: u32, shown: Value) -> R {
     let (negative, rest) = match text {

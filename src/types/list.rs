@@ -255,11 +255,7 @@ fn find(th: &mut Thread, l: &List, v: Value, from: usize, to: usize) -> R<Option
 fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, side: Side) -> R {
     match op {
         Bin::Add => match (a.like::<List>(), b.like::<List>()) {
-            (Some(x), Some(y)) => {
-                let v = list::copy(&mut th.heap, x)?;
-                extend(th, v.get::<List>(), Value::ptr(y))?;
-                Ok(v)
-            }
+            (Some(x), Some(y)) => Ok(list::concat(&mut th.heap, x, y)?),
             _ => Ok(Value::NOT_IMPLEMENTED),
         },
         Bin::Mul => {

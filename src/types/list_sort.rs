@@ -2,7 +2,7 @@
 //! detached array and the keys stay as they were, so an error leaves every item, in the order reached.
 
 use crate::heap::list;
-use crate::heap::object::{Array, List, Str};
+use crate::heap::object::{Array, List, Str, Tuple};
 use crate::heap::{Full, Kind, Value};
 use crate::run::poll::native_poll;
 use crate::run::{Cmp, R, Thread};
@@ -91,6 +91,23 @@ fn order_of(th: &mut Thread, keys: &'static Array, n: usize, reverse: bool) -> (
     (order, ended)
 }
 
+/// `x < y` of tuples whose first items say it: unequal, both ints, numbers or texts.
+#[inline(always)]
+fn first_differs(x: Value, y: Value) -> Option<bool> {
+    let (p, q) = (x.cast::<Tuple>()?.iter().next()?, y.cast::<Tuple>()?.iter().next()?);
+    if Value::both_int(p, q) {
+        return (p != q).then(|| p.as_int() < q.as_int());
+    }
+    if let (Some(s), Some(t)) = (p.cast::<Str>(), q.cast::<Str>()) {
+        return (s.bytes() != t.bytes()).then(|| s.bytes() < t.bytes());
+    }
+    if Value::both_float(p, q) {
+        let order = p.as_float().partial_cmp(&q.as_float())?;
+        return order.is_ne().then(|| order.is_lt());
+    }
+    None
+}
+
 /// A merge sort whose comparison may fail.
 struct Merge {
     keys: &'static Array,
@@ -104,7 +121,11 @@ impl Merge {
         if self.asked.is_multiple_of(4096) {
             native_poll(th)?;
         }
-        th.holds(Cmp::Lt, at(self.keys, a), at(self.keys, b))
+        let (x, y) = (at(self.keys, a), at(self.keys, b));
+        match first_differs(x, y) {
+            Some(less) => Ok(less),
+            None => th.holds(Cmp::Lt, x, y),
+        }
     }
 
     /// Natural runs, merged so that each waiting run is at least twice as long as the next.

@@ -115,6 +115,14 @@ fn has_hashed(th: &mut Thread, s: &Set, h: i64, k: Value) -> R<bool> {
     set::contains(th, s, h, k, |th: &mut Thread, stored| th.eq(stored, k))
 }
 
+/// As `has_hashed`; `asked` becomes true if keys had to be compared by their classes.
+fn has_asking(th: &mut Thread, s: &Set, h: i64, k: Value, asked: &mut bool) -> R<bool> {
+    set::contains(th, s, h, k, |th: &mut Thread, stored| {
+        *asked = true;
+        th.eq(stored, k)
+    })
+}
+
 /// Removes a key; whether it was there.
 pub fn remove(th: &mut Thread, s: &Set, k: Value) -> R<bool> {
     let (k, h) = lookup_key(th, k)?;
@@ -127,7 +135,20 @@ fn remove_hashed(th: &mut Thread, s: &Set, h: i64, k: Value) -> R<bool> {
 
 /// Calls `f` with each key and its hash, as they stood at one moment; `f` says whether to go on.
 pub fn each_key(th: &mut Thread, s: &Set, mut f: impl FnMut(&mut Thread, Value, i64) -> R<bool>) -> R<bool> {
-    let (table, _) = set::snapshot(&mut th.heap, s)?;
+    // Nobody writes the table of a frozen set.
+    let table = if s.is_frozen() { s.table.get() } else { set::snapshot(&mut th.heap, s)?.0 };
+    walk(th, table, &mut f)
+}
+
+/// As `each_key` for an `f` that changes no set but its own: where one thread runs at a time, without a copy.
+fn each_key_read(th: &mut Thread, s: &Set, mut f: impl FnMut(&mut Thread, Value, i64) -> R<bool>) -> R<bool> {
+    if th.heap.shared {
+        return each_key(th, s, f);
+    }
+    walk(th, s.table.get(), &mut f)
+}
+
+fn walk(th: &mut Thread, table: Value, f: &mut impl FnMut(&mut Thread, Value, i64) -> R<bool>) -> R<bool> {
     let mut at = 0;
     while let Some((i, k, h)) = set::next_entry(table.get::<SetTable>(), at) {
         at = i + 1;
@@ -206,15 +227,23 @@ pub fn intersection(th: &mut Thread, s: Value, v: Value, kind: Kinds) -> R {
     {
         (inside, walked) = (v, s);
     }
-    let f = |th: &mut Thread, k: Value, h: i64| {
-        if has_hashed(th, of(inside), h, k)? {
-            insert(th, of(out), h, k)?;
-        }
-        Ok(true)
-    };
+    // Once script code compared keys, the walked set may have changed and a key may come twice.
+    let mut asked = false;
     match walked.like::<Set>() {
-        Some(w) => each_key(th, w, f)?,
-        None => each_of(th, walked, f)?,
+        Some(w) => each_key_read(th, w, |th, k, h| {
+            match has_asking(th, of(inside), h, k, &mut asked)? {
+                true if asked => insert(th, of(out), h, k)?,
+                true => set::add_new(&mut th.heap, of(out), h, k)?,
+                false => {}
+            }
+            Ok(true)
+        })?,
+        None => each_of(th, walked, |th, k, h| {
+            if has_hashed(th, of(inside), h, k)? {
+                insert(th, of(out), h, k)?;
+            }
+            Ok(true)
+        })?,
     };
     Ok(out)
 }
@@ -232,9 +261,12 @@ pub fn remove_all(th: &mut Thread, s: Value, v: Value) -> R<()> {
 pub fn difference(th: &mut Thread, s: Value, v: Value, kind: Kinds) -> R {
     if let Some(other) = v.like::<Set>() {
         let out = set::new(&mut th.heap, kind == Kinds::Frozen)?;
-        each_key(th, of(s), |th, k, h| {
-            if !has_hashed(th, other, h, k)? {
-                insert(th, of(out), h, k)?;
+        let mut asked = false;
+        each_key_read(th, of(s), |th, k, h| {
+            match has_asking(th, other, h, k, &mut asked)? {
+                false if asked => insert(th, of(out), h, k)?,
+                false => set::add_new(&mut th.heap, of(out), h, k)?,
+                true => {}
             }
             Ok(true)
         })?;
@@ -263,7 +295,7 @@ pub fn subset(th: &mut Thread, a: &Set, b: &Set) -> R<bool> {
     if a.len() > b.len() {
         return Ok(false);
     }
-    each_key(th, a, |th, k, h| has_hashed(th, b, h, k))
+    each_key_read(th, a, |th, k, h| has_hashed(th, b, h, k))
 }
 
 /// Puts the keys of a private set in the place of those of `s`.

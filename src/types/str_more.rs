@@ -3,7 +3,7 @@
 
 use super::str_parts::*;
 use super::{codec, seq, str_fmt};
-use crate::heap::object::Tuple;
+use crate::heap::object::{Str, Tuple};
 use crate::heap::text::chars::{self, Case};
 use crate::heap::text::index::{codes, offset};
 use crate::heap::text::{self, StrBuilder, search};
@@ -348,6 +348,12 @@ fn must_find(th: &mut Thread, a: Args, name: &str, last: bool) -> R {
 
 fn edge(th: &mut Thread, a: Args, name: &str) -> R {
     let v = a[0].base();
+    if a[2].is_unbound()
+        && let (Some(s), Some(x)) = (v.cast::<Str>(), a[1].cast::<Str>())
+    {
+        let (s, x) = (s.bytes(), x.bytes());
+        return Ok(Value::bool(if name == "startswith" { s.starts_with(x) } else { s.ends_with(x) }));
+    }
     let (start, stop) = seq::window(th, a[2], a[3], text::len(v))?;
     let (from, to) = match start <= stop {
         true => (offset(&mut th.heap, v, start)?, offset(&mut th.heap, v, stop)?),

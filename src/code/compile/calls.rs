@@ -184,6 +184,14 @@ impl<'t> Compiler<'t> {
             self.emit(Op::LoadNone, keywords, 0, 0);
             return Ok(Shape::Spread);
         }
+        if let [Arg { kind: ArgKind::DoubleStar, value, .. }] = &named[..] {
+            let mark = self.mark();
+            let from = self.operand_in(value, Some(keywords))?;
+            self.at(value.span);
+            self.emit(Op::StarKwargs, keywords, from, window);
+            self.reset(mark);
+            return Ok(Shape::Spread);
+        }
         let mut started = false;
         let mut rest = &named[..];
         while let Some(arg) = rest.first() {

@@ -54,6 +54,9 @@ pub fn contains(m: &mut Mutator, v: Value, needle: Value) -> Make<bool> {
 
 /// The bytes of code points `start..stop` and where they begin; nothing if `start` is beyond `stop` or the end.
 fn window(m: &mut Mutator, v: Value, start: usize, stop: usize) -> Make<Option<(usize, &'static [u8])>> {
+    if start == 0 && stop >= len(v) {
+        return Ok(Some((0, bytes_of(m, v)?)));
+    }
     let stop = stop.min(len(v));
     if start > stop {
         return Ok(None);

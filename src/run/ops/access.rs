@@ -259,18 +259,50 @@ fn method(o: Value, ic: u64) -> Value {
     }
 }
 
+/// The callee and what stands before the arguments, where the cache word vouches for a staticmethod or classmethod
+/// of `o` (a pointer).
+#[inline(always)]
+fn unwrapped(o: Value, ic: u64) -> Option<(Value, Value)> {
+    let (hi, cell) = ((ic >> 32) as u32, ic as u32);
+    let key = hi & 0x3ff_ffff;
+    match hi >> 26 {
+        kind::WRAPPED if key == o.header().shape() => {
+            attr::unwrapped(space::from_index(cell), class::class_of(o))
+        }
+        kind::WRAPPED_OF_CLASS
+            if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == key =>
+        {
+            attr::unwrapped(space::from_index(cell), o)
+        }
+        _ => None,
+    }
+}
+
 op! {
     #[inline(never)]
     load_method_kinds(s) {
         let o = s.r(s.b());
-        let mut v = vouched(o, s.cache(2).load(Ordering::Relaxed));
+        let mut ic = s.cache(2).load(Ordering::Relaxed);
+        let mut v = vouched(o, ic);
         if v.is_unbound() {
-            let ic = remembered(o, s.lit(1), Site::Method, s.cache(2));
+            if let Some((f, this)) = unwrapped(o, ic) {
+                let a = s.a();
+                s.set(a, f);
+                s.set(a + 3, this);
+                next!(s, 3)
+            }
+            ic = remembered(o, s.lit(1), Site::Method, s.cache(2));
             let f = method(o, ic);
             if !f.is_unbound() {
                 let a = s.a();
                 s.set(a, f);
                 s.set(a + 3, o);
+                next!(s, 3)
+            }
+            if let Some((f, this)) = unwrapped(o, ic) {
+                let a = s.a();
+                s.set(a, f);
+                s.set(a + 3, this);
                 next!(s, 3)
             }
             v = vouched(o, ic);

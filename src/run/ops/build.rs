@@ -174,6 +174,9 @@ op! { ListToTuple(s) {
 op! { StarArgs(s) { helper!(s, 1, |th| star(th, s.r(s.b()), s.r(s.c()))) } }
 
 fn star(th: &mut Thread, v: Value, f: Value) -> R {
+    if v.is_kind(Kind::Tuple) {
+        return Ok(v);
+    }
     let s = crate::run::class::slots(th.class_of(v));
     if s.iter.is_none() && s.getitem.is_none() {
         let text =
@@ -181,6 +184,18 @@ fn star(th: &mut Thread, v: Value, f: Value) -> R {
         return Err(th.type_error(text));
     }
     th.to_tuple(v)
+}
+
+op! { StarKwargs(s) { helper!(s, 1, |th| star_kwargs(th, s.r(s.b()), s.r(s.c()))) } }
+
+fn star_kwargs(th: &mut Thread, v: Value, f: Value) -> R {
+    // A call only reads the dict.
+    if v.is_kind(Kind::Dict) {
+        return Ok(v);
+    }
+    let d = th.heap.new_dict()?;
+    merge(th, d, v, f)?;
+    Ok(d)
 }
 
 op! { Convert(s) { helper!(s, 1, |th| convert(th, s.r(s.b()), s.c())) } }

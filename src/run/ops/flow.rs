@@ -145,7 +145,11 @@ op! {
         let r = {
             let th = s.save();
             let end = frame::window_end(s.base);
-            generator::prepare(th, s.r(s.b()), end, s.pc, s.base, Value::NONE)
+            let r = generator::prepare(th, s.r(s.b()), end, s.pc, s.base, Value::NONE);
+            if !C && matches!(r, Ok(true)) {
+                generator::descend(th);
+            }
+            r
         };
         let mut s = s.reload();
         match r {
@@ -198,12 +202,18 @@ macro_rules! to_resumer {
 op! { Yield(s) {
     let v = s.r(s.b());
     generator::suspend(&mut *s.th, s.base, s.pc);
+    if !C {
+        s.base = generator::ascend(&mut *s.th, s.base);
+    }
     to_resumer!(s, v, true)
 } }
 
 op! { YieldFrom(s) {
     let v = s.r(s.a());
     generator::suspend(&mut *s.th, s.base, s.pc);
+    if !C {
+        s.base = generator::ascend(&mut *s.th, s.base);
+    }
     to_resumer!(s, v, true)
 } }
 
@@ -233,7 +243,11 @@ op! { Send(s) {
         let r = {
             let th = s.save();
             let end = frame::window_end(s.base);
-            generator::prepare(th, to, end, s.pc, s.base, s.r(s.a()))
+            let r = generator::prepare(th, to, end, s.pc, s.base, s.r(s.a()));
+            if !C && matches!(r, Ok(true)) {
+                generator::descend(th);
+            }
+            r
         };
         let mut s = s.reload();
         match r {

@@ -2,6 +2,7 @@
 
 use crate::heap::known::C as Known;
 use crate::heap::object::*;
+use crate::heap::space::Mutator;
 use crate::heap::{Kind, Value, list};
 use crate::run::thread::{R, Raised, Thread};
 use crate::{effect, helper, next, op, raise, sibling};
@@ -219,6 +220,13 @@ op! { Unpack(s) {
 /// The `n` items of an iterable into `out..`; ValueError says how many there were.
 #[inline(never)]
 unsafe fn unpack(th: &mut Thread, v: Value, n: usize, out: *mut Value) -> R<()> {
+    if let Some(l) = v.cast::<List>()
+        && l.len.get() == n
+        // SAFETY: the window has n registers there (verified).
+        && unsafe { fill(&mut th.heap, l, n, out) }
+    {
+        return Ok(());
+    }
     let it = iterate_to_unpack(th, v)?;
     for i in 0..n {
         match th.next(it)? {
@@ -239,6 +247,18 @@ unsafe fn unpack(th: &mut Thread, v: Value, n: usize, out: *mut Value) -> R<()> 
         return Err(th.value_error(text));
     }
     Ok(())
+}
+
+/// The first `n` items of a list into `out..`, where there is room; false if they are not all there any more.
+unsafe fn fill(m: &mut Mutator, l: &List, n: usize, out: *mut Value) -> bool {
+    for i in 0..n {
+        match list::get(m, l, i) {
+            // SAFETY: by the caller's promise.
+            Some(x) => unsafe { *out.add(i) = x },
+            None => return false,
+        }
+    }
+    true
 }
 
 fn iterate_to_unpack(th: &mut Thread, v: Value) -> R {
