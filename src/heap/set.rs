@@ -381,6 +381,17 @@ pub fn add_new(m: &mut Mutator, s: &Set, hash: i64, key: Value) -> Make<()> {
     Ok(())
 }
 
+/// Adds a key to a set that nobody else has seen and nothing was removed from; false: keys must be compared by their
+/// classes first.
+#[inline]
+pub fn add_own(m: &mut Mutator, s: &Set, hash: i64, key: Value) -> Make<bool> {
+    match seek(s.table(), hash, key) {
+        Seek::Hit(_) => Ok(true),
+        Seek::Miss(_) => add_new(m, s, hash, key).map(|()| true),
+        Seek::Ask => Ok(false),
+    }
+}
+
 /// Whether adding the key takes a free place.
 fn needs_free(t: &SetTable, hash: i64, key: Value) -> bool {
     match seek(t, hash, key) {
@@ -437,6 +448,28 @@ pub fn remove<M: AsMut<Mutator>, E>(
     }
     m.as_mut().unlock(&s.h);
     Ok(at.is_ok())
+}
+
+/// After many keys were removed: a table without dummies, if they take up a quarter of it or more.
+pub fn purge(m: &mut Mutator, s: &Set) -> Make<()> {
+    let size = |s: &Set| {
+        let (t, used) = (s.table(), s.len());
+        (t.filled() - used > t.top() / 4).then(|| size_above(if used > 50_000 { used * 2 } else { used * 4 }))
+    };
+    while let Some(wanted) = size(s) {
+        let (v, made) = new_table(m, wanted)?;
+        m.lock(&s.h);
+        let fits = size(s) == Some(wanted);
+        if fits {
+            write_live(made, s.table());
+            s.table.set(v);
+        }
+        m.unlock(&s.h);
+        if fits {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Removes and gives some key: the next one after where the last `pop` ended.
@@ -499,63 +532,97 @@ pub fn snapshot(m: &mut Mutator, s: &Set) -> Make<(Value, usize)> {
     }
 }
 
+/// A table of the keys as they stand at one moment, nobody else's, each at its place: for walks in the set's order.
+pub fn picture(m: &mut Mutator, s: &Set) -> Make {
+    loop {
+        let (v, made) = new_table(m, s.table().top() + 1)?;
+        m.lock(&s.h);
+        let t = s.table();
+        let fits = t.top() == made.top();
+        if fits {
+            copy_places(made, t);
+        }
+        m.unlock(&s.h);
+        if fits {
+            return Ok(v);
+        }
+    }
+}
+
+fn copy_places(made: &SetTable, t: &SetTable) {
+    for i in 0..=t.top() {
+        made.at(i).hash.set(t.at(i).hash.get());
+        made.at(i).key.set(t.at(i).key.get());
+    }
+}
+
 fn copy_entries(made: &SetTable, t: &SetTable, used: usize) {
     if made.top() != t.top() || t.filled() != used {
         write_live(made, t);
         return;
     }
-    for i in 0..=t.top() {
-        made.at(i).hash.set(t.at(i).hash.get());
-        made.at(i).key.set(t.at(i).key.get());
-    }
+    copy_places(made, t);
     made.fill.set(Value::int(used as i64));
 }
 
-/// Adds the keys of `from`. `eq(m, stored, key)` compares.
+/// Adds the keys of `from`. `eq(m, stored, key)` compares. `own`: nobody else has seen `s`, and nothing was removed
+/// from it.
 pub fn merge<M: AsMut<Mutator>, E: From<Full>>(
     m: &mut M,
     s: &Set,
     from: &Set,
+    own: bool,
     mut eq: impl FnMut(&mut M, Value, Value) -> Result<bool, E>,
 ) -> Result<(), E> {
     if std::ptr::eq(s, from) || from.is_empty() {
         return Ok(());
     }
-    let (table, more) = snapshot(m.as_mut(), from)?;
-    if replace_table(m.as_mut(), s, table, more)? {
+    let fresh = s.table().filled() == 0;
+    let (table, more) = match fresh {
+        true => snapshot(m.as_mut(), from)?,
+        // Nobody writes the table of a frozen set.
+        false if from.is_frozen() => (from.table.get(), from.len()),
+        false => (picture(m.as_mut(), from)?, from.len()),
+    };
+    if replace_table(m.as_mut(), s, fresh.then_some(table), more)? {
         return Ok(());
     }
     let t = table.get::<SetTable>();
     let mut at = 0;
     while let Some((i, key, hash)) = next_entry(t, at) {
         at = i + 1;
-        insert(m, s, hash, key, |m, stored| eq(m, stored, key))?;
+        if !own || !add_own(m.as_mut(), s, hash, key)? {
+            insert(m, s, hash, key, |m, stored| eq(m, stored, key))?;
+        }
     }
     Ok(())
 }
 
-/// Before a merge of `more` keys: takes the private table of those over if the set is fresh, else makes room.
-fn replace_table(m: &mut Mutator, s: &Set, table: Value, more: usize) -> Make<bool> {
+/// Before a merge of `more` keys: takes the private table of those over, if one is given and the set is fresh, else
+/// makes room.
+fn replace_table(m: &mut Mutator, s: &Set, table: Option<Value>, more: usize) -> Make<bool> {
     let room = |s: &Set| {
         let t = s.table();
         ((t.filled() + more) * 5 >= t.top() * 3).then(|| size_above((s.len() + more) * 2))
     };
     loop {
-        let adopt = |s: &Set| s.table().filled() == 0 && s.table().top() <= table.get::<SetTable>().top();
+        let adopt = |s: &Set| {
+            table.filter(|t| s.table().filled() == 0 && s.table().top() <= t.get::<SetTable>().top())
+        };
         let size = room(s);
         let spare = match size {
-            Some(size) if !adopt(s) => Some(new_table(m, size)?),
+            Some(size) if adopt(s).is_none() => Some(new_table(m, size)?),
             _ => None,
         };
         m.lock(&s.h);
         let adopted = adopt(s);
         let mut done = true;
-        match spare {
-            _ if adopted => {
+        match (adopted, spare) {
+            (Some(table), _) => {
                 s.table.set(table);
                 s.used.set(more);
             }
-            Some((v, made)) if room(s) == size => {
+            (None, Some((v, made))) if room(s) == size => {
                 write_live(made, s.table());
                 s.table.set(v);
             }
@@ -563,7 +630,7 @@ fn replace_table(m: &mut Mutator, s: &Set, table: Value, more: usize) -> Make<bo
         }
         m.unlock(&s.h);
         if done {
-            return Ok(adopted);
+            return Ok(adopted.is_some());
         }
     }
 }

@@ -327,6 +327,13 @@ unsafe fn instantiate(
             if cls == C::type_.v() && n == 1 && kw.is_none() {
                 return Ok(Entered::Value(th.class_of(*w.add(3))));
             }
+            if let (None, Some(make)) = (kw, slots.direct) {
+                let own = if th.base.is_null() { th.stack } else { frame::window_end(th.base) };
+                th.top = own.max(w.add(3 + n));
+                if let Some(v) = make(th, super::native::Args { at: w.add(3), n })? {
+                    return Ok(Entered::Value(v));
+                }
+            }
             let (args, kwargs) = gather(th, w, 0, n, kw)?;
             return crate::run::instance::type_call(th, cls, args, kwargs).map(Entered::Value);
         }

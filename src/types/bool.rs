@@ -20,6 +20,10 @@ fn slots(s: &mut TypeSlots) {
     s.bool = Some(|_, o| Ok(o == Value::TRUE));
     let _ = s.binary.replace(binary);
     s.new = Some(new);
+    s.direct = Some(|th, a| match a.n {
+        1 => th.truth(a[0]).map(|t| Some(Value::bool(t))),
+        _ => Ok(None),
+    });
 }
 
 fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, side: Side) -> R {

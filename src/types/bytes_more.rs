@@ -5,7 +5,7 @@ use super::bytes::{byte, content, make_like};
 use super::seq;
 use super::slice::ssize;
 use crate::heap::list::push;
-use crate::heap::object::{List, Tuple};
+use crate::heap::object::{Bytes, List, Tuple};
 use crate::heap::text::{self, search};
 use crate::heap::{Full, Kind, Value};
 use crate::run::{Args, Def, R, Thread, def};
@@ -287,6 +287,13 @@ fn edge(th: &mut Thread, a: Args, name: &str) -> R {
 }
 
 fn decode(th: &mut Thread, a: Args) -> R {
+    if a[1].is_unbound()
+        && a[2].is_unbound()
+        && let Some(b) = a[0].base().cast::<Bytes>()
+        && b.bytes().is_ascii()
+    {
+        return Ok(text::of_ascii(&mut th.heap, b.bytes())?);
+    }
     let (encoding, errors) = super::codec::options(th, "decode", a[1], a[2])?;
     super::codec::decode(th, content(a[0]), a[0].base(), &encoding, &errors)
 }

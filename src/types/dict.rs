@@ -29,6 +29,7 @@ pub static DEF: ClassDef = ClassDef {
         s.inplace = Some(inplace);
         s.new = Some(new);
         s.init = Some(init);
+        s.direct = Some(direct);
     },
     methods: METHODS,
     class_methods: CLASS_METHODS,
@@ -224,6 +225,15 @@ fn inplace(th: &mut Thread, op: Bin, a: Value, b: Value) -> R {
 fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     let v = th.heap.new_dict()?;
     made(th, cls, C::dict, v)
+}
+
+/// Of nothing or of a plain dict.
+fn direct(th: &mut Thread, a: Args) -> R<Option<Value>> {
+    match a.n {
+        0 => Ok(Some(th.heap.new_dict()?)),
+        1 if a[0].is_kind(Kind::Dict) => Ok(Some(dict::copy(&mut th.heap, of(a[0]))?)),
+        _ => Ok(None),
+    }
 }
 
 fn init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()> {

@@ -9,6 +9,8 @@ use crate::run::{Cmp, R, Thread};
 
 /// Runs shorter than this are filled up by insertion.
 const SHORT: usize = 32;
+/// So many ints are sorted on the native stack.
+const FEW: usize = 32;
 
 /// Sorts the list in place. `key` may be None.
 pub fn sort(th: &mut Thread, l: &List, key: Value, reverse: bool) -> R<()> {
@@ -31,6 +33,9 @@ fn sorted_array(th: &mut Thread, items: Value, n: usize, key: Value, reverse: bo
     if n < 2 {
         return Ok((items, Ok(())));
     }
+    if key.is_none() && n <= FEW && (0..n as u32).all(|i| at(items.get::<Array>(), i).is_int()) {
+        return few_ints(th, items.get::<Array>(), n, reverse).map(|sorted| (sorted, Ok(())));
+    }
     let (mut order, ended) = order_of(th, keys.get::<Array>(), n, reverse);
     if reverse {
         order.reverse();
@@ -43,6 +48,24 @@ fn sorted_array(th: &mut Thread, items: Value, n: usize, key: Value, reverse: bo
         put(made.get::<Array>(), i, at(items.get::<Array>(), *k));
     }
     Ok((made, ended))
+}
+
+/// A fresh array of so few ints in order. Equal ints are one value: there is no order among them to keep.
+fn few_ints(th: &mut Thread, items: &Array, n: usize, reverse: bool) -> R {
+    let mut few = [0; FEW];
+    let few = &mut few[..n];
+    for (i, x) in few.iter_mut().enumerate() {
+        *x = at(items, i as u32).as_int();
+    }
+    few.sort_unstable();
+    if reverse {
+        few.reverse();
+    }
+    let made = th.array(n)?;
+    for (i, x) in few.iter().enumerate() {
+        put(made.get::<Array>(), i, Value::int(*x));
+    }
+    Ok(made)
 }
 
 fn keys_of(th: &mut Thread, items: Value, n: usize, key: Value) -> R {

@@ -7,9 +7,9 @@ use super::set_methods::{CLASS_METHODS, FROZEN_METHODS, METHODS};
 use crate::heap::known::C;
 use crate::heap::object::*;
 use crate::heap::text::StrBuilder;
-use crate::heap::{Kind, Value, set};
+use crate::heap::{Kind, Value, list, set};
 use crate::run::class::class_of;
-use crate::run::{Bin, ClassDef, Cmp, PLAIN, R, Side, Thread, TypeSlots};
+use crate::run::{Args, Bin, ClassDef, Cmp, PLAIN, R, Side, Thread, TypeSlots};
 
 /// `set`.
 pub static SET: ClassDef = ClassDef {
@@ -24,6 +24,7 @@ pub static SET: ClassDef = ClassDef {
             made(th, cls, C::set, v)
         });
         s.init = Some(init);
+        s.direct = Some(|th, a| direct(th, a, Kinds::Set));
     },
     methods: METHODS,
     class_methods: CLASS_METHODS,
@@ -40,6 +41,7 @@ pub static FROZEN: ClassDef = ClassDef {
         common(s);
         s.hash = Some(hash);
         s.new = Some(new_frozen);
+        s.direct = Some(|th, a| direct(th, a, Kinds::Frozen));
     },
     methods: FROZEN_METHODS,
     class_methods: CLASS_METHODS,
@@ -136,7 +138,7 @@ fn remove_hashed(th: &mut Thread, s: &Set, h: i64, k: Value) -> R<bool> {
 /// Calls `f` with each key and its hash, as they stood at one moment; `f` says whether to go on.
 pub fn each_key(th: &mut Thread, s: &Set, mut f: impl FnMut(&mut Thread, Value, i64) -> R<bool>) -> R<bool> {
     // Nobody writes the table of a frozen set.
-    let table = if s.is_frozen() { s.table.get() } else { set::snapshot(&mut th.heap, s)?.0 };
+    let table = if s.is_frozen() { s.table.get() } else { set::picture(&mut th.heap, s)? };
     walk(th, table, &mut f)
 }
 
@@ -182,8 +184,41 @@ pub fn from_iterable(th: &mut Thread, v: Value, kind: Kinds) -> R {
         return Ok(set::copy(&mut th.heap, s, kind == Kinds::Frozen)?);
     }
     let out = set::new(&mut th.heap, kind == Kinds::Frozen)?;
-    update(th, out, v)?;
+    fill(th, out, v)?;
     Ok(out)
+}
+
+/// Adds the items of an iterable to a set that nobody else has seen and nothing was removed from.
+fn fill(th: &mut Thread, out: Value, v: Value) -> R<()> {
+    let add = |th: &mut Thread, k: Value| {
+        let (k, h) = th.hashed(k, "set element")?;
+        if set::add_own(&mut th.heap, of(out), h, k)? { Ok(()) } else { insert(th, of(out), h, k) }
+    };
+    if let Some(from) = v.like::<Set>() {
+        return set::merge(th, of(out), from, true, |th: &mut Thread, stored, key| th.eq(stored, key));
+    }
+    if let Some(l) = v.cast::<List>() {
+        let mut i = 0;
+        while let Some(k) = list::get(&mut th.heap, l, i) {
+            add(th, k)?;
+            i += 1;
+        }
+        return Ok(());
+    }
+    if let Some(t) = v.cast::<Tuple>() {
+        return t.iter().try_for_each(|k| add(th, k));
+    }
+    th.each(v, add)
+}
+
+/// Of nothing or of an iterable.
+fn direct(th: &mut Thread, a: Args, kind: Kinds) -> R<Option<Value>> {
+    match a.n {
+        0 => Ok(Some(set::new(&mut th.heap, kind == Kinds::Frozen)?)),
+        1 if kind == Kinds::Frozen && a[0].is_kind(Kind::Set) && of(a[0]).is_frozen() => Ok(Some(a[0])),
+        1 => from_iterable(th, a[0], kind).map(Some),
+        _ => Ok(None),
+    }
 }
 
 fn init(th: &mut Thread, o: Value, args: Value, kwargs: Value) -> R<()> {
@@ -213,7 +248,7 @@ fn new_frozen(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
 /// Adds the items of an iterable to the set.
 pub fn update(th: &mut Thread, s: Value, v: Value) -> R<()> {
     if let Some(from) = v.like::<Set>() {
-        return set::merge(th, of(s), from, |th: &mut Thread, stored, key| th.eq(stored, key));
+        return set::merge(th, of(s), from, false, |th: &mut Thread, stored, key| th.eq(stored, key));
     }
     each_of(th, v, |th, k, h| insert(th, of(s), h, k).map(|()| true)).map(drop)
 }
@@ -254,12 +289,16 @@ pub fn remove_all(th: &mut Thread, s: Value, v: Value) -> R<()> {
         set::clear(&mut th.heap, of(s));
         return Ok(());
     }
-    each_of(th, v, |th, k, h| remove_hashed(th, of(s), h, k).map(|_| true)).map(drop)
+    each_of(th, v, |th, k, h| remove_hashed(th, of(s), h, k).map(|_| true))?;
+    Ok(set::purge(&mut th.heap, of(s))?)
 }
 
 /// A new set of what is in `s` and not in the iterable.
 pub fn difference(th: &mut Thread, s: Value, v: Value, kind: Kinds) -> R {
-    if let Some(other) = v.like::<Set>() {
+    // As CPython decides; the order of the result hangs on it.
+    if let Some(other) = v.like::<Set>()
+        && of(s).len() >> 2 <= other.len()
+    {
         let out = set::new(&mut th.heap, kind == Kinds::Frozen)?;
         let mut asked = false;
         each_key_read(th, of(s), |th, k, h| {
@@ -288,6 +327,13 @@ pub fn toggle_all(th: &mut Thread, s: Value, v: Value) -> R<()> {
         Ok(true)
     })
     .map(drop)
+}
+
+/// A new set of what is in one of the two only. It begins with the second: the order hangs on that.
+pub fn exclusive(th: &mut Thread, s: Value, v: Value, kind: Kinds) -> R {
+    let out = from_iterable(th, v, kind)?;
+    toggle_all(th, out, s)?;
+    Ok(out)
 }
 
 /// Whether all keys of `a` are in `b`.
@@ -383,12 +429,9 @@ fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, _: Side) -> R {
         Bin::Sub => difference(th, a, b, kind),
         Bin::Or => {
             let out = copy(th)?;
-            update(th, out, b).map(|()| out)
+            fill(th, out, b).map(|()| out)
         }
-        _ => {
-            let out = copy(th)?;
-            toggle_all(th, out, b).map(|()| out)
-        }
+        _ => exclusive(th, a, b, kind),
     }
 }
 

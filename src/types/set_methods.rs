@@ -127,9 +127,7 @@ fn difference_method(th: &mut Thread, a: Args) -> R {
 }
 
 fn symmetric_difference(th: &mut Thread, a: Args) -> R {
-    let out = twin(th, a[0])?;
-    toggle_all(th, out, a[1])?;
-    Ok(out)
+    exclusive(th, a[0], a[1], kind_of(a[0]))
 }
 
 /// The argument as a set.

@@ -103,6 +103,12 @@ pub static METHODS: &[Def] = &[
         "encode",
         "($self, /, encoding='utf-8', errors='strict')",
         |th, a| {
+            if a[1].is_unbound() && a[2].is_unbound() {
+                let bytes = text::bytes_of(&mut th.heap, a[0].base())?;
+                if std::str::from_utf8(bytes).is_ok() {
+                    return Ok(th.bytes(bytes)?);
+                }
+            }
             let (encoding, errors) = codec::options(th, "encode", a[1], a[2])?;
             codec::encode(th, a[0].base(), &encoding, &errors)
         },

@@ -25,6 +25,7 @@ pub static DEF: ClassDef = ClassDef {
         s.iter = Some(|th, o| Ok(th.heap.iter(C::tuple_iterator, o.base(), 0, 0, 0)?));
         s.binary = Some(binary);
         s.new = Some(new);
+        s.direct = Some(direct);
     },
     methods: METHODS,
     class_methods: super::alias::CLASS_GETITEM,
@@ -201,6 +202,15 @@ fn binary(th: &mut Thread, op: Bin, a: Value, b: Value, side: Side) -> R {
             build(th, n, |i| t.at(i % t.len()))
         }
         _ => Ok(Value::NOT_IMPLEMENTED),
+    }
+}
+
+/// Of nothing or of an iterable; tuples of another class go the general way.
+fn direct(th: &mut Thread, a: Args) -> R<Option<Value>> {
+    match a.n {
+        0 => Ok(Some(S::empty_tuple.v())),
+        1 if !a[0].is_kind(Kind::Tuple) || class_of(a[0]) == C::tuple.v() => th.to_tuple(a[0]).map(Some),
+        _ => Ok(None),
     }
 }
 

@@ -73,7 +73,7 @@ fn order_of_small_ints_is_the_known_one() {
         given.iter().for_each(|k| assert!(add(&mut m, v, *k)));
         assert_eq!(&order(v), want);
         let other = set::new(&mut m, false).unwrap();
-        set::merge(&mut *m, other.get::<Set>(), v.get::<Set>(), eq).unwrap();
+        set::merge(&mut *m, other.get::<Set>(), v.get::<Set>(), false, eq).unwrap();
         assert_eq!(&order(other), merged);
     }
     let v = set::new(&mut m, false).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::heap::known::S;
 use crate::heap::object::*;
-use crate::heap::{Kind, Value, list};
+use crate::heap::{Kind, Value, dict, list};
 use crate::run::thread::{R, Raised, Thread};
 use crate::{effect, helper, next, op};
 
@@ -108,6 +108,10 @@ fn is_mapping(th: &mut Thread, v: Value) -> R<bool> {
 fn update(th: &mut Thread, d: Value, v: Value) -> R<()> {
     if !is_mapping(th, v)? {
         return Err(th.type_error(format!("'{}' object is not a mapping", th.type_name(v))));
+    }
+    if let Some(from) = v.cast::<Dict>() {
+        let d = d.get::<Dict>();
+        return dict::merge(th, d, from, true, |th: &mut Thread, stored, key| th.eq(stored, key));
     }
     let pairs = th.dict_pairs(v)?;
     let t = pairs.get::<Tuple>();

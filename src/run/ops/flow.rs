@@ -1,7 +1,7 @@
 //! Jumps, iteration, generators.
 
 use crate::code::op::Op;
-use crate::heap::known::C as Known;
+use crate::heap::known::{C as Known, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use crate::run::frame;
@@ -115,10 +115,40 @@ op! { ForIter(s) {
             }
         } else if h.kind == Kind::Generator {
             sibling!(for_generator::<{ C }, { L }>, s);
+        } else if h.kind == Kind::Iter && alone {
+            sibling!(for_plain::<{ C }, { L }>, s);
         }
     }
     sibling!(for_iter::<{ C }, { L }>, s)
 } }
+
+op! {
+    #[inline(never)]
+    for_plain(s) {
+        let it = s.r(s.b());
+        let shape = it.header().shape();
+        let i = it.get::<Iter>();
+        let n = i.at.get();
+        if shape == Known::tuple_iterator.shape() {
+            if let Some(t) = i.over.get().cast::<Tuple>()
+                && n < t.len()
+            {
+                i.at.set(n + 1);
+                s.set(s.a(), t.at(n));
+                jump!(s, 1, s.ci());
+            }
+        } else if shape == Known::str_ascii_iterator.shape()
+            && let Some(text) = i.over.get().cast::<Str>()
+            && let Some(c) = text.bytes().get(n)
+            && let Some(slot) = S::chars.v().get::<Array>().slot(*c as usize)
+        {
+            i.at.set(n + 1);
+            s.set(s.a(), slot.get());
+            jump!(s, 1, s.ci());
+        }
+        sibling!(for_iter::<{ C }, { L }>, s)
+    }
+}
 
 op! {
     #[inline(never)]
