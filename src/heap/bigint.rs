@@ -499,6 +499,23 @@ pub fn decimal_digits(v: Value) -> usize {
     (bit_length(v) as f64 * std::f64::consts::LOG10_2) as usize + 1
 }
 
+/// The number of decimal digits; `None` next to a power of ten, where only the power itself can tell.
+pub fn count_digits(v: Value) -> Option<usize> {
+    let Some(b) = v.cast::<Big>() else { return Some(small(v)?.unsigned_abs().max(1).ilog10() as usize + 1) };
+    let limbs = b.magnitude();
+    let (high, next) = (*limbs.last()?, limbs.len().checked_sub(2).map_or(0, |i| limbs[i]));
+    let lead = high.leading_zeros();
+    let top = ((high as u128) << 64 | next as u128) << lead >> 64;
+    // The logarithm of two as a fraction of 2^64: of 2^32 bits it is exact to nine places.
+    let below = (bit_length(v) as i128 - 64) * 5_553_023_288_523_357_132;
+    let whole = below >> 64;
+    let log = (below - (whole << 64)) as f64 / 2f64.powi(64) + (top as f64).log10();
+    if (log - log.round()).abs() < 1e-8 {
+        return None;
+    }
+    Some((whole + log.floor() as i128) as usize + 1)
+}
+
 /// The int of digits in a base from 2 to 36 (ASCII, no sign, no underscores; the caller has checked them).
 pub fn parse(m: &mut Mutator, digits: &[u8], radix: u32, negative: bool) -> Int {
     if digits.len() > MAX_BITS / 5 {

@@ -139,12 +139,11 @@ impl Mutator {
         if n > MAX_LEN {
             return Err(Full);
         }
-        let (v, t) = self.new::<Tuple>(C::tuple.shape(), COUNTED, n * 8)?;
+        let (v, t) = self.bare_tuple(n)?;
         for i in 0..n {
             // SAFETY: i is below the length.
             unsafe { t.item(i) }.set(Value::UNBOUND);
         }
-        t.len.set(n);
         Ok(v)
     }
 
@@ -153,13 +152,23 @@ impl Mutator {
         if items.is_empty() {
             return Ok(S::empty_tuple.v());
         }
-        let (v, t) = self.new::<Tuple>(C::tuple.shape(), COUNTED, items.len() * 8)?;
+        let (v, t) = self.bare_tuple(items.len())?;
         for (i, x) in items.iter().enumerate() {
             // SAFETY: i is below the length.
             unsafe { t.item(i) }.set(*x);
         }
-        t.len.set(items.len());
         Ok(v)
+    }
+
+    /// A tuple whose `n` items are still to be set, its hash unknown.
+    #[inline(always)]
+    fn bare_tuple(&mut self, n: usize) -> Make<(Value, &'static Tuple)> {
+        let (v, t) = self.new::<Tuple>(C::tuple.shape(), COUNTED, (n + Tuple::keeps_hash(n) as usize) * 8)?;
+        t.len.set(n);
+        if let Some(h) = t.kept_hash() {
+            h.set(0);
+        }
+        Ok((v, t))
     }
 
     /// A string of UTF-8 text.

@@ -593,6 +593,23 @@ impl Tuple {
         self.len() == 0
     }
 
+    /// Whether a tuple of `n` items has a word for its hash: for odd numbers it costs nothing, and pairs are many.
+    #[inline(always)]
+    pub fn keeps_hash(n: usize) -> bool {
+        n > 2 || n == 1
+    }
+
+    /// The word where a plain tuple keeps its hash, 0 while it is not known.
+    #[inline(always)]
+    pub fn kept_hash(&self) -> Option<&Raw> {
+        let n = self.len();
+        if !Tuple::keeps_hash(n) || self.h.shape() != super::known::C::tuple.shape() {
+            return None;
+        }
+        // SAFETY: such a tuple was made with one raw word behind its items.
+        Some(unsafe { &*(self.item(n) as *const Slot as *const Raw) })
+    }
+
     /// Item `i`; panics when out of range.
     #[inline(always)]
     pub fn at(&self, i: usize) -> Value {

@@ -4,7 +4,7 @@ use super::builtins_code as code;
 use super::builtins_io as io;
 use super::builtins_num as num;
 use super::builtins_obj as obj;
-use crate::run::{Def, ModuleDef, def};
+use crate::run::{Def, ModuleDef, def, loose};
 
 static FUNCTIONS: &[Def] = &[
     def("abs", "(number, /)", num::abs, "Return the absolute value of the argument."),
@@ -88,13 +88,13 @@ static FUNCTIONS: &[Def] = &[
     def("iter", "(object, sentinel=<default>, /)", obj::iter, "Get an iterator from an object."),
     def("len", "(obj, /)", obj::len, "Return the number of items in a container."),
     def("locals", "()", code::locals, "Return a dictionary containing the current scope's local variables."),
-    def(
+    loose(
         "max",
         "(*args, key=None, default=<default>)",
         num::max,
         "With one iterable argument, its biggest item.",
     ),
-    def(
+    loose(
         "min",
         "(*args, key=None, default=<default>)",
         num::min,

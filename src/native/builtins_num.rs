@@ -186,17 +186,32 @@ pub fn sorted(th: &mut Thread, a: Args) -> R {
 }
 
 fn extreme(th: &mut Thread, a: Args, op: Cmp, name: &str) -> R {
-    let args = a[0].get::<Tuple>();
-    let (key, default) = (a[1].or(Value::NONE), a[2]);
-    let over = match args.len() {
-        0 => return Err(th.type_error(format!("{name} expected at least 1 argument, got 0"))),
-        1 => args.at(0),
-        _ if !default.is_unbound() => {
-            return Err(th.type_error(format!(
-                "Cannot specify a default for {name}() with multiple positional arguments"
-            )));
+    if a.n != Args::NAMED && a.n > 1 {
+        let mut best = a[0];
+        for v in a.rest(1) {
+            if th.holds(op, *v, best)? {
+                best = *v;
+            }
         }
-        _ => return extreme_of(th, args, key, op),
+        return Ok(best);
+    }
+    let none = |th: &mut Thread| Err(th.type_error(format!("{name} expected at least 1 argument, got 0")));
+    let (over, key, default) = match a.n {
+        0 => return none(th),
+        Args::NAMED => {
+            let (args, key, default) = (a[0].get::<Tuple>(), a[1].or(Value::NONE), a[2]);
+            match args.len() {
+                0 => return none(th),
+                1 => (args.at(0), key, default),
+                _ if !default.is_unbound() => {
+                    return Err(th.type_error(format!(
+                        "Cannot specify a default for {name}() with multiple positional arguments"
+                    )));
+                }
+                _ => return extreme_of(th, args, key, op),
+            }
+        }
+        _ => (a[0], Value::NONE, Value::UNBOUND),
     };
     let it = th.iter(over)?;
     let mut best: Option<(Value, Value)> = None;

@@ -5,7 +5,7 @@ use super::collections_deque;
 use crate::heap::cell::ALL;
 use crate::heap::known::{C, N};
 use crate::heap::object::*;
-use crate::heap::{Kind, Value};
+use crate::heap::{Kind, Value, dict};
 use crate::run::class::{self, class_of, lookup};
 use crate::run::{Args, Bin, ClassDef, Def, ModuleDef, PLAIN, R, Thread, def, getset, poll};
 use crate::types;
@@ -15,12 +15,15 @@ pub static MODULE: ModuleDef = ModuleDef {
     name: "_collections",
     doc: "High performance data structures.\n- deque:        ordered collection accessible from endpoints only\n\
           - defaultdict:  dict subclass with a default value factory",
-    functions: &[def(
-        "_count_elements",
-        "(mapping, iterable, /)",
-        count_elements,
-        "Count elements in the iterable, updating the mapping",
-    )],
+    functions: &[
+        def(
+            "_count_elements",
+            "(mapping, iterable, /)",
+            count_elements,
+            "Count elements in the iterable, updating the mapping",
+        ),
+        def("_named", "(cls, items, /)", named, "An instance of a class below tuple."),
+    ],
     fill: |th, dict| {
         let deque = collections_deque::class(th)?;
         put(th, dict, "deque", deque)?;
@@ -170,6 +173,7 @@ static GETTER: ClassDef = ClassDef {
     slots: |s| {
         s.new = Some(getter_new);
         s.get = Some(getter_get);
+        s.item_getter = true;
         s.set = Some(|th, _, _, v| {
             let what = if v.is_unbound() { "can't delete attribute" } else { "can't set attribute" };
             Err(th.raise(C::AttributeError, what))
@@ -232,6 +236,20 @@ fn getter_get(th: &mut Thread, o: Value, this: Value, _: Value) -> R {
     }
 }
 
+/// `tuple.__new__(cls, items)`, where the items are a tuple already.
+fn named(th: &mut Thread, a: Args) -> R {
+    let (cls, items) = (a[0], a[1]);
+    if !cls.is_kind(Kind::Class) {
+        let t = th.class_name(class_of(cls));
+        return Err(th.type_error(format!("tuple.__new__(X): X is not a type object ({t})")));
+    }
+    if !class::is_subclass(cls, C::tuple.v()) || !items.is_kind(Kind::Tuple) {
+        let c = th.class_name(cls);
+        return Err(th.type_error(format!("tuple.__new__({c}): {c} is not a subtype of tuple")));
+    }
+    if cls == C::tuple.v() { Ok(items) } else { crate::run::instance::wrap_base(th, cls, items) }
+}
+
 // --------------------------------------------------------------------------------------------------- _count_elements
 
 fn count_elements(th: &mut Thread, a: Args) -> R {
@@ -245,16 +263,29 @@ fn count_elements(th: &mut Thread, a: Args) -> R {
         if n.is_multiple_of(4096) {
             poll::native_poll(th)?;
         }
-        let old = match plain {
-            true => th.dict_get(a[0].base(), k)?.unwrap_or(Value::int(0)),
-            false => th.call_method(a[0], N::get, &[k, Value::int(0)])?,
-        };
-        let one = Value::int(1);
-        let new = match old.is_int().then(|| Value::try_int(old.as_int() + 1)).flatten() {
-            Some(v) => v,
-            None => th.binary(Bin::Add, old, one)?,
-        };
-        if plain { th.dict_insert(a[0].base(), k, new)? } else { th.setitem(a[0], k, new)? }
+        if plain {
+            count_one(th, a[0].base(), k)?;
+            continue;
+        }
+        let old = th.call_method(a[0], N::get, &[k, Value::int(0)])?;
+        let new = th.binary(Bin::Add, old, Value::int(1))?;
+        th.setitem(a[0], k, new)?;
     }
     Ok(Value::NONE)
+}
+
+/// Adds one to the count of a key, which is hashed once.
+fn count_one(th: &mut Thread, counts: Value, k: Value) -> R<()> {
+    let (k, hash) = th.hashed(k, "dict key")?;
+    let d = counts.get::<Dict>();
+    if dict::count(&mut th.heap, d, hash, k) {
+        return Ok(());
+    }
+    let old =
+        dict::find(th, d, hash, k, |th: &mut Thread, stored| th.eq(stored, k))?.unwrap_or(Value::int(0));
+    let new = match old.is_int().then(|| Value::try_int(old.as_int() + 1)).flatten() {
+        Some(v) => v,
+        None => th.binary(Bin::Add, old, Value::int(1))?,
+    };
+    dict::insert(th, d, hash, k, new, |th, stored| th.eq(stored, k)).map(drop)
 }

@@ -367,17 +367,30 @@ fn string_read(th: &mut Thread, a: Args) -> R {
 }
 
 fn string_line(th: &mut Thread, v: Value, n: Option<usize>) -> R {
-    let out = {
-        let mut s = open(th, v)?;
-        let at = s.at;
-        let rest = &s.data[at..];
-        let end = s.newline.line_end(rest, true).unwrap_or(rest.len());
-        let (bytes, chars) = span(&rest[..end], n.unwrap_or(usize::MAX));
-        s.at += bytes;
-        s.pos += chars;
-        s.data[at..at + bytes].to_vec()
+    // A short line needs no memory but this: none is asked for while the state is held.
+    let (mut short, mut long) = ([0; 256], Vec::new());
+    let mut s = open(th, v)?;
+    let at = s.at;
+    let rest = &s.data[at..];
+    let end = s.newline.line_end(rest, true).unwrap_or(rest.len());
+    let (bytes, chars) = match n {
+        None => (end, index::count(&rest[..end])),
+        Some(n) => span(&rest[..end], n),
     };
-    Ok(text::of_bytes(&mut th.heap, &out)?)
+    let line = match short.get_mut(..bytes) {
+        Some(room) => {
+            room.copy_from_slice(&rest[..bytes]);
+            room
+        }
+        None => {
+            long.extend_from_slice(&rest[..bytes]);
+            &mut long[..]
+        }
+    };
+    s.at += bytes;
+    s.pos += chars;
+    drop(s);
+    Ok(text::of_bytes(&mut th.heap, line)?)
 }
 
 fn string_write(th: &mut Thread, a: Args) -> R {

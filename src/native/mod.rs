@@ -3,6 +3,7 @@
 pub mod array;
 pub mod array_items;
 pub mod atexit;
+pub mod binascii;
 pub mod builtins;
 pub mod builtins_code;
 pub mod builtins_io;
@@ -14,14 +15,27 @@ pub mod collections_deque;
 pub mod collections_ring;
 pub mod concurrency;
 mod connection;
+pub mod csv;
+mod csv_write;
+mod datetime;
+mod datetime_make;
+mod decimal;
+mod decimal_methods;
+mod decimal_num;
+mod decimal_small;
+mod decimal_text;
 mod descriptor;
 mod dis;
 pub mod errno;
 pub mod fcntl;
+pub mod functools;
+mod functools_key;
+mod functools_partial;
 pub mod gc;
 pub mod hash;
 mod hash_blake;
 mod hash_key;
+pub mod heapq;
 pub mod io;
 pub mod io_base;
 pub mod io_buffer;
@@ -83,6 +97,8 @@ mod socket_name;
 mod socket_numbers;
 mod socket_opt;
 pub mod string_;
+pub mod struct_;
+mod struct_plan;
 pub mod subprocess;
 pub mod sys;
 pub mod thread;
@@ -115,8 +131,10 @@ fn build_class(th: &mut Thread, a: Args) -> R {
 /// Every native module that can be imported.
 pub static MODULES: &[&ModuleDef] = &[
     &atexit::MODULE,
+    &binascii::MODULE,
     &dis::MODULE,
     &errno::MODULE,
+    &functools::MODULE,
     &gc::MODULE,
     &traceback::MODULE,
     &math::MODULE,
@@ -129,12 +147,15 @@ pub static MODULES: &[&ModuleDef] = &[
     &pwd::PWD,
     &pwd::GRP,
     &resource::MODULE,
+    &datetime::MODULE,
+    &decimal::MODULE,
     &random::MODULE,
     &select::MODULE,
     &socket::MODULE,
     &array::MODULE,
     &codecs::MODULE,
     &hash::MODULE,
+    &heapq::MODULE,
     &unicodedata::MODULE,
     &zlib::MODULE,
     &io::MODULE,
@@ -144,9 +165,11 @@ pub static MODULES: &[&ModuleDef] = &[
     &signal::MODULE,
     &weakref::MODULE,
     &collections::MODULE,
+    &csv::MODULE,
     &itertools::MODULE,
     &re::MODULE,
     &json::MODULE,
     &pickle::MODULE,
     &string_::MODULE,
+    &struct_::MODULE,
 ];

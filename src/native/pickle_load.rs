@@ -33,20 +33,19 @@ pub fn load(r: &mut Reader, th: &mut Thread) -> R {
             }
             MARK => r.mark()?,
             MEMOIZE => {
-                let v = r.top(th)?;
-                r.known.put(th, r.known.count, v)?;
+                r.memoize(th)?;
             }
             BINGET => {
-                let n = r.number(th, 1)?;
+                let n = r.short::<1>(th)?;
                 recall(r, th, n)?;
             }
-            SHORT_BINUNICODE => utf8(r, th, 1)?,
-            BINUNICODE => utf8(r, th, 4)?,
-            BINUNICODE8 => utf8(r, th, 8)?,
-            BININT1 => small(r, th, 1)?,
-            BININT2 => small(r, th, 2)?,
+            SHORT_BINUNICODE => utf8::<1>(r, th)?,
+            BINUNICODE => utf8::<4>(r, th)?,
+            BINUNICODE8 => utf8::<8>(r, th)?,
+            BININT1 => small::<1>(r, th)?,
+            BININT2 => small::<2>(r, th)?,
             BININT => {
-                let i = r.number(th, 4)? as u32 as i32;
+                let i = r.short::<4>(th)? as u32 as i32;
                 r.push(th, Value::int(i as i64))?;
             }
             BINFLOAT => {
@@ -300,8 +299,9 @@ pub fn recall(r: &mut Reader, th: &mut Thread, n: u64) -> R<()> {
     }
 }
 
-fn small(r: &mut Reader, th: &mut Thread, n: usize) -> R<()> {
-    let i = r.number(th, n)?;
+#[inline(always)]
+fn small<const BYTES: usize>(r: &mut Reader, th: &mut Thread) -> R<()> {
+    let i = r.short::<BYTES>(th)?;
     r.push(th, Value::int(i as i64))
 }
 
@@ -310,8 +310,8 @@ fn tuple(r: &mut Reader, th: &mut Thread, n: usize) -> R<()> {
     r.push(th, t)
 }
 
-fn utf8(r: &mut Reader, th: &mut Thread, n: usize) -> R<()> {
-    let n = r.number(th, n)?;
+fn utf8<const BYTES: usize>(r: &mut Reader, th: &mut Thread) -> R<()> {
+    let n = r.short::<BYTES>(th)?;
     let n = length(th, n, "BINUNICODE")?;
     let b = r.take(th, n)?;
     let v = if b.is_ascii() {
@@ -343,8 +343,10 @@ fn append(r: &mut Reader, th: &mut Thread, from: usize) -> R<()> {
     }
     let target = r.item(from - 1);
     if target.is_kind(Kind::List) {
+        let l = target.get::<List>();
+        list::reserve(&mut th.heap, l, l.len() + r.height() - from)?;
         for i in from..r.height() {
-            list::push(&mut th.heap, target.get::<List>(), r.item(i))?;
+            list::push(&mut th.heap, l, r.item(i))?;
         }
         r.cut(from);
         return Ok(());
@@ -372,6 +374,9 @@ fn set_items(r: &mut Reader, th: &mut Thread, from: usize) -> R<()> {
     }
     let target = r.item(from - 1);
     let plain = target.is_kind(Kind::Dict) && target.header().shape() == C::dict.shape();
+    if plain {
+        crate::heap::dict::reserve(&mut th.heap, target.get::<Dict>(), (r.height() - from) / 2)?;
+    }
     let mut i = from;
     while i + 1 < r.height() {
         let (k, v) = (r.item(i), r.item(i + 1));

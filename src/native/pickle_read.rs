@@ -198,6 +198,17 @@ impl Reader {
         Ok(&self.data[self.at - n..self.at])
     }
 
+    /// The next `N` bytes as a number.
+    #[inline(always)]
+    pub fn short<const N: usize>(&mut self, th: &mut Thread) -> R<u64> {
+        let inside = self.at >= self.frame || N <= self.frame - self.at;
+        if inside && let Some(bytes) = self.data.get(self.at..).and_then(|d| d.first_chunk::<N>()) {
+            self.at += N;
+            return Ok(bytes.iter().rev().fold(0, |n, b| n << 8 | *b as u64));
+        }
+        self.number(th, N)
+    }
+
     /// The next `n` bytes as a number.
     pub fn number(&mut self, th: &mut Thread, n: usize) -> R<u64> {
         let mut b = [0; 8];
@@ -310,6 +321,7 @@ impl Reader {
 
     // ---------------------------------------------------------------------------------------------------------- stack
 
+    #[inline(always)]
     fn slots(&self) -> Option<&'static Array> {
         self.stack.cast::<Array>()
     }
@@ -320,15 +332,31 @@ impl Reader {
     }
 
     /// Objects below the last mark: they are not to be taken.
+    #[inline]
     pub fn fence(&self) -> usize {
         self.marks.last().copied().unwrap_or(0)
+    }
+
+    /// How many objects the data at hand may have, at least `least`: room is made for them at once.
+    fn room(&self, least: usize) -> usize {
+        (self.data.len() / 12).clamp(least, 256)
+    }
+
+    /// Numbers the topmost object with the next number.
+    #[inline]
+    pub fn memoize(&mut self, th: &mut Thread) -> R<()> {
+        let v = self.top(th)?;
+        if self.known.dense.is_unbound() {
+            self.known.dense = th.heap.array(self.room(16))?;
+        }
+        self.known.put(th, self.known.count, v)
     }
 
     /// Puts an object on the stack.
     #[inline]
     pub fn push(&mut self, th: &mut Thread, v: Value) -> R<()> {
         if self.slots().is_none_or(|a| a.count.get() == self.len) {
-            self.stack = grown(th, self.slots(), self.len, (self.len * 2).max(FIRST))?;
+            self.stack = grown(th, self.slots(), self.len, (self.len * 2).max(self.room(FIRST)))?;
         }
         if let Some(slot) = self.slots().and_then(|a| a.slot(self.len)) {
             slot.set(v);
@@ -346,6 +374,7 @@ impl Reader {
     }
 
     /// The topmost object.
+    #[inline]
     pub fn top(&self, th: &mut Thread) -> R {
         if self.len <= self.fence() {
             return Err(self.underflow(th));
@@ -354,6 +383,7 @@ impl Reader {
     }
 
     /// The object at a height.
+    #[inline(always)]
     pub fn item(&self, i: usize) -> Value {
         self.slots().and_then(|a| a.slot(i)).map_or(Value::NONE, |s| s.get())
     }

@@ -20,6 +20,8 @@ pub struct Memo {
 
 /// Places of a fresh memo.
 const FIRST: usize = 16;
+/// Bytes that many pickles need no more than.
+const USUAL: usize = 512;
 
 impl Memo {
     /// An empty one.
@@ -48,7 +50,7 @@ impl Memo {
     pub fn put(&mut self, th: &mut Thread, v: Value, number: usize) -> R<()> {
         let places = self.table.cast::<Array>().map_or(0, |a| a.count.get() / 2);
         if (self.count + 1) * 3 > places * 2 {
-            let fresh = th.heap.array(if places == 0 { FIRST * 2 } else { places * 4 })?;
+            let fresh = th.heap.array(if places == 0 { FIRST * 2 } else { places * 8 })?;
             if let Some(old) = self.table.cast::<Array>() {
                 for i in 0..places {
                     let (Some(key), Some(n)) = (old.slot(2 * i), old.slot(2 * i + 1)) else { break };
@@ -136,6 +138,7 @@ impl Writer {
 
     /// Writes one object as a whole pickle.
     pub fn dump(&mut self, th: &mut Thread, v: Value) -> R<()> {
+        self.out.try_reserve(USUAL).map_err(|_| crate::heap::Full)?;
         if self.proto >= 2 {
             self.put(&[PROTO, self.proto])?;
             self.framing = self.proto >= 4;
@@ -150,7 +153,16 @@ impl Writer {
     // ---------------------------------------------------------------------------------------------------------- bytes
 
     /// Adds bytes, in a frame where there are frames.
+    #[inline]
     pub fn put(&mut self, bytes: &[u8]) -> R<()> {
+        if self.frame.is_some() && self.out.capacity() - self.out.len() >= bytes.len() {
+            self.out.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.put_slowly(bytes)
+    }
+
+    fn put_slowly(&mut self, bytes: &[u8]) -> R<()> {
         let head = if self.framing && self.frame.is_none() { FRAME_HEAD } else { 0 };
         self.out.try_reserve(bytes.len() + head).map_err(|_| crate::heap::Full)?;
         if head > 0 {
@@ -359,6 +371,18 @@ impl Writer {
 
     fn save_text(&mut self, th: &mut Thread, v: Value) -> R<()> {
         let bytes = text::bytes_of(&mut th.heap, v)?;
+        if self.proto >= 4
+            && !self.fast
+            && self.frame.is_some()
+            && bytes.len() < 256
+            && self.out.capacity() - self.out.len() >= bytes.len() + 3
+        {
+            self.out.extend_from_slice(&[SHORT_BINUNICODE, bytes.len() as u8]);
+            self.out.extend_from_slice(bytes);
+            self.memo.put(th, v, self.memo.count)?;
+            self.out.push(MEMOIZE);
+            return Ok(());
+        }
         if self.binary() {
             let short = (self.proto >= 4).then_some(SHORT_BINUNICODE);
             let (head, n) =

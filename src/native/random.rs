@@ -1,11 +1,11 @@
 //! The module `_random`: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), seeded as CPython seeds it.
-//! Invariant: the generator's words stand in a Rust payload behind a lock held only for a few steps.
+//! Invariant: the generator's words stand in a Rust payload and are looked at under the lock of its object.
 
 use super::util::{class_attr, shape_of};
 use crate::heap::object::*;
 use crate::heap::{Value, bigint};
 use crate::run::{Args, ClassDef, ModuleDef, PLAIN, R, Thread, arith, class, def};
-use std::sync::{Mutex, PoisonError};
+use std::cell::UnsafeCell;
 
 const N: usize = 624;
 const M: usize = 397;
@@ -75,13 +75,19 @@ impl Twister {
     }
 }
 
-type State = Mutex<Twister>;
+struct State(UnsafeCell<Twister>);
+// SAFETY: `with` alone looks into the cell, under the lock of the object that owns it.
+unsafe impl Sync for State {}
 
 fn with<T>(th: &mut Thread, v: Value, f: impl FnOnce(&mut Twister) -> T) -> R<T> {
-    match v.like::<Boxed>().and_then(|b| b.payload::<State>()) {
-        Some(s) => Ok(f(&mut s.lock().unwrap_or_else(PoisonError::into_inner))),
-        None => Err(th.type_error("a _random.Random object is needed")),
-    }
+    let Some((b, state)) = v.like::<Boxed>().and_then(|b| Some((b, b.payload::<State>()?))) else {
+        return Err(th.type_error("a _random.Random object is needed"));
+    };
+    th.heap.lock(&b.h);
+    // SAFETY: under the lock, and the closures neither come back here nor run script code.
+    let r = f(unsafe { &mut *state.0.get() });
+    th.heap.unlock(&b.h);
+    Ok(r)
 }
 
 static RANDOM: ClassDef = ClassDef {
@@ -100,6 +106,7 @@ static RANDOM: ClassDef = ClassDef {
             "Start the sequence anew from an int, or from the system's entropy.",
         ),
         def("getrandbits", "($self, k, /)", getrandbits, "An int with k random bits."),
+        def("_below", "($self, n, /)", below, "An int from 0 up to n."),
         def("getstate", "($self, /)", getstate, "The words of the generator as a tuple."),
         def("setstate", "($self, state, /)", setstate, "Go on from what getstate() gave."),
     ],
@@ -116,7 +123,7 @@ fn new(th: &mut Thread, cls: Value, _: Value, _: Value) -> R {
     while plain.get::<Class>().bits.get().as_int() & class::HEAP != 0 {
         plain = plain.get::<Class>().solid.get();
     }
-    let v = th.boxed(shape_of(plain), Box::new(State::new(t)), size_of::<Twister>())?;
+    let v = th.boxed(shape_of(plain), Box::new(State(UnsafeCell::new(t))), size_of::<Twister>())?;
     if plain == cls { Ok(v) } else { crate::run::instance::wrap_base(th, cls, v) }
 }
 
@@ -192,6 +199,41 @@ fn getrandbits(th: &mut Thread, a: Args) -> R {
         }
     })?;
     Ok(th.big(false, &limbs)?)
+}
+
+/// Draws as many bits as the bound has until they are below it.
+fn below(th: &mut Thread, a: Args) -> R {
+    let n = if a[1].is_int() { a[1].as_int() } else { 0 };
+    if !(1..=u32::MAX as i64).contains(&n) {
+        return below_any(th, a);
+    }
+    let spare = (n as u32).leading_zeros();
+    let drawn = with(th, a[0], |t| {
+        loop {
+            let x = t.next() >> spare;
+            if (x as i64) < n {
+                return x;
+            }
+        }
+    })?;
+    Ok(Value::int(drawn as i64))
+}
+
+/// As [`below`], of any size.
+fn below_any(th: &mut Thread, a: Args) -> R {
+    let n = arith::index(th, a[1])?;
+    if bigint::is_negative(n) || bigint::is_zero(n) {
+        return Err(th.value_error("the bound must be above 0"));
+    }
+    let bits = Value::int(bigint::bit_length(n) as i64);
+    let window = [a[0], bits];
+    loop {
+        let drawn = getrandbits(th, Args { at: window.as_ptr(), n: 2 })?;
+        if bigint::compare(drawn, n).is_lt() {
+            return Ok(drawn);
+        }
+        crate::run::poll::native_poll(th)?;
+    }
 }
 
 fn getstate(th: &mut Thread, a: Args) -> R {

@@ -22,7 +22,7 @@ pub static MODULE: ModuleDef = ModuleDef {
     fill,
 };
 
-static FUNCTIONS: [Def; 22] = [
+static FUNCTIONS: [Def; 24] = [
     def("allocate_lock", "()", lock::allocate, "Create a new lock object."),
     def("allocate", "()", lock::allocate, "An obsolete synonym of allocate_lock()."),
     def(
@@ -49,6 +49,13 @@ static FUNCTIONS: [Def; 22] = [
         "()",
         get_native_id,
         "The number that the operating system gave the current thread.",
+    ),
+    def("_context", "()", context, "The context in which the current thread runs, or None."),
+    def(
+        "_enter_context",
+        "(context, /)",
+        enter_context,
+        "Make it that, or say that its values have changed.",
     ),
     def("_get_main_thread_ident", "()", main_ident, "The main thread's identifier."),
     def("_is_main_interpreter", "()", yes, "Whether this is the main interpreter."),
@@ -194,6 +201,16 @@ fn start_joinable(th: &mut Thread, a: Args) -> R {
 
 fn get_ident(th: &mut Thread, _: Args) -> R {
     Ok(th.heap.uint(th.shared.ident)?)
+}
+
+fn context(th: &mut Thread, _: Args) -> R {
+    Ok(if th.context.is_unbound() { Value::NONE } else { th.context })
+}
+
+fn enter_context(th: &mut Thread, a: Args) -> R {
+    th.context = a[0];
+    th.decimal = Value::UNBOUND;
+    Ok(Value::NONE)
 }
 
 fn get_native_id(th: &mut Thread, _: Args) -> R {

@@ -37,6 +37,8 @@ pub mod kind {
     pub const WRAPPED: u32 = 8;
     /// LoadMethod only; keyed by class id, payload: class cell of a staticmethod or classmethod; the object is a class.
     pub const WRAPPED_OF_CLASS: u32 = 9;
+    /// Payload: index of the item of the tuple that the object is an instance around.
+    pub const ITEM: u32 = 10;
 }
 
 /// Packs a cache word.
@@ -74,7 +76,9 @@ pub fn descriptor_kind(v: Value) -> Desc {
         Kind::None => Desc::Plain,
         _ => {
             let s = slots(class_of(v));
-            if s.set.is_some() {
+            if s.binds {
+                Desc::Function
+            } else if s.set.is_some() {
                 Desc::Data
             } else if s.get.is_some() {
                 Desc::Get
@@ -400,10 +404,10 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
     }
     match load_generic(th, o, name, false) {
         Ok(Some(found)) => Ok(found),
-        Ok(None) => Ok((inherit::fall_back(th, o, name)?, 0)),
+        Ok(None) => Ok((fall_back(th, o, name)?, 0)),
         Err(_) if th.raised_is(C::AttributeError) => {
             th.take_raised();
-            Ok((inherit::fall_back(th, o, name)?, 0))
+            Ok((fall_back(th, o, name)?, 0))
         }
         Err(e) => Err(e),
     }
@@ -413,7 +417,36 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
 /// may answer.
 fn found_generically(class: Value) -> bool {
     let getattr = slots(class).getattr;
-    getattr == Some(generic_get) || getattr == Some(inherit::g_getattr) && inherit::only_falls_back(class)
+    getattr == Some(generic_get) || getattr == Some(inherit::g_getattr) && only_falls_back(class)
+}
+
+/// Whether the class looks attributes up as `object` does and has a `__getattr__` for the others.
+pub fn only_falls_back(class: Value) -> bool {
+    let native = lookup(class, N::__getattribute__.v()).is_some_and(|f| f.is_kind(Kind::Native));
+    native
+        && slots(class.get::<Class>().solid.get()).getattr == Some(generic_get)
+        && lookup(class, N::__getattr__.v()).is_some()
+}
+
+/// What `__getattr__` says of an attribute that is not there.
+pub fn fall_back(th: &mut Thread, o: Value, name: Value) -> R {
+    match lookup(class_of(o), N::__getattr__.v()) {
+        Some(f) => inherit::call_found(th, o, f, &[name]),
+        None => Err(no_attribute(th, o, name)),
+    }
+}
+
+/// The Rust slot that a script class with `__getattr__` falls back to.
+pub(super) fn native_getattr(th: &mut Thread, o: Value, name: Value) -> R {
+    let class = class_of(o);
+    match slots(class.get::<Class>().solid.get()).getattr {
+        Some(f) if f != generic_get => f(th, o, name),
+        // No AttributeError is made where `__getattr__` answers.
+        _ => match try_get(th, o, name)? {
+            Some(v) => Ok(v),
+            None => fall_back(th, o, name),
+        },
+    }
 }
 
 /// As `load` of an object whose attributes are found generically; `None`: it has none of the name. `sure`: what a
@@ -432,7 +465,17 @@ fn load_generic(th: &mut Thread, o: Value, name: Value, sure: bool) -> R<Option<
     if desc == Some(Desc::Data) {
         let v = get_descriptor(th, found.unwrap(), o, class)?;
         let property = found.unwrap().header().shape() == C::property.shape();
-        let cache = if property && sure && o.header().shape() == id {
+        let item = match slots(class_of(found.unwrap())).item_getter && o.like::<Tuple>().is_some() {
+            true => u32::try_from(found.unwrap().get::<Property>().get.get().as_int()).ok(),
+            false => None,
+        };
+        let cache = if let Some(item) = item
+            && sure
+            && o.header().shape() == id
+        {
+            class::rely_on(class);
+            pack(id, kind::ITEM, item)
+        } else if property && sure && o.header().shape() == id {
             class::rely_on(class);
             pack(id, kind::PROPERTY, space::index_of(cell.unwrap()))
         } else {

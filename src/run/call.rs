@@ -6,6 +6,7 @@
 
 use super::dispatch;
 use super::frame;
+use super::slots::Windowed;
 use super::thread::{R, Raised, Thread};
 use super::{class, generator};
 use crate::code::data::{self, flag};
@@ -138,6 +139,16 @@ unsafe fn enter_other(
                 }
                 _ => {
                     let t = th.class_of(f);
+                    if let Some(window) = class::slots(t).window {
+                        match window(th, w, n, kw)? {
+                            Windowed::Value(v) => return Ok(Entered::Value(v)),
+                            Windowed::Callee(m) => {
+                                n = m;
+                                continue;
+                            }
+                            Windowed::Ask => {}
+                        }
+                    }
                     if let Some(call) = class::lookup(t, N::__call__.v())
                         && call.is_kind(Kind::Function)
                     {
@@ -218,7 +229,7 @@ pub unsafe fn native_call(
     r
 }
 
-/// Puts the arguments of a native in their places: how many there are, and how many words they take. Not inlined, for
+/// Puts the arguments of a native in their places: how many it is told there are, and how many words they take. Not inlined, for
 /// the same reason as `enter_native`: the gaps of its frame are not to lie below the native's.
 #[inline(never)]
 unsafe fn native_bind(
@@ -233,11 +244,13 @@ unsafe fn native_bind(
     // SAFETY: room for the parameters is asked for; the window's words are ours.
     unsafe {
         room(th, w.add(3), (n + sig.params.len()) * 2 + 8)?;
-        let bound = th.bind_native(def, sig, w, n, kw.filter(|k| !k.is_empty()))?;
+        let kw = kw.filter(|k| !k.is_empty());
+        let bound = th.bind_native(def, sig, w, n, kw)?;
         if sig.method {
             check_this(th, native, def, *w.add(3))?;
         }
-        Ok((bound as u32, bound.max(sig.params.len()) as u32))
+        let given = if def.loose && kw.is_some() { super::native::Args::NAMED as u32 } else { bound as u32 };
+        Ok((given, bound.max(sig.params.len()) as u32))
     }
 }
 
@@ -250,11 +263,13 @@ pub unsafe fn native_direct(th: &mut Thread, native: &'static Native, w: *mut Va
     // SAFETY: the addresses were stored from a `&'static Def` and a leaked Sig; the window's words are ours.
     unsafe {
         let def = native.def.get() as *const super::native::Def;
-        let max = (*(native.sig.get() as *const super::native::Sig)).max;
-        for i in n..max {
+        let sig = native.sig.get() as *const super::native::Sig;
+        let fill = (*sig).fill;
+        for i in n..fill {
             *w.add(3 + i) = Value::UNBOUND;
         }
-        th.top = frame::window_end(th.base).max(w.add(3 + max));
+        th.top = frame::window_end(th.base).max(w.add(3 + n.max(fill)));
+        let n = if (*sig).plain { n } else { fill };
         let outer = th.native.load(Relaxed);
         th.native.store(def.cast_mut(), Relaxed);
         let r = ((*def).func)(th, super::native::Args { at: w.add(3), n });
@@ -307,6 +322,19 @@ fn wrong_this(th: &mut Thread, owner: Value, name: &str, this: Value) -> Raised 
     th.type_error(text)
 }
 
+/// The script `__new__` of a class whose instances nothing else is done with.
+fn only_new(cls: Value, slots: &super::slots::TypeSlots) -> Option<Value> {
+    if slots.init.is_some_and(|init| init != crate::run::instance::object_init) {
+        return None;
+    }
+    let new = class::lookup(cls, N::__new__.v())?;
+    if new.is_kind(Kind::Property) && new.header().shape() == C::staticmethod.shape() {
+        let f = new.get::<crate::heap::object::Property>().get.get();
+        return f.is_kind(Kind::Function).then_some(f);
+    }
+    new.is_kind(Kind::Function).then_some(new)
+}
+
 /// `class(...)`: makes the instance and enters a script `__init__` in a frame of its own.
 unsafe fn instantiate(
     th: &mut Thread,
@@ -323,6 +351,13 @@ unsafe fn instantiate(
         let init = c.init.get();
         let native_new = slots.new == Some(crate::run::instance::object_new);
         if init.is_unbound() || !native_new && !class::is_subclass(cls, C::BaseException.v()) {
+            if let Some(new) = only_new(cls, slots) {
+                room(th, w.add(3), n + 2)?;
+                std::ptr::copy(w.add(3), w.add(4), n);
+                *w.add(3) = cls;
+                *w = new;
+                return enter(th, w, n + 1, kw, ret);
+            }
             // General way: `__new__`, then `__init__`.
             if cls == C::type_.v() && n == 1 && kw.is_none() {
                 return Ok(Entered::Value(th.class_of(*w.add(3))));

@@ -698,6 +698,15 @@ pub fn recompute(class: Value) {
     }
 }
 
+/// Lets a native fill slots of a script class by itself. A method that comes or goes later undoes that.
+pub fn refine(th: &mut Thread, class: Value, fill: fn(&mut TypeSlots)) {
+    th.heap.stop_world(|| {
+        // SAFETY: as in `recompute`.
+        unsafe { fill(&mut *(class.get::<Class>().slots.get() as *mut TypeSlots)) };
+        super::memo::forget();
+    });
+}
+
 /// `class.name = v` (unbound: delete). `name` is interned.
 pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
     let c = class.get::<Class>();

@@ -13,6 +13,15 @@ use crate::heap::known::{C, N, S};
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 
+/// What the slots of script classes do, for natives that fill one of them but leave some cases to the methods.
+pub mod generic {
+    pub use super::{
+        g_binary as binary, g_bool as truth, g_compare as compare, g_float as float, g_hash as hash,
+        g_int as int, g_new as new, g_repr as repr, g_str as str, g_unary as unary,
+    };
+    pub use crate::run::protocol::format_by_method as format;
+}
+
 /// Calls the special method `name` of `o`'s class.
 pub fn call_special(th: &mut Thread, o: Value, name: N, args: &[Value]) -> R {
     let Some(f) = lookup(class_of(o), name.v()) else {
@@ -21,7 +30,7 @@ pub fn call_special(th: &mut Thread, o: Value, name: N, args: &[Value]) -> R {
     call_found(th, o, f, args)
 }
 
-fn call_found(th: &mut Thread, o: Value, f: Value, args: &[Value]) -> R {
+pub(super) fn call_found(th: &mut Thread, o: Value, f: Value, args: &[Value]) -> R {
     if super::attr::descriptor_kind(f) == super::attr::Desc::Function {
         let mut buf = [Value::UNBOUND; 4];
         buf[0] = o;
@@ -40,17 +49,17 @@ fn expect_str(th: &mut Thread, v: Value, what: &str) -> R {
     Err(th.type_error(text))
 }
 
-fn g_repr(th: &mut Thread, o: Value) -> R {
+pub fn g_repr(th: &mut Thread, o: Value) -> R {
     let v = call_special(th, o, N::__repr__, &[])?;
     expect_str(th, v, "__repr__")
 }
 
-fn g_str(th: &mut Thread, o: Value) -> R {
+pub fn g_str(th: &mut Thread, o: Value) -> R {
     let v = call_special(th, o, N::__str__, &[])?;
     expect_str(th, v, "__str__")
 }
 
-fn g_hash(th: &mut Thread, o: Value) -> R<i64> {
+pub fn g_hash(th: &mut Thread, o: Value) -> R<i64> {
     let f = lookup(class_of(o), N::__hash__.v()).unwrap_or(Value::NONE);
     if f.is_none() {
         return Err(th.type_error(format!("unhashable type: '{}'", th.type_name(o))));
@@ -59,7 +68,11 @@ fn g_hash(th: &mut Thread, o: Value) -> R<i64> {
     match v.base() {
         i if i.is_int() => Ok(i.as_int()),
         b if b.is_bool() => Ok((b == Value::TRUE) as i64),
-        b if b.is_kind(Kind::Big) => th.hash(b),
+        // What 64 bits hold is a hash as it is.
+        b if b.is_kind(Kind::Big) => match crate::heap::bigint::to_i64(b) {
+            Some(i) => Ok(i),
+            None => th.hash(b),
+        },
         _ => Err(th.type_error("__hash__ method should return an integer")),
     }
 }
@@ -95,7 +108,7 @@ pub fn g_getattr(th: &mut Thread, o: Value, name: Value) -> R {
     let class = class_of(o);
     let r = match lookup(class, N::__getattribute__.v()) {
         Some(f) if f.is_kind(Kind::Function) => th.call(f, &[o, name]),
-        Some(f) if f.is_kind(Kind::Native) => native_getattr(th, o, name),
+        Some(f) if f.is_kind(Kind::Native) => super::attr::native_getattr(th, o, name),
         Some(f) => {
             let f = super::attr::bind(th, f, o)?;
             th.call(f, &[name])
@@ -114,35 +127,6 @@ pub fn g_getattr(th: &mut Thread, o: Value, name: Value) -> R {
     }
 }
 
-/// Whether the class looks attributes up as `object` does and has a `__getattr__` for the others.
-pub fn only_falls_back(class: Value) -> bool {
-    let native = lookup(class, N::__getattribute__.v()).is_some_and(|f| f.is_kind(Kind::Native));
-    native
-        && slots(class.get::<Class>().solid.get()).getattr == Some(super::attr::generic_get)
-        && lookup(class, N::__getattr__.v()).is_some()
-}
-
-/// What `__getattr__` says of an attribute that is not there.
-pub fn fall_back(th: &mut Thread, o: Value, name: Value) -> R {
-    match lookup(class_of(o), N::__getattr__.v()) {
-        Some(f) => call_found(th, o, f, &[name]),
-        None => Err(super::attr::no_attribute(th, o, name)),
-    }
-}
-
-/// The Rust slot that a script class with `__getattr__` falls back to.
-fn native_getattr(th: &mut Thread, o: Value, name: Value) -> R {
-    let class = class_of(o);
-    match slots(class.get::<Class>().solid.get()).getattr {
-        Some(f) if f != super::attr::generic_get => f(th, o, name),
-        // No AttributeError is made where `__getattr__` answers.
-        _ => match super::attr::try_get(th, o, name)? {
-            Some(v) => Ok(v),
-            None => fall_back(th, o, name),
-        },
-    }
-}
-
 fn g_setattr(th: &mut Thread, o: Value, name: Value, v: Value) -> R<()> {
     let r = if v.is_unbound() {
         call_special(th, o, N::__delattr__, &[name])
@@ -152,14 +136,14 @@ fn g_setattr(th: &mut Thread, o: Value, name: Value, v: Value) -> R<()> {
     r.map(drop)
 }
 
-fn g_compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
+pub fn g_compare(th: &mut Thread, op: Cmp, a: Value, b: Value) -> R {
     match lookup(class_of(a), op.name().v()) {
         Some(f) if !f.is_none() => call_found(th, a, f, &[b]),
         _ => Ok(Value::NOT_IMPLEMENTED),
     }
 }
 
-fn g_bool(th: &mut Thread, o: Value) -> R<bool> {
+pub fn g_bool(th: &mut Thread, o: Value) -> R<bool> {
     let v = call_special(th, o, N::__bool__, &[])?;
     match v {
         Value::TRUE => Ok(true),
@@ -204,7 +188,7 @@ fn g_contains(th: &mut Thread, o: Value, k: Value) -> R<bool> {
     th.truth(v)
 }
 
-fn g_binary(th: &mut Thread, op: Bin, a: Value, b: Value, side: Side) -> R {
+pub fn g_binary(th: &mut Thread, op: Bin, a: Value, b: Value, side: Side) -> R {
     let (left, right, _) = op.names();
     let (o, other, name) = if side == Side::Left { (a, b, left) } else { (b, a, right) };
     match lookup(class_of(o), name.v()) {
@@ -229,7 +213,7 @@ fn unary_name(op: Un) -> N {
     }
 }
 
-fn g_unary(th: &mut Thread, op: Un, o: Value) -> R {
+pub fn g_unary(th: &mut Thread, op: Un, o: Value) -> R {
     match lookup(class_of(o), unary_name(op).v()) {
         Some(f) if !f.is_none() => call_found(th, o, f, &[]),
         _ => Ok(Value::NOT_IMPLEMENTED),
@@ -241,7 +225,7 @@ fn g_index(th: &mut Thread, o: Value) -> R {
     expect_int(th, v, "__index__")
 }
 
-fn g_int(th: &mut Thread, o: Value) -> R {
+pub fn g_int(th: &mut Thread, o: Value) -> R {
     let v = call_special(th, o, N::__int__, &[])?;
     expect_int(th, v, "__int__")
 }
@@ -258,7 +242,7 @@ fn expect_int(th: &mut Thread, v: Value, what: &str) -> R {
     Err(th.type_error(text))
 }
 
-fn g_float(th: &mut Thread, o: Value) -> R {
+pub fn g_float(th: &mut Thread, o: Value) -> R {
     let v = call_special(th, o, N::__float__, &[])?;
     let b = v.base();
     if b.is_float() || b.is_kind(Kind::Float) {
@@ -288,7 +272,7 @@ fn g_set(th: &mut Thread, d: Value, this: Value, v: Value) -> R<()> {
     call_special(th, d, N::__set__, &[this, v]).map(drop)
 }
 
-fn g_new(th: &mut Thread, class: Value, args: Value, kwargs: Value) -> R {
+pub fn g_new(th: &mut Thread, class: Value, args: Value, kwargs: Value) -> R {
     let Some(f) = lookup(class, N::__new__.v()) else {
         return crate::run::instance::object_new(th, class, args, kwargs);
     };
@@ -356,6 +340,12 @@ pub fn inherit(class: Value) -> TypeSlots {
     slot!(str, g_str, [__str__]);
     slot!(hash, g_hash, [__hash__]);
     slot!(call, g_call, [__call__]);
+    // The short way of a call is that of the class whose `call` it is.
+    let owner = mro.iter().find(|c| match is_script(*c) {
+        true => states(*c, &[N::__call__]),
+        false => slots(*c).call.is_some(),
+    });
+    out.window = owner.and_then(|c| if is_script(c) { None } else { slots(c).window });
     slot!(iter, g_iter, [__iter__]);
     slot!(next, g_next, [__next__]);
     slot!(getattr, g_getattr, [__getattribute__ __getattr__]);

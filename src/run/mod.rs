@@ -49,6 +49,8 @@ pub mod unseen;
 pub mod unwind;
 pub mod wait;
 
-pub use native::{Args, Def, def};
-pub use slots::{Bin, ClassDef, Cmp, GetSet, ModuleDef, PLAIN, Side, TypeSlots, Un, get, getset};
+pub use native::{Args, Def, def, loose};
+pub use slots::{
+    Bin, ClassDef, Cmp, GetSet, ModuleDef, PLAIN, Side, TypeSlots, Un, Window, Windowed, get, getset,
+};
 pub use thread::{R, Raised, Thread};

@@ -27,6 +27,9 @@ impl std::ops::Index<usize> for Args {
 }
 
 impl Args {
+    /// What `n` is where a loose native was called with names: its parameters stand bound, as those of any other.
+    pub const NAMED: usize = u32::MAX as usize;
+
     /// The arguments passed.
     #[inline]
     pub fn all(&self) -> &[Value] {
@@ -62,11 +65,18 @@ pub struct Def {
     pub func: Func,
     /// First lines of `help()`.
     pub doc: &'static str,
+    /// Positional arguments of any number stand as they were passed: no tuple is made of those for `*args`.
+    pub loose: bool,
 }
 
 /// A row: `def("append", "($self, object, /)", list_append, "Append object to the end of the list.")`.
 pub const fn def(name: &'static str, sig: &'static str, func: Func, doc: &'static str) -> Def {
-    Def { name, sig, func, doc }
+    Def { name, sig, func, doc, loose: false }
+}
+
+/// A row whose last parameter is `*args`, and whose native reads its arguments by `Args::rest`.
+pub const fn loose(name: &'static str, sig: &'static str, func: Func, doc: &'static str) -> Def {
+    Def { name, sig, func, doc, loose: true }
 }
 
 /// Kind of a parameter.
@@ -91,10 +101,17 @@ pub struct Sig {
     pub params: Vec<(String, Param, bool)>,
     /// Fewest positional arguments (self included).
     pub min: usize,
-    /// Most positional arguments.
+    /// Positional parameters (self included).
     pub max: usize,
-    /// No keyword-only, `*` or `**` parameter: exactly `min..=max` positional arguments may be passed in place.
+    /// Most positional arguments of a plain signature: `max`, or any number of a loose one.
+    pub most: usize,
+    /// No keyword-only, `*` or `**` parameter: exactly `min..=most` positional arguments may be passed in place.
     pub plain: bool,
+    /// No `*` or `**` parameter, and a default for every keyword-only one: without names, positional arguments may be
+    /// passed in place.
+    pub quick: bool,
+    /// How many parameters a quick native is to find, those that were not passed unbound.
+    pub fill: usize,
     /// Whether the first parameter is `$self` or `$type`.
     pub method: bool,
 }
@@ -107,7 +124,13 @@ impl Def {
     pub fn sig(&'static self) -> &'static Sig {
         let mut table = PARSED.lock().unwrap();
         let key = std::ptr::from_ref(self) as usize;
-        table.get_or_insert_default().entry(key).or_insert_with(|| Box::leak(Box::new(parse(self.sig))))
+        table.get_or_insert_default().entry(key).or_insert_with(|| {
+            let mut sig = parse(self.sig);
+            if self.loose {
+                (sig.plain, sig.quick, sig.most, sig.fill) = (true, true, usize::MAX, sig.max);
+            }
+            Box::leak(Box::new(sig))
+        })
     }
 }
 
@@ -176,7 +199,13 @@ fn parse(text: &str) -> Sig {
     let max = params.iter().filter(positional).count();
     let min = params.iter().filter(positional).take_while(|p| !p.2).count();
     let plain = params.len() == max;
-    Sig { params, min, max, plain, method }
+    let in_place = |p: &(String, Param, bool)| match p.1 {
+        Param::Positional | Param::Either => true,
+        Param::Keyword => p.2,
+        Param::Star | Param::StarStar => false,
+    };
+    let (quick, fill) = (params.iter().all(in_place), params.len());
+    Sig { params, min, max, most: max, plain, quick, fill, method }
 }
 
 impl Thread {
@@ -213,8 +242,14 @@ impl Thread {
         if nkw > 0 {
             self.refuse_names(def, sig, w, npos, nkw)?;
         }
+        if sig.quick && !sig.plain && nkw == 0 && npos >= sig.min && npos <= sig.max {
+            for i in npos..sig.fill {
+                *arg(i) = Value::UNBOUND;
+            }
+            return Ok(sig.fill);
+        }
         if sig.plain && nkw == 0 {
-            if npos < sig.min || npos > sig.max {
+            if npos < sig.min || npos > sig.most {
                 return Err(self.arity_error(def, npos, w));
             }
             for i in npos..sig.max {

@@ -89,18 +89,7 @@ impl Thread {
         if let Some(f) = slots(class_of(v)).format {
             return f(self, v, spec);
         }
-        let Some(f) = lookup(class_of(v), N::__format__.v()) else { return self.str_of(v) };
-        let r = if super::attr::descriptor_kind(f) == super::attr::Desc::Function {
-            self.call(f, &[v, spec])?
-        } else {
-            let f = super::attr::bind(self, f, v)?;
-            self.call(f, &[spec])?
-        };
-        if r.like::<Str>().is_some() || r.is_kind(Kind::Rope) {
-            return Ok(r);
-        }
-        let text = format!("__format__ must return a str, not {}", self.type_name(r));
-        Err(self.type_error(text))
+        format_by_method(self, v, spec)
     }
 
     // ----------------------------------------------------------------------------------------------------------- items
@@ -433,4 +422,20 @@ impl Thread {
     pub fn builtin(&self, name: Value) -> Option<Value> {
         dict::get_name(S::builtins.v().get::<Dict>(), name)
     }
+}
+
+/// `v.__format__(spec)`, as `format` calls it.
+pub fn format_by_method(th: &mut Thread, v: Value, spec: Value) -> R {
+    let Some(f) = lookup(class_of(v), N::__format__.v()) else { return th.str_of(v) };
+    let r = if super::attr::descriptor_kind(f) == super::attr::Desc::Function {
+        th.call(f, &[v, spec])?
+    } else {
+        let f = super::attr::bind(th, f, v)?;
+        th.call(f, &[spec])?
+    };
+    if r.like::<Str>().is_some() || r.is_kind(Kind::Rope) {
+        return Ok(r);
+    }
+    let text = format!("__format__ must return a str, not {}", th.type_name(r));
+    Err(th.type_error(text))
 }

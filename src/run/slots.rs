@@ -5,6 +5,7 @@
 use super::thread::{R, Thread};
 use crate::heap::Value;
 use crate::heap::known::N;
+use crate::heap::object::Tuple;
 
 /// A binary operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +78,19 @@ pub type Compare = fn(&mut Thread, Cmp, Value, Value) -> R;
 /// A builtin class's constructor on the arguments as they stand in the call window.
 pub type Direct = fn(&mut Thread, super::native::Args) -> R<Option<Value>>;
 
+/// A call of an object in its window, before the arguments are made a tuple.
+pub type Window = unsafe fn(&mut Thread, *mut Value, usize, Option<&'static Tuple>) -> R<Windowed>;
+
+/// What became of a call in its window.
+pub enum Windowed {
+    /// The result.
+    Value(Value),
+    /// Another callee stands in the window now, with that many arguments (those named last as before).
+    Callee(usize),
+    /// Nothing: `call` is to be asked.
+    Ask,
+}
+
 /// The slots of a class. Any may be absent; a present one works for every instance of the class.
 #[derive(Clone, Copy, Default)]
 pub struct TypeSlots {
@@ -88,6 +102,8 @@ pub struct TypeSlots {
     pub hash: Option<One<i64>>,
     /// `o(...)`: the arguments stand bound as `(self, args tuple, kwargs dict or unbound)`.
     pub call: Option<Three>,
+    /// `o(...)` with the arguments as they stand in the call window; goes with `call` of the same class.
+    pub window: Option<Window>,
     /// `iter(o)`.
     pub iter: Option<One>,
     /// `next(o)`; `None` when exhausted.
@@ -122,6 +138,10 @@ pub struct TypeSlots {
     pub float: Option<One>,
     /// Descriptor: `__get__(o, instance or None, class)`.
     pub get: Option<Three>,
+    /// Descriptor: `get` makes a method, as that of functions does.
+    pub binds: bool,
+    /// Descriptor: a `Property` whose `get` is the index of the item of a tuple that `get` gives.
+    pub item_getter: bool,
     /// Descriptor: `__set__`, or `__delete__` when `v` is unbound. Present: a data descriptor.
     pub set: Option<Three<()>>,
     /// `cls(...)`: `__new__(cls, args, kwargs or unbound)`.

@@ -146,6 +146,10 @@ pub struct Thread {
     pub handle: Value,
     /// Dict of `_thread._local` instances' dicts (id of local to dict), or unbound.
     pub locals: Value,
+    /// The context (`_contextvars.Context`) in which the thread runs, or unbound while it has none.
+    pub context: Value,
+    /// The context of `decimal` that goes with it, or unbound: it has to be looked up.
+    pub decimal: Value,
     /// Asynchronous exception to raise, or unbound.
     pub async_exc: Value,
     /// What `sys.set_asyncgen_hooks` set: called with an async generator at its first use, or None.

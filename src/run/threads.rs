@@ -151,7 +151,7 @@ pub fn set_stack_size(n: usize) -> bool {
 /// Everything that thread records hold: a listed root.
 fn list(f: &mut dyn FnMut(Value)) {
     each(|th| {
-        let hooks = [th.asyncgen_first, th.asyncgen_last, th.traced];
+        let hooks = [th.asyncgen_first, th.asyncgen_last, th.traced, th.context, th.decimal];
         for v in [th.raised, th.handled, th.handle, th.locals, th.async_exc].into_iter().chain(hooks) {
             f(v);
         }
@@ -252,6 +252,8 @@ fn record(stack: (*mut Value, usize)) -> Box<Thread> {
         shared,
         handle: Value::NONE,
         locals: Value::UNBOUND,
+        context: Value::UNBOUND,
+        decimal: Value::UNBOUND,
         async_exc: Value::UNBOUND,
         asyncgen_first: Value::NONE,
         asyncgen_last: Value::NONE,
@@ -545,6 +547,8 @@ fn live(job: Job, here: Native) {
     th.raised = Value::UNBOUND;
     th.handled = Value::NONE;
     th.locals = Value::UNBOUND;
+    th.context = Value::UNBOUND;
+    th.decimal = Value::UNBOUND;
     th.async_exc = Value::UNBOUND;
     th.asyncgen_first = Value::NONE;
     th.asyncgen_last = Value::NONE;

@@ -17,7 +17,7 @@ pub use names::{
 
 use crate::heap::cell::{COUNTED, Kind, flag};
 use crate::heap::known::{C, S};
-use crate::heap::object::{Big, Bytes, Dict, DictTable, Entry, Str};
+use crate::heap::object::{Big, Bytes, Dict, DictTable, Entry, Str, Tuple};
 use crate::heap::space::Mutator;
 use crate::heap::value::{INT_MAX, INT_MIN, Value};
 use crate::heap::{Full, Make};
@@ -61,11 +61,27 @@ pub fn same(a: Value, b: Value) -> Option<bool> {
         | (Kind::None | Kind::Big | Kind::Float | Kind::Bytes | Kind::Tuple, Kind::Str)
         | (Kind::None, Kind::Tuple | Kind::Bytes)
         | (Kind::Tuple | Kind::Bytes, Kind::None) => Some(false),
+        (Kind::Tuple, Kind::Tuple) => same_items(a.get::<Tuple>(), b.get::<Tuple>()),
         // A float may equal a big int, so that pair is asked.
         (Kind::None, Kind::Big) if !a.is_float() => Some(false),
         (Kind::Big, Kind::None) if !b.is_float() => Some(false),
         _ => None,
     }
+}
+
+/// Equality of flat tuples, item by item up to the first that is asked.
+fn same_items(a: &Tuple, b: &Tuple) -> Option<bool> {
+    if a.len() != b.len() {
+        return Some(false);
+    }
+    for (x, y) in a.iter().zip(b.iter()) {
+        let nested = x.is_kind(Kind::Tuple) && y.is_kind(Kind::Tuple) && x != y;
+        match if nested { None } else { same(x, y) } {
+            Some(true) => {}
+            other => return other,
+        }
+    }
+    Some(true)
 }
 
 fn same_immediate(a: Value, b: Value) -> bool {
@@ -181,6 +197,21 @@ pub fn new(m: &mut Mutator) -> Make {
 pub fn with_room(m: &mut Mutator, n: usize) -> Make {
     let t = if n == 0 { S::empty_table.v() } else { new_table(m, size_for(n)?)?.0 };
     wrap(m, t, 0)
+}
+
+/// Room for `n` entries in a dict that has none.
+pub fn reserve(m: &mut Mutator, d: &Dict, n: usize) -> Make<()> {
+    if d.table().filled() != 0 || n <= d.table().capacity() {
+        return Ok(());
+    }
+    let size = size_for(n)?;
+    let (table, _) = new_table(m, size)?;
+    m.lock(&d.h);
+    if d.table().filled() == 0 {
+        d.table.set(table);
+    }
+    m.unlock(&d.h);
+    Ok(())
 }
 
 fn wrap(m: &mut Mutator, table: Value, used: usize) -> Make {
@@ -560,6 +591,50 @@ pub fn pop_first(m: &mut Mutator, d: &Dict) -> Option<(Value, Value)> {
     let taken = next_entry(t, 0).map(|(i, ..)| take(d, t, i));
     m.unlock(&d.h);
     taken
+}
+
+/// Removes first entries until no more than `most` are left.
+pub fn trim(m: &mut Mutator, d: &Dict, most: usize) {
+    m.lock(&d.h);
+    while d.len() > most
+        && let Some((i, ..)) = next_entry(d.table(), 0)
+    {
+        take(d, d.table(), i);
+    }
+    m.unlock(&d.h);
+}
+
+/// Adds one to the small int under a key that asks no user code; false, and nothing done, if that is not what is there.
+pub fn count(m: &mut Mutator, d: &Dict, hash: i64, key: Value) -> bool {
+    let t = d.table();
+    let Seek::Hit(i) = seek(t, hash, key) else { return false };
+    m.lock(&d.h);
+    let old = t.at(i).value.get();
+    // Another thread may have removed the entry or renewed the table.
+    let new = match std::ptr::eq(t, d.table()) && old.is_int() {
+        true => Value::try_int(old.as_int() + 1),
+        false => None,
+    };
+    if let Some(v) = new {
+        t.at(i).value.set(v);
+    }
+    m.unlock(&d.h);
+    new.is_some()
+}
+
+/// The value of a key that asks no user code, whose entry becomes the last. `None` also where only [`find`] and
+/// [`move_to_end`] can tell or have the room.
+pub fn refresh(m: &mut Mutator, d: &Dict, hash: i64, key: Value) -> Option<Value> {
+    let t = d.table();
+    let Seek::Hit(i) = seek(t, hash, key) else { return None };
+    m.lock(&d.h);
+    // Another thread may have removed the entry or renewed the table.
+    let found = match std::ptr::eq(t, d.table()) {
+        true => t.at(i).value.get().bound().filter(|_| move_entry(d, i, true, None)),
+        false => None,
+    };
+    m.unlock(&d.h);
+    found
 }
 
 /// Moves the key's entry to the end (or the beginning, which copies the table); whether it is there.

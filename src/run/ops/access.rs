@@ -52,6 +52,10 @@ unsafe fn vouched(o: Value, ic: u64) -> Value {
             kind::SLOT if key == o.header().shape() => at(o, lo).get(),
             kind::CLASS if key == o.header().shape() => space::from_index(lo).get::<Cell>().value.get(),
             kind::FAR if key == o.header().shape() => far(o, lo).map_or(Value::UNBOUND, Slot::get),
+            kind::ITEM if key == o.header().shape() => match o.like::<Tuple>() {
+                Some(t) if (lo as usize) < t.len() => t.at(lo as usize),
+                _ => Value::UNBOUND,
+            },
             kind::OF_CLASS if o.is_kind(Kind::Class) && o.get::<Class>().id.get().as_int() as u32 == key => {
                 space::from_index(lo).get::<Cell>().value.get()
             }

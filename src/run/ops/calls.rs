@@ -3,7 +3,7 @@
 use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use crate::run::call::{self, Entered};
-use crate::run::class::{class_of, slots};
+use crate::run::class::{class_of, is_subclass, slots};
 use crate::run::native::Sig;
 use crate::run::thread::{R, Raised, Thread};
 use crate::run::{dispatch, frame, instance, load};
@@ -59,8 +59,46 @@ op! { Call(s) {
     if f.is_kind(Kind::Class) {
         sibling!(call_class::<{ C }, { L }>, s);
     }
+    if f.is_kind(Kind::Method) {
+        sibling!(call_bound::<{ C }, { L }>, s);
+    }
     sibling!(call_slow::<{ C }, { L }>, s)
 } }
+
+op! {
+    #[inline(never)]
+    call_bound(s) {
+        let (w, n) = (s.base.add(s.a()), s.b());
+        let m = (*w).get::<Method>();
+        let f = m.func.get();
+        if !f.is_kind(Kind::Native) || w.add(n + 16) >= (*s.th).soft_limit {
+            sibling!(call_slow::<{ C }, { L }>, s);
+        }
+        for i in (0..n).rev() {
+            *w.add(4 + i) = *w.add(3 + i);
+        }
+        *w.add(3) = m.this.get();
+        *w = f;
+        let native = f.get::<Native>();
+        if !direct(native, w, n + 1, (*s.th).soft_limit) {
+            enter!(s, w, n + 1, None, 1)
+        }
+        let r = {
+            let th = s.save();
+            call::native_direct(th, native, w, n + 1)
+        };
+        let mut s = s.reload();
+        match r {
+            Ok(v) => {
+                *w = v;
+                s.pc = s.pc.add(1);
+                poll!(s);
+                go!(s)
+            }
+            Err(_) => raise!(s),
+        }
+    }
+}
 
 op! {
     #[inline(never)]
@@ -121,14 +159,15 @@ unsafe fn direct(native: &Native, w: *mut Value, n: usize, limit: *mut Value) ->
     // SAFETY: the word is null or the address of a leaked Sig; the arguments stand in the window.
     unsafe {
         !sig.is_null()
-            && (*sig).plain
+            && (*sig).quick
             && n >= (*sig).min
-            && n <= (*sig).max
-            && w.add(16 + (*sig).max) < limit
+            && n <= (*sig).most
+            && w.add(16 + n.max((*sig).fill)) < limit
             && native.this.get().is_unbound()
             && (!(*sig).method
                 || !native.owner.get().is_kind(Kind::Class)
-                || class_of(*w.add(3)) == native.owner.get())
+                || class_of(*w.add(3)) == native.owner.get()
+                || is_subclass(class_of(*w.add(3)), native.owner.get()))
     }
 }
 
@@ -220,6 +259,15 @@ op! { CallMethod(s) {
     }
     if f.is_kind(Kind::Native) && !(*w.add(3)).is_unbound() {
         sibling!(call_method_native::<{ C }, { L }>, s);
+    }
+    if f.is_kind(Kind::Method) && (*w.add(3)).is_unbound() {
+        // The place of self is free for what the method is bound to.
+        let m = f.get::<Method>();
+        if m.func.get().is_kind(Kind::Native) {
+            *w.add(3) = m.this.get();
+            *w = m.func.get();
+            sibling!(call_method_native::<{ C }, { L }>, s);
+        }
     }
     sibling!(call_method_slow::<{ C }, { L }>, s)
 } }
