@@ -1,6 +1,7 @@
 //! The reserved region: 64 KiB blocks, their table and the two bitmaps. Invariant: a block holds cells of one
 //! size, or is part of one large object, or is free; the allocation bits of a free block are zero.
 
+use super::cell::{ALL, COUNTED};
 use super::value::Value;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -324,6 +325,22 @@ impl View {
     pub(super) fn bytes_of(&self, cell: *mut u64) -> usize {
         let k = self.block((cell as usize - self.base) >> BLOCK_LOG);
         if k.used == Use::Large { k.extra as usize * 4096 } else { k.bytes as usize }
+    }
+
+    /// The value words of a cell: the first, and how many.
+    ///
+    /// # Safety
+    /// An allocated cell with a header.
+    #[inline(always)]
+    pub(super) unsafe fn values_of(&self, cell: *mut u64) -> (*mut u64, usize) {
+        // SAFETY: by the caller's promise; a counted cell has a second word.
+        unsafe {
+            match (*cell >> 56) as u8 {
+                COUNTED => (cell.add(2), *cell.add(1) as usize),
+                ALL => (cell.add(1), self.bytes_of(cell) / 8 - 1),
+                n => (cell.add(1), n as usize),
+            }
+        }
     }
 
     /// Calls `f` with every cell whose bit in `map` (`alloc` or `mark`) is set.

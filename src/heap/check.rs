@@ -3,7 +3,7 @@
 //! after every collection). Invariant: nothing here changes a live cell.
 
 use super::block::{BLOCK, Use, View};
-use super::cell::{ALL, COUNTED, Kind};
+use super::cell::Kind;
 use super::object::Weak;
 use super::space::{Mutator, State, state};
 use super::value::Value;
@@ -156,11 +156,8 @@ fn check_cell(view: &View, cell: *mut u64) {
         let kind = (header >> 32) as u8;
         assert!(kind > 0 && kind <= Kind::Boxed as u8, "cell {cell:p} has the kind {kind}");
         let words = view.bytes_of(cell) / 8;
-        let (first, n) = match (header >> 56) as u8 {
-            COUNTED => (2, *cell.add(1) as usize),
-            ALL => (1, words - 1),
-            n => (1, n as usize),
-        };
+        let (at, n) = view.values_of(cell);
+        let first = at.offset_from(cell) as usize;
         assert!(first + n <= words, "cell {cell:p} of kind {kind} counts {n} values in {words} words");
         for i in first..first + n {
             let v = Value(*cell.add(i));

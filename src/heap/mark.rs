@@ -2,7 +2,6 @@
 //! mark bits the allocation bits. Invariant: a cell's children are its value words and nothing else.
 
 use super::block::{self, BLOCK, Block, CLASSES, Use, View, WORDS};
-use super::cell::{ALL, COUNTED};
 use super::check;
 use super::roots;
 use super::space::{MIN_BUDGET, Mutator, State, Stats, state};
@@ -25,9 +24,11 @@ pub fn watch(f: fn(&Stats)) {
 }
 
 impl Mutator {
-    /// Collects now.
-    pub fn collect(&mut self) {
-        while !self.collect_unless_stopped() {}
+    /// Collects now; how many objects were found in dead cycles.
+    pub fn collect(&mut self) -> usize {
+        let mut found = 0;
+        while !self.collect_unless_stopped(Some(&mut found)) {}
+        found
     }
 
     /// Calls `f` with every cell, dead ones since the last collection included, in a stopped world. `f` must not
@@ -46,10 +47,11 @@ impl Mutator {
         });
     }
 
-    /// Collects; or, if another thread stops the world, parks until that is over and gives false.
+    /// Collects; or, if another thread stops the world, parks until that is over and gives false. Counts the
+    /// objects in dead cycles for who wants to know.
     #[cold]
     #[inline(never)]
-    pub(super) fn collect_unless_stopped(&mut self) -> bool {
+    pub(super) fn collect_unless_stopped(&mut self, found: Option<&mut usize>) -> bool {
         debug_assert!(self.held == 0, "a collection under an object lock");
         let mut regs = Registers::new();
         // SAFETY: the buffer lives in this frame until the collection is over.
@@ -59,7 +61,7 @@ impl Mutator {
         let start = Instant::now();
         let mut s = state();
         // SAFETY: the world is stopped.
-        unsafe { collect_stopped(&mut s) };
+        unsafe { collect_stopped(&mut s, found) };
         let ns = start.elapsed().as_nanos() as u64;
         s.stats.collections += 1;
         s.stats.pause_last_ns = ns;
@@ -87,7 +89,7 @@ impl Mutator {
 ///
 /// # Safety
 /// The world is stopped.
-unsafe fn collect_stopped(s: &mut State) {
+unsafe fn collect_stopped(s: &mut State, found: Option<&mut usize>) {
     super::weak::gather(s);
     // SAFETY: the world is stopped.
     let view = unsafe { View::new(s.next_block) };
@@ -100,6 +102,12 @@ unsafe fn collect_stopped(s: &mut State) {
     super::weak::queue_dead(s, &view, |v| m.root(v));
     m.drain();
     super::weak::forget_dead(s, &view);
+    if let Some(found) = found {
+        // SAFETY: the world is stopped, the marks are complete, owners and finalisers have been seen to.
+        let (n, high) = unsafe { super::cycles::count(&view) };
+        *found = n;
+        m.high = m.high.max(high);
+    }
     m.release();
     if check::hard().poison {
         check::poison(&view);
@@ -236,11 +244,7 @@ impl Marker {
     fn scan<const AGAIN: bool>(&mut self, cell: *mut u64) {
         // SAFETY: an allocated cell with a header (everything pushed is one); its value words lie inside it.
         unsafe {
-            let (mut at, n) = match (*cell >> 56) as u8 {
-                COUNTED => (cell.add(2), *cell.add(1) as usize),
-                ALL => (cell.add(1), self.view.bytes_of(cell) / 8 - 1),
-                n => (cell.add(1), n as usize),
-            };
+            let (mut at, n) = self.view.values_of(cell);
             let end = at.add(n);
             while at < end {
                 let word = *at;

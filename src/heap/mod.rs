@@ -5,6 +5,7 @@ pub mod bigint;
 pub mod block;
 pub mod cell;
 pub mod check;
+mod cycles;
 pub mod dict;
 pub mod intern;
 pub mod known;

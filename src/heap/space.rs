@@ -368,7 +368,7 @@ impl Mutator {
                 return Err(Full);
             }
             drop(s);
-            collected = self.collect_unless_stopped();
+            collected = self.collect_unless_stopped(None);
         }
     }
 

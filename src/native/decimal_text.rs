@@ -18,6 +18,9 @@ pub fn parse(text: &[u8]) -> Option<Num> {
     while let Some((&b, next)) = rest.split_first() {
         match b {
             b'0'..=b'9' => {
+                if digits == MOST {
+                    return None;
+                }
                 let d = b - b'0';
                 if digits < 19 {
                     small = small * 10 + d as u64;
@@ -26,9 +29,6 @@ pub fn parse(text: &[u8]) -> Option<Num> {
                 }
                 digits += 1;
                 after += point as i64;
-                if digits > MOST {
-                    return None;
-                }
             }
             b'.' if !point => point = true,
             b'e' | b'E' => break,

@@ -39,18 +39,44 @@ pub(super) fn lcm(th: &mut Thread, a: Args) -> R {
     Ok(out)
 }
 
+/// Limbs of a product that is multiplied up in place.
+const LIMBS: usize = 64;
+
+/// The product of `from..=to`, which has at most `LIMBS` limbs.
+fn small_product(th: &mut Thread, from: u64, to: u64) -> R {
+    let mut limbs = [0u64; LIMBS];
+    limbs[0] = 1;
+    let (mut len, mut factor) = (1, from);
+    let mut times = |factor: u64| {
+        let mut carry = 0;
+        for limb in &mut limbs[..len] {
+            let wide = *limb as u128 * factor as u128 + carry as u128;
+            (*limb, carry) = (wide as u64, (wide >> 64) as u64);
+        }
+        if carry != 0 {
+            limbs[len] = carry;
+            len += 1;
+        }
+    };
+    for k in (from..=to).skip(1) {
+        // As many factors at once as fit one word.
+        factor = factor.checked_mul(k).unwrap_or_else(|| {
+            times(factor);
+            k
+        });
+    }
+    times(factor);
+    Ok(th.heap.big(false, &limbs[..len])?)
+}
+
 /// The product of `from..=to`, halves first so that the factors are of like size.
 fn product(th: &mut Thread, from: u64, to: u64) -> R {
     if from > to {
         return Ok(Value::int(1));
     }
-    if to - from < 8 {
-        let mut out = th.heap.uint(from)?;
-        for k in from + 1..=to {
-            let k = th.heap.uint(k)?;
-            out = mul(th, out, k)?;
-        }
-        return Ok(out);
+    let bits = u64::BITS - to.leading_zeros();
+    if (to - from).saturating_mul(bits as u64) <= (LIMBS as u64 - 2) * 64 {
+        return small_product(th, from, to);
     }
     poll::native_poll(th)?;
     let middle = from + (to - from) / 2;

@@ -1,4 +1,4 @@
-//! Module `_pickle`: the functions of `pickle`, and what its classes are made of. Invariant: reader and writer stand
+//! Module `_pickle_parts`: the functions of `pickle`, and what its classes are made of. Invariant: reader and writer stand
 //! on the stack of the native that runs them; what lasts between two dumps or loads is a memo record.
 
 use super::pickle_load;
@@ -12,15 +12,22 @@ use crate::heap::object::*;
 use crate::heap::{Kind, Value};
 use crate::run::{Args, ClassDef, Def, ModuleDef, PLAIN, R, Thread, class, def};
 
-/// `_pickle`.
+/// `_pickle_parts`: its functions say that they belong to `_pickle`, which a program may rule out.
 pub static MODULE: ModuleDef = ModuleDef {
-    name: "_pickle",
+    name: "_pickle_parts",
     doc: "Optimized implementation for the Python pickle module.",
     functions: FUNCTIONS,
     fill: |th, dict| {
         for d in [&BUFFER, &WRITTEN, &READ] {
             let c = class::define(th, None, d)?;
             put(th, dict, d.name.rsplit('.').next().unwrap_or(d.name), c)?;
+        }
+        let home = th.intern("_pickle")?;
+        for d in FUNCTIONS {
+            let name = th.intern(d.name)?;
+            if let Some(f) = th.dict_get_name(dict, name) {
+                f.get::<Native>().owner.set(home);
+            }
         }
         let letters = th.heap.new_dict()?;
         for (name, byte) in pickle_op::ALL {

@@ -404,10 +404,10 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
     }
     match load_generic(th, o, name, false) {
         Ok(Some(found)) => Ok(found),
-        Ok(None) => Ok((inherit::fall_back(th, o, name)?, 0)),
+        Ok(None) => Ok((fall_back(th, o, name)?, 0)),
         Err(_) if th.raised_is(C::AttributeError) => {
             th.take_raised();
-            Ok((inherit::fall_back(th, o, name)?, 0))
+            Ok((fall_back(th, o, name)?, 0))
         }
         Err(e) => Err(e),
     }
@@ -417,7 +417,36 @@ pub fn load(th: &mut Thread, o: Value, name: Value) -> R<(Value, u64)> {
 /// may answer.
 fn found_generically(class: Value) -> bool {
     let getattr = slots(class).getattr;
-    getattr == Some(generic_get) || getattr == Some(inherit::g_getattr) && inherit::only_falls_back(class)
+    getattr == Some(generic_get) || getattr == Some(inherit::g_getattr) && only_falls_back(class)
+}
+
+/// Whether the class looks attributes up as `object` does and has a `__getattr__` for the others.
+pub fn only_falls_back(class: Value) -> bool {
+    let native = lookup(class, N::__getattribute__.v()).is_some_and(|f| f.is_kind(Kind::Native));
+    native
+        && slots(class.get::<Class>().solid.get()).getattr == Some(generic_get)
+        && lookup(class, N::__getattr__.v()).is_some()
+}
+
+/// What `__getattr__` says of an attribute that is not there.
+pub fn fall_back(th: &mut Thread, o: Value, name: Value) -> R {
+    match lookup(class_of(o), N::__getattr__.v()) {
+        Some(f) => inherit::call_found(th, o, f, &[name]),
+        None => Err(no_attribute(th, o, name)),
+    }
+}
+
+/// The Rust slot that a script class with `__getattr__` falls back to.
+pub(super) fn native_getattr(th: &mut Thread, o: Value, name: Value) -> R {
+    let class = class_of(o);
+    match slots(class.get::<Class>().solid.get()).getattr {
+        Some(f) if f != generic_get => f(th, o, name),
+        // No AttributeError is made where `__getattr__` answers.
+        _ => match try_get(th, o, name)? {
+            Some(v) => Ok(v),
+            None => fall_back(th, o, name),
+        },
+    }
 }
 
 /// As `load` of an object whose attributes are found generically; `None`: it has none of the name. `sure`: what a

@@ -64,6 +64,43 @@ pub fn deeper(th: &mut Thread, end: *mut Value) -> R<()> {
 pub unsafe fn enter(
     th: &mut Thread,
     w: *mut Value,
+    n: usize,
+    kw: Option<&'static Tuple>,
+    ret: *const u64,
+) -> R<Entered> {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        if (*w).is_kind(Kind::Native) { enter_native(th, w, n, kw) } else { enter_other(th, w, n, kw, ret) }
+    }
+}
+
+/// Natives go their own way: the frame of `enter_other` is large, and the collector, which natives may call, takes what
+/// lies in its gaps for references.
+#[inline(never)]
+unsafe fn enter_native(
+    th: &mut Thread,
+    w: *mut Value,
+    mut n: usize,
+    kw: Option<&'static Tuple>,
+) -> R<Entered> {
+    // SAFETY: as for `enter`; room for one more argument is asked for.
+    unsafe {
+        let native = (*w).get::<Native>();
+        let this = native.this.get();
+        if !this.is_unbound() {
+            room(th, w.add(3), n + 2)?;
+            std::ptr::copy(w.add(3), w.add(4), n);
+            *w.add(3) = this;
+            n += 1;
+        }
+        native_call(th, native, w, n, kw).map(Entered::Value)
+    }
+}
+
+#[inline(never)]
+unsafe fn enter_other(
+    th: &mut Thread,
+    w: *mut Value,
     mut n: usize,
     mut kw: Option<&'static Tuple>,
     ret: *const u64,
@@ -89,17 +126,7 @@ pub unsafe fn enter(
                     th.go_on(func.entry.get() as *const u64, w.add(3));
                     return Ok(Entered::Frame);
                 }
-                Kind::Native => {
-                    let native = f.get::<Native>();
-                    let this = native.this.get();
-                    if !this.is_unbound() {
-                        room(th, w.add(3), n + 2)?;
-                        std::ptr::copy(w.add(3), w.add(4), n);
-                        *w.add(3) = this;
-                        n += 1;
-                    }
-                    return native_call(th, native, w, n, kw).map(Entered::Value);
-                }
+                Kind::Native => return enter_native(th, w, n, kw),
                 Kind::Method => {
                     let m = f.get::<Method>();
                     room(th, w.add(3), n + 2)?;
@@ -138,16 +165,20 @@ pub unsafe fn enter(
                         n += 1;
                         continue;
                     }
-                    let Some(call) = class::slots(t).call else {
-                        let text = format!("'{}' object is not callable", th.type_name(f));
-                        return Err(th.type_error(text));
-                    };
+                    let Some(call) = class::slots(t).call else { return Err(not_callable(th, f)) };
                     let (args, kwargs) = gather(th, w, 0, n, kw.take())?;
                     return call(th, f, args, kwargs).map(Entered::Value);
                 }
             }
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn not_callable(th: &mut Thread, f: Value) -> Raised {
+    let text = format!("'{}' object is not callable", th.type_name(f));
+    th.type_error(text)
 }
 
 /// The arguments from the `skip`th on as a tuple, and the named ones as a dict (unbound if there are none).
@@ -191,8 +222,31 @@ pub unsafe fn native_call(
 ) -> R {
     // SAFETY: the address was stored from a `&'static Def`.
     let def = unsafe { &*(native.def.get() as *const super::native::Def) };
-    let sig = super::native::signature(native);
+    // SAFETY: as promised by the caller.
+    let (bound, words) = unsafe { native_bind(th, native, def, w, n, kw)? };
     let base = th.base;
+    let own = if base.is_null() { th.stack } else { frame::window_end(base) };
+    th.top = own.max(w.wrapping_add(3 + words as usize));
+    let outer = th.native.load(Relaxed);
+    th.native.store(std::ptr::from_ref(def).cast_mut(), Relaxed);
+    let r = (def.func)(th, super::native::Args { at: w.wrapping_add(3), n: bound as usize });
+    th.native.store(outer, Relaxed);
+    th.top = std::ptr::null_mut();
+    r
+}
+
+/// Puts the arguments of a native in their places: how many it is told there are, and how many words they take. Not inlined, for
+/// the same reason as `enter_native`: the gaps of its frame are not to lie below the native's.
+#[inline(never)]
+unsafe fn native_bind(
+    th: &mut Thread,
+    native: &'static Native,
+    def: &'static super::native::Def,
+    w: *mut Value,
+    n: usize,
+    kw: Option<&'static Tuple>,
+) -> R<(u32, u32)> {
+    let sig = super::native::signature(native);
     // SAFETY: room for the parameters is asked for; the window's words are ours.
     unsafe {
         room(th, w.add(3), (n + sig.params.len()) * 2 + 8)?;
@@ -201,15 +255,8 @@ pub unsafe fn native_call(
         if sig.method {
             check_this(th, native, def, *w.add(3))?;
         }
-        let own = if base.is_null() { th.stack } else { frame::window_end(base) };
-        th.top = own.max(w.add(3 + bound.max(sig.params.len())));
-        let outer = th.native.load(Relaxed);
-        th.native.store(std::ptr::from_ref(def).cast_mut(), Relaxed);
-        let n = if def.loose && kw.is_some() { super::native::Args::NAMED } else { bound };
-        let r = (def.func)(th, super::native::Args { at: w.add(3), n });
-        th.native.store(outer, Relaxed);
-        th.top = std::ptr::null_mut();
-        r
+        let given = if def.loose && kw.is_some() { super::native::Args::NAMED as u32 } else { bound as u32 };
+        Ok((given, bound.max(sig.params.len()) as u32))
     }
 }
 

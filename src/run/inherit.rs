@@ -30,7 +30,7 @@ pub fn call_special(th: &mut Thread, o: Value, name: N, args: &[Value]) -> R {
     call_found(th, o, f, args)
 }
 
-fn call_found(th: &mut Thread, o: Value, f: Value, args: &[Value]) -> R {
+pub(super) fn call_found(th: &mut Thread, o: Value, f: Value, args: &[Value]) -> R {
     if super::attr::descriptor_kind(f) == super::attr::Desc::Function {
         let mut buf = [Value::UNBOUND; 4];
         buf[0] = o;
@@ -108,7 +108,7 @@ pub fn g_getattr(th: &mut Thread, o: Value, name: Value) -> R {
     let class = class_of(o);
     let r = match lookup(class, N::__getattribute__.v()) {
         Some(f) if f.is_kind(Kind::Function) => th.call(f, &[o, name]),
-        Some(f) if f.is_kind(Kind::Native) => native_getattr(th, o, name),
+        Some(f) if f.is_kind(Kind::Native) => super::attr::native_getattr(th, o, name),
         Some(f) => {
             let f = super::attr::bind(th, f, o)?;
             th.call(f, &[name])
@@ -124,35 +124,6 @@ pub fn g_getattr(th: &mut Thread, o: Value, name: Value) -> R {
             None => Err(e),
         },
         r => r,
-    }
-}
-
-/// Whether the class looks attributes up as `object` does and has a `__getattr__` for the others.
-pub fn only_falls_back(class: Value) -> bool {
-    let native = lookup(class, N::__getattribute__.v()).is_some_and(|f| f.is_kind(Kind::Native));
-    native
-        && slots(class.get::<Class>().solid.get()).getattr == Some(super::attr::generic_get)
-        && lookup(class, N::__getattr__.v()).is_some()
-}
-
-/// What `__getattr__` says of an attribute that is not there.
-pub fn fall_back(th: &mut Thread, o: Value, name: Value) -> R {
-    match lookup(class_of(o), N::__getattr__.v()) {
-        Some(f) => call_found(th, o, f, &[name]),
-        None => Err(super::attr::no_attribute(th, o, name)),
-    }
-}
-
-/// The Rust slot that a script class with `__getattr__` falls back to.
-fn native_getattr(th: &mut Thread, o: Value, name: Value) -> R {
-    let class = class_of(o);
-    match slots(class.get::<Class>().solid.get()).getattr {
-        Some(f) if f != super::attr::generic_get => f(th, o, name),
-        // No AttributeError is made where `__getattr__` answers.
-        _ => match super::attr::try_get(th, o, name)? {
-            Some(v) => Ok(v),
-            None => fall_back(th, o, name),
-        },
     }
 }
 

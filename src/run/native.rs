@@ -28,7 +28,7 @@ impl std::ops::Index<usize> for Args {
 
 impl Args {
     /// What `n` is where a loose native was called with names: its parameters stand bound, as those of any other.
-    pub const NAMED: usize = usize::MAX;
+    pub const NAMED: usize = u32::MAX as usize;
 
     /// The arguments passed.
     #[inline]

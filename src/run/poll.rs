@@ -105,11 +105,14 @@ pub fn native_poll(th: &mut Thread) -> R<()> {
 }
 
 /// Runs the finalisers and weak reference callbacks that are ready; their exceptions are reported, not raised.
-pub fn run_finalizers(th: &mut Thread) {
+/// Gives whether there was a finaliser among them.
+pub fn run_finalizers(th: &mut Thread) -> bool {
+    let mut any = false;
     let (raised, handled) = (th.raised, th.handled);
     let mark = th.keep(raised);
     th.keep(handled);
     while let Some(ready) = th.heap.take_ready() {
+        any |= ready.cast::<Weak>().is_none();
         if let Err(Raised) = finalize(th, ready) {
             report(th, ready);
         }
@@ -117,6 +120,7 @@ pub fn run_finalizers(th: &mut Thread) {
     th.drop_kept(mark);
     th.raised = raised;
     th.handled = handled;
+    any
 }
 
 /// Says in which finaliser or callback the exception under way came up.
