@@ -305,7 +305,7 @@ fn threads_keep_their_graphs_while_others_collect() {
                         verify(at(table, i), 4, at(seeds, i).as_int() as u64);
                     }
                     match r.below(100) {
-                        0 => m.collect(),
+                        0 => drop(m.collect()),
                         1 => m.blocking(|| std::thread::sleep(Duration::from_micros(200))),
                         2 => m.stop_world(|| ()),
                         3 if round % 10 == 0 => m.check(),

@@ -298,7 +298,7 @@ fn whole(th: &Thread, name: Value, fromlist: Value) -> Option<Value> {
         n.cast::<Str>().is_some_and(|s| s.h.has(flag::INTERNED)) && th.dict_get_name(dict, n).is_some()
     };
     let names = fromlist.cast::<Tuple>()?;
-    (names.len() > 0 && names.iter().all(there)).then_some(module)
+    (!names.is_empty() && names.iter().all(there)).then_some(module)
 }
 
 fn is_text(v: Value, text: &str) -> bool {
