@@ -147,7 +147,6 @@ fn new(th: &mut Thread, cls: Value, args: Value, kwargs: Value) -> R {
     // A partial of a partial that has no attributes of its own is a partial of its function.
     if function.base().kind() == Kind::Boxed
         && function.base().header().shape() == SHAPE.load(Relaxed)
-        && class::slots(class_of(function)).window.is_some()
         && types::object::own_attributes(th, function)?.get::<Dict>().is_empty()
     {
         given = gather(th, part(function, 1).get::<Tuple>(), given.get::<Tuple>())?;

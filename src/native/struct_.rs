@@ -10,7 +10,7 @@ use crate::heap::{Kind, Value};
 use crate::run::{Args, ClassDef, ModuleDef, PLAIN, R, Thread, class, def, get, loose};
 use crate::types::{self, seq};
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Relaxed};
 
 /// The module.
@@ -68,7 +68,7 @@ pub static MODULE: ModuleDef = ModuleDef {
             "(format, buffer, /)",
             |th, a| {
                 let p = plan(th, a[0])?;
-                iter_unpack(th, p, a[1])
+                iter_unpack(th, &p, a[1])
             },
             "The values of one piece of the buffer after the other.",
         ),
@@ -111,13 +111,12 @@ static STRUCT: ClassDef = ClassDef {
         s.init = Some(|th, o, args, kwargs| {
             let [format] = types::bind(th, "Struct", ["format"], 1, args, kwargs)?;
             let p = plan(th, format)?;
-            let owner = record(th, Some(p))?;
+            let owner = record(th, Some((*p).clone()))?;
             o.base().get::<Boxed>().y.set(owner);
             Ok(())
         });
         s.repr = Some(|th, o| {
-            let p = mine(th, o)?;
-            let format = text(th, &p)?;
+            let format = mine(th, o, text)?;
             let (name, format) = (th.class_name(class::class_of(o)), th.repr_text(format)?);
             types::text(th, format!("{name}({format})"))
         });
@@ -126,72 +125,50 @@ static STRUCT: ClassDef = ClassDef {
         loose(
             "pack",
             "($self, /, *values)",
-            |th, a| {
-                let p = mine(th, a[0])?;
-                packed(th, &p, "pack", a.rest(1))
-            },
+            |th, a| mine(th, a[0], |th, p| packed(th, p, "pack", a.rest(1))),
             "The values as bytes.",
         ),
         loose(
             "pack_into",
             "($self, /, *args)",
-            |th, a| {
-                let p = mine(th, a[0])?;
-                pack_into(th, &p, a.rest(1))
-            },
+            |th, a| mine(th, a[0], |th, p| pack_into(th, p, a.rest(1))),
             "Write values into a buffer: pack_into(buffer, offset, *values).",
         ),
         def(
             "unpack",
             "($self, buffer, /)",
-            |th, a| {
-                let p = mine(th, a[0])?;
-                unpack(th, &p, a[1])
-            },
+            |th, a| mine(th, a[0], |th, p| unpack(th, p, a[1])),
             "The values that the bytes stand for.",
         ),
         def(
             "unpack_from",
             "($self, /, buffer, offset=0)",
-            |th, a| {
-                let p = mine(th, a[0])?;
-                unpack_from(th, &p, a[1], a[2])
-            },
+            |th, a| mine(th, a[0], |th, p| unpack_from(th, p, a[1], a[2])),
             "The values that the bytes from the offset on stand for.",
         ),
         def(
             "iter_unpack",
             "($self, buffer, /)",
-            |th, a| {
-                let p = mine(th, a[0])?;
-                iter_unpack(th, p, a[1])
-            },
+            |th, a| mine(th, a[0], |th, p| iter_unpack(th, p, a[1])),
             "The values of one piece of the buffer after the other.",
         ),
         def(
             "__sizeof__",
             "($self, /)",
             |th, a| {
-                let p = mine(th, a[0])?;
-                Ok(Value::int((80 + p.values * 32) as i64))
+                let n = mine(th, a[0], |_, p| Ok(p.values))?;
+                Ok(Value::int((80 + n * 32) as i64))
             },
             "Size of the object in memory, in bytes.",
         ),
     ],
     getset: &[
-        get(
-            "format",
-            |th, o| {
-                let p = mine(th, o)?;
-                text(th, &p)
-            },
-            "The format, as text.",
-        ),
+        get("format", |th, o| mine(th, o, text), "The format, as text."),
         get(
             "size",
             |th, o| {
-                let p = mine(th, o)?;
-                Ok(Value::int(p.size as i64))
+                let n = mine(th, o, |_, p| Ok(p.size))?;
+                Ok(Value::int(n as i64))
             },
             "How many bytes the format takes.",
         ),
@@ -202,15 +179,20 @@ static STRUCT: ClassDef = ClassDef {
 };
 
 /// A record of the class Struct that owns a plan, or is to point to one.
-fn record(th: &mut Thread, plan: Option<Arc<Plan>>) -> R {
+fn record(th: &mut Thread, plan: Option<Plan>) -> R {
     let external = plan.as_ref().map_or(0, |p| 64 + p.format.len());
     Ok(th.heap.boxed(WHOLE.load(Relaxed), Box::new(plan), external)?)
 }
 
-fn mine(th: &mut Thread, o: Value) -> R<Arc<Plan>> {
+/// Does something with an object's plan, whose owner stays in this call.
+fn mine<T>(th: &mut Thread, o: Value, f: impl FnOnce(&mut Thread, &Plan) -> R<T>) -> R<T> {
     let owner = o.base().get::<Boxed>().y.get();
-    match owner.cast::<Boxed>().and_then(|b| b.payload::<Option<Arc<Plan>>>()) {
-        Some(Some(p)) => Ok(p.clone()),
+    match owner.cast::<Boxed>().and_then(|b| b.payload::<Option<Plan>>()) {
+        Some(Some(p)) => {
+            let r = f(th, p);
+            std::hint::black_box(owner);
+            r
+        }
         _ => Err(th.raise(C::RuntimeError, "Struct object is not initialized")),
     }
 }
@@ -221,7 +203,7 @@ fn text(th: &mut Thread, p: &Plan) -> R {
 }
 
 /// The plan of the format that comes first among any arguments.
-fn first_plan(th: &mut Thread, a: Args) -> R<Arc<Plan>> {
+fn first_plan(th: &mut Thread, a: Args) -> R<Rc<Plan>> {
     if a.n == 0 {
         return Err(th.type_error("missing format argument"));
     }
@@ -362,7 +344,7 @@ fn unpack_from(th: &mut Thread, p: &Plan, v: Value, offset: Value) -> R {
     p.read(th, &data[at..at + p.size])
 }
 
-fn iter_unpack(th: &mut Thread, p: Arc<Plan>, v: Value) -> R {
+fn iter_unpack(th: &mut Thread, p: &Plan, v: Value) -> R {
     if p.size == 0 {
         return Err(fault(th, "cannot iteratively unpack with a struct of length 0"));
     }
@@ -377,7 +359,7 @@ fn iter_unpack(th: &mut Thread, p: Arc<Plan>, v: Value) -> R {
         let text = format!("iterative unpacking requires a buffer of a multiple of {} bytes", p.size);
         return Err(fault(th, text));
     }
-    let owner = record(th, Some(p))?;
+    let owner = record(th, Some(p.clone()))?;
     let (v, t) = itertools::cell(th, STEPS.load(Relaxed))?;
     t.a.set(data);
     t.b.set(owner);
@@ -416,11 +398,11 @@ static PIECES: ClassDef = ClassDef {
     ..PLAIN
 };
 
-fn parts(th: &mut Thread, o: Value) -> R<(&'static Tool, Arc<Plan>, &'static [u8])> {
+/// The iterator, the plan (which the iterator keeps) and the bytes.
+fn parts(th: &mut Thread, o: Value) -> R<(&'static Tool, &'static Plan, &'static [u8])> {
     let t = itertools::me(o);
-    let owner = t.b.get();
-    match owner.cast::<Boxed>().and_then(|b| b.payload::<Option<Arc<Plan>>>()) {
-        Some(Some(p)) => Ok((t, p.clone(), t.a.get().get::<Bytes>().bytes())),
+    match t.b.get().cast::<Boxed>().and_then(|b| b.payload::<Option<Plan>>()) {
+        Some(Some(p)) => Ok((t, p, t.a.get().get::<Bytes>().bytes())),
         _ => Err(th.raise(C::RuntimeError, "Struct object is not initialized")),
     }
 }

@@ -8,9 +8,10 @@ use crate::heap::{Value, bigint};
 use crate::run::{R, Raised, Thread, arith, class};
 use crate::types::{self, memoryview, seq};
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// The same code some times over.
+#[derive(Clone)]
 struct Run {
     code: u8,
     /// Bytes of one value; of `s` and `p` of all.
@@ -20,6 +21,7 @@ struct Run {
 }
 
 /// A compiled format.
+#[derive(Clone)]
 pub struct Plan {
     runs: Vec<Run>,
     /// Bytes in all.
@@ -129,7 +131,7 @@ fn compile(format: &[u8]) -> Result<Plan, &'static str> {
 const KEPT: usize = 64;
 
 thread_local! {
-    static LATELY: RefCell<Vec<Option<Arc<Plan>>>> = const { RefCell::new(Vec::new()) };
+    static LATELY: RefCell<Vec<Option<Rc<Plan>>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Forgets the compiled formats of this thread.
@@ -138,7 +140,7 @@ pub fn forget() {
 }
 
 /// The plan of a format, which is a str or bytes.
-pub fn plan(th: &mut Thread, format: Value) -> R<Arc<Plan>> {
+pub fn plan(th: &mut Thread, format: Value) -> R<Rc<Plan>> {
     let b = format.base();
     let bytes = if let Some(b) = b.cast::<Bytes>() {
         b.bytes()
@@ -164,19 +166,14 @@ pub fn plan(th: &mut Thread, format: Value) -> R<Arc<Plan>> {
         let encode = th.getattr(format, encode)?;
         th.call(encode, &[ascii])?;
     }
-    match compile(bytes) {
-        Ok(p) => {
-            let p = Arc::new(p);
-            LATELY.with_borrow_mut(|all| {
-                if all.is_empty() {
-                    all.resize(KEPT, None);
-                }
-                all[place] = Some(p.clone());
-            });
-            Ok(p)
+    let p = Rc::new(compile(bytes).map_err(|text| fault(th, text))?);
+    LATELY.with_borrow_mut(|all| {
+        if all.is_empty() {
+            all.resize(KEPT, None);
         }
-        Err(text) => Err(fault(th, text)),
-    }
+        all[place] = Some(p.clone());
+    });
+    Ok(p)
 }
 
 // ------------------------------------------------------------------------------------------------------------ writing
@@ -272,10 +269,16 @@ fn text_of<'a>(th: &mut Thread, code: u8, v: Value) -> R<std::borrow::Cow<'a, [u
 
 impl Plan {
     fn put(&self, out: &mut [u8], word: u64) {
-        let n = out.len();
-        match self.little {
-            true => out.copy_from_slice(&word.to_le_bytes()[..n]),
-            false => out.copy_from_slice(&word.to_be_bytes()[8 - n..]),
+        let word = match self.little {
+            true => word,
+            false => word.swap_bytes() >> (64 - 8 * out.len()),
+        };
+        // Each of the sizes by itself: a copy of unknown length is a call.
+        match out {
+            [a] => *a = word as u8,
+            [a, b] => [*a, *b] = (word as u16).to_le_bytes(),
+            [a, b, c, d] => [*a, *b, *c, *d] = (word as u32).to_le_bytes(),
+            _ => out.copy_from_slice(&word.to_le_bytes()[..out.len()]),
         }
     }
 
@@ -375,17 +378,14 @@ impl Plan {
 
     #[inline]
     fn get(&self, part: &[u8]) -> u64 {
-        let (mut word, n) = ([0; 8], part.len());
-        match self.little {
-            true => {
-                word[..n].copy_from_slice(part);
-                u64::from_le_bytes(word)
-            }
-            false => {
-                word[8 - n..].copy_from_slice(part);
-                u64::from_be_bytes(word)
-            }
-        }
+        let word = match *part {
+            [a] => a as u64,
+            [a, b] => u16::from_le_bytes([a, b]) as u64,
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]) as u64,
+            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            _ => 0,
+        };
+        if self.little { word } else { word.swap_bytes() >> (64 - 8 * part.len()) }
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! Changing the bases of a class. Invariant: after it every class below is linearised anew and no inline cache remembers
 //! the old order.
 
-use super::class::{changed, is_subclass, linearise, lookup, rely_on};
+use super::class::{self, changed, is_subclass, linearise, lookup, rely_on};
 use super::slots::{GetSet, get};
 use super::thread::{R, Thread};
 use crate::heap::known::{C, N};
@@ -100,4 +100,17 @@ fn weakref(_: &mut Thread, o: Value) -> R {
         }
     });
     Ok(found)
+}
+
+/// The short way of a call that a script class inherits: that of the first class which says how it is called, unless
+/// that is a method of a script.
+pub(super) fn window_of(mro: &Tuple) -> Option<super::slots::Window> {
+    let script = |c: Value| c.get::<Class>().bits.get().as_int() & class::HEAP != 0;
+    let states = |c: Value| match script(c) {
+        true => {
+            crate::heap::dict::get_name(c.get::<Class>().dict.get().get::<Dict>(), N::__call__.v()).is_some()
+        }
+        false => class::slots(c).call.is_some(),
+    };
+    mro.iter().find(|c| states(*c)).filter(|c| !script(*c)).and_then(|c| class::slots(c).window)
 }

@@ -105,6 +105,7 @@ unsafe fn enter_other(
     mut kw: Option<&'static Tuple>,
     ret: *const u64,
 ) -> R<Entered> {
+    let mut hops = 0;
     // SAFETY: all pointers below lie in the window or in the slack that `room` asked for.
     unsafe {
         loop {
@@ -143,6 +144,11 @@ unsafe fn enter_other(
                         match window(th, w, n, kw)? {
                             Windowed::Value(v) => return Ok(Entered::Value(v)),
                             Windowed::Callee(m) => {
+                                // An object may stand for a call of itself.
+                                hops += 1;
+                                if hops > super::start::recursion_limit() {
+                                    return Err(th.recursion_error("maximum recursion depth exceeded"));
+                                }
                                 n = m;
                                 continue;
                             }

@@ -724,7 +724,11 @@ pub fn set_attr(th: &mut Thread, class: Value, name: Value, v: Value) -> R<()> {
     match old {
         Some(cell) if !v.is_unbound() => {
             let cell = cell.get::<Cell>();
-            let same_kind = super::attr::descriptor_kind(cell.value.get()) == super::attr::descriptor_kind(v);
+            // Caches keep the item that a getter of items stands for, but the cell of other descriptors.
+            let item = |v: Value| slots(class_of(v)).item_getter;
+            let same_kind = super::attr::descriptor_kind(cell.value.get()) == super::attr::descriptor_kind(v)
+                && !item(cell.value.get())
+                && !item(v);
             if same_kind && !dunder {
                 cell.value.set(v);
             } else {

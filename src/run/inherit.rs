@@ -331,12 +331,7 @@ pub fn inherit(class: Value) -> TypeSlots {
     slot!(str, g_str, [__str__]);
     slot!(hash, g_hash, [__hash__]);
     slot!(call, g_call, [__call__]);
-    // The short way of a call is that of the class whose `call` it is.
-    let owner = mro.iter().find(|c| match is_script(*c) {
-        true => states(*c, &[N::__call__]),
-        false => slots(*c).call.is_some(),
-    });
-    out.window = owner.and_then(|c| if is_script(c) { None } else { slots(c).window });
+    out.window = super::bases::window_of(mro);
     slot!(iter, g_iter, [__iter__]);
     slot!(next, g_next, [__next__]);
     slot!(getattr, g_getattr, [__getattribute__ __getattr__]);

@@ -260,6 +260,9 @@ op! { CallMethod(s) {
     if f.is_kind(Kind::Native) && !(*w.add(3)).is_unbound() {
         sibling!(call_method_native::<{ C }, { L }>, s);
     }
+    if f.is_kind(Kind::Native) || f.is_kind(Kind::Function) && (*w.add(3)).is_unbound() {
+        sibling!(call_without_self::<{ C }, { L }>, s);
+    }
     if f.is_kind(Kind::Method) && (*w.add(3)).is_unbound() {
         // The place of self is free for what the method is bound to.
         let m = f.get::<Method>();
@@ -271,6 +274,49 @@ op! { CallMethod(s) {
     }
     sibling!(call_method_slow::<{ C }, { L }>, s)
 } }
+
+op! {
+    #[inline(never)]
+    call_without_self(s) {
+        // A function of a module, mostly: the arguments move into the place of self.
+        let (w, n) = (s.base.add(s.a()), s.b());
+        for i in 0..n {
+            *w.add(3 + i) = *w.add(4 + i);
+        }
+        if let Some(f) = (*w).cast::<Function>() {
+            let shape = f.shape.get();
+            let base = w.add(3);
+            if (shape as u32 >> 3) as usize == n && base.add(shape >> 32) < (*s.th).soft_limit {
+                *w.add(1) = Value(s.pc.add(1) as u64);
+                *w.add(2) = Value(s.base as u64);
+                let mut s = s;
+                s.pc = f.entry.get() as *const u64;
+                s.base = base;
+                poll!(s);
+                go!(s)
+            }
+            enter!(s, w, n, None, 1)
+        }
+        let native = (*w).get::<Native>();
+        if !direct(native, w, n, (*s.th).soft_limit) {
+            enter!(s, w, n, None, 1)
+        }
+        let r = {
+            let th = s.save();
+            call::native_direct(th, native, w, n)
+        };
+        let mut s = s.reload();
+        match r {
+            Ok(v) => {
+                *w = v;
+                s.pc = s.pc.add(1);
+                poll!(s);
+                go!(s)
+            }
+            Err(_) => raise!(s),
+        }
+    }
+}
 
 /// Closes the gap of a method window whose callee takes no self; gives the number of arguments.
 #[inline(always)]
