@@ -60,6 +60,15 @@ impl Mutator {
         }
     }
 
+    /// Unlocks an object that a handler locked in place, uncounted, and that others wait for by now.
+    #[cold]
+    #[inline(never)]
+    pub fn unlock_awaited(h: &Header) {
+        if h.lock.swap(FREE, Release) == AWAITED {
+            wake_one(h);
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn lock_slowly(&mut self, h: &Header) {

@@ -2,6 +2,7 @@
 
 use crate::heap::known::C as Known;
 use crate::heap::object::*;
+use crate::heap::space::Mutator;
 use crate::heap::{Kind, Slot, Value, shape, space};
 use crate::run::attr::{self, kind};
 use crate::run::class;
@@ -187,7 +188,7 @@ unsafe fn store_by<const C: bool, const L: bool>(s: M<C, L>, o: Value, ic: u64) 
             h.shape.store(ic as u32, Ordering::Release);
         }
         if L && h.lock.compare_exchange(1, 0, Ordering::Release, Ordering::Relaxed).is_err() {
-            s.save().heap.unlock(h);
+            Mutator::unlock_awaited(h);
         }
         hit
     }
