@@ -3,6 +3,7 @@
 //! worked on, and what would raise, call a zone or need a locale is left to the library.
 
 use super::datetime_make as more;
+use super::util::slots_first;
 use crate::heap::cell::{ALL, Slot};
 use crate::heap::known::C;
 use crate::heap::object::*;
@@ -553,14 +554,7 @@ fn total_seconds(th: &mut Thread, a: Args) -> R {
 // --------------------------------------------------------------------------------------------------------------- module
 
 fn fits(v: Value, names: &[&str]) -> bool {
-    let s = shape::shape(v.header().shape());
-    let found = s.names();
-    v.is_kind(Kind::Instance)
-        && !s.is_dict
-        && s.first as usize == FIRST
-        && s.inline as usize >= names.len()
-        && found.len() == names.len()
-        && names.iter().zip(&found).enumerate().all(|(i, (n, f))| f.0 as usize == i && f.1 == *n)
+    slots_first(v, names, FIRST) && shape::shape(v.header().shape()).names().len() == names.len()
 }
 
 fn fill_date(s: &mut TypeSlots) {

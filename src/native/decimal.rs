@@ -6,9 +6,10 @@ use super::decimal_methods as methods;
 use super::decimal_num::{self as num, Coef, Limits, Num, Out, Rounding};
 use super::decimal_small::{self as short, Small};
 use super::decimal_text as text;
+use super::util::slots_first;
 use crate::heap::cell::{ALL, Slot};
 use crate::heap::object::*;
-use crate::heap::{Kind, Value, bigint, shape};
+use crate::heap::{Kind, Value, bigint};
 use crate::run::inherit as script;
 use crate::run::{Args, Bin, Cmp, ModuleDef, R, Side, Thread, TypeSlots, Un, class, def, protocol};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -445,21 +446,12 @@ fn fill_slots(s: &mut TypeSlots) {
 
 // --------------------------------------------------------------------------------------------------------------- module
 
-/// Whether instances of that shape have these slots first, in the object.
-fn fits(v: Value, names: &[&str]) -> bool {
-    let s = shape::shape(v.header().shape());
-    let found = s.names();
-    v.is_kind(Kind::Instance)
-        && !s.is_dict
-        && s.first as usize == FIRST
-        && s.inline as usize >= names.len()
-        && found.len() >= names.len()
-        && names.iter().zip(&found).enumerate().all(|(i, (n, f))| f.0 as usize == i && f.1 == *n)
-}
-
 fn setup(th: &mut Thread, a: Args) -> R {
     let (number, context) = (a[0], a[1]);
-    if !number.is_ptr() || !context.is_ptr() || !fits(number, &NUMBER_SLOTS) || !fits(context, &CONTEXT_SLOTS)
+    if !number.is_ptr()
+        || !context.is_ptr()
+        || !slots_first(number, &NUMBER_SLOTS, FIRST)
+        || !slots_first(context, &CONTEXT_SLOTS, FIRST)
     {
         return Err(th.type_error("a Decimal and a Context with the slots of the library are needed"));
     }

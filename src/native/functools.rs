@@ -19,7 +19,7 @@ pub static MODULE: ModuleDef = ModuleDef {
     name: "_functools_calls",
     doc: "Callables of functools.",
     functions: &[
-        def("_know_place", "(placeholder, /)", |_, a| know_place(a[0]), ""),
+        def("_know_place", "(place, /)", |_, a| know_place(a[0]), ""),
         def(
             "cmp_to_key",
             "(mycmp)",

@@ -1,9 +1,9 @@
 //! What native modules share: filling a namespace, reading arguments, attributes of classes made in Rust. Invariant:
 //! nothing here keeps a value beyond the call.
 
-use crate::heap::Value;
 use crate::heap::known::{C, S};
 use crate::heap::object::{Class, Float, Native, Tuple};
+use crate::heap::{Kind, Value, shape};
 use crate::run::{R, Thread, class};
 
 /// `dict[name] = v`.
@@ -243,4 +243,18 @@ pub fn os_text(th: &mut Thread, bytes: &[u8]) -> R {
 /// The `errno` that the last system call of this thread left.
 pub fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+}
+
+/// Whether instances of the shape of `v` have these slots first, in the object, from its word `first` on.
+pub fn slots_first(v: Value, names: &[&str], first: usize) -> bool {
+    if !v.is_kind(Kind::Instance) {
+        return false;
+    }
+    let s = shape::shape(v.header().shape());
+    let found = s.names();
+    !s.is_dict
+        && s.first as usize == first
+        && s.inline as usize >= names.len()
+        && found.len() >= names.len()
+        && names.iter().zip(&found).enumerate().all(|(i, (n, f))| f.0 as usize == i && f.1 == *n)
 }

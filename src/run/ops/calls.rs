@@ -36,6 +36,26 @@ macro_rules! enter {
     }};
 }
 
+/// Ends a handler by calling the native, which takes the `$n` arguments at `$w` as they stand.
+macro_rules! call_direct {
+    ($s:ident, $native:ident, $w:ident, $n:expr) => {{
+        let r = {
+            let th = $s.save();
+            call::native_direct(th, $native, $w, $n)
+        };
+        let mut s = $s.reload();
+        match r {
+            Ok(v) => {
+                *$w = v;
+                s.pc = s.pc.add(1);
+                poll!(s);
+                go!(s)
+            }
+            Err(_) => raise!(s),
+        }
+    }};
+}
+
 op! { Call(s) {
     let w = s.base.add(s.a());
     let f = *w;
@@ -83,20 +103,7 @@ op! {
         if !direct(native, w, n + 1, (*s.th).soft_limit) {
             enter!(s, w, n + 1, None, 1)
         }
-        let r = {
-            let th = s.save();
-            call::native_direct(th, native, w, n + 1)
-        };
-        let mut s = s.reload();
-        match r {
-            Ok(v) => {
-                *w = v;
-                s.pc = s.pc.add(1);
-                poll!(s);
-                go!(s)
-            }
-            Err(_) => raise!(s),
-        }
+        call_direct!(s, native, w, n + 1)
     }
 }
 
@@ -108,20 +115,7 @@ op! {
         if !direct(native, w, n, (*s.th).soft_limit) {
             sibling!(call_slow::<{ C }, { L }>, s);
         }
-        let r = {
-            let th = s.save();
-            call::native_direct(th, native, w, n)
-        };
-        let mut s = s.reload();
-        match r {
-            Ok(v) => {
-                *w = v;
-                s.pc = s.pc.add(1);
-                poll!(s);
-                go!(s)
-            }
-            Err(_) => raise!(s),
-        }
+        call_direct!(s, native, w, n)
     }
 }
 
@@ -134,20 +128,7 @@ op! {
         if !direct(native, w, n, (*s.th).soft_limit) {
             sibling!(call_method_slow::<{ C }, { L }>, s);
         }
-        let r = {
-            let th = s.save();
-            call::native_direct(th, native, w, n)
-        };
-        let mut s = s.reload();
-        match r {
-            Ok(v) => {
-                *w = v;
-                s.pc = s.pc.add(1);
-                poll!(s);
-                go!(s)
-            }
-            Err(_) => raise!(s),
-        }
+        call_direct!(s, native, w, n)
     }
 }
 
@@ -301,20 +282,7 @@ op! {
         if !direct(native, w, n, (*s.th).soft_limit) {
             enter!(s, w, n, None, 1)
         }
-        let r = {
-            let th = s.save();
-            call::native_direct(th, native, w, n)
-        };
-        let mut s = s.reload();
-        match r {
-            Ok(v) => {
-                *w = v;
-                s.pc = s.pc.add(1);
-                poll!(s);
-                go!(s)
-            }
-            Err(_) => raise!(s),
-        }
+        call_direct!(s, native, w, n)
     }
 }
 
