@@ -787,11 +787,13 @@ pub fn source_names() -> impl Iterator<Item = &'static str> {
     LIBRARY.get().into_iter().flat_map(|l| l.sources.iter().map(|s| s.name))
 }
 
+/// The names of all modules of the library (for hints).
+pub fn library_modules() -> impl Iterator<Item = &'static str> {
+    let natives = LIBRARY.get().into_iter().flat_map(|l| l.natives.iter().map(|d| d.name));
+    natives.chain(source_names().map(|n| n.strip_suffix(".__init__").unwrap_or(n)))
+}
+
 /// Whether a library module of that name exists (for hints).
 pub fn is_library_module(name: &str) -> bool {
-    LIBRARY.get().is_some_and(|l| {
-        l.natives.iter().any(|d| d.name == name)
-            || l.source(name).is_some()
-            || l.source(&format!("{name}.__init__")).is_some()
-    })
+    library_modules().any(|n| n == name)
 }

@@ -172,6 +172,16 @@ fn suggestion(th: &mut Thread, exc: Value) -> Option<String> {
         let hint = nearest(&wrong, names.iter().map(String::as_str))?;
         return Some(format!(". Did you mean: '{hint}'?"));
     }
+    if is_instance(exc, C::ModuleNotFoundError) && name.is_kind(Kind::Str) {
+        let wrong = th.text_of(name).ok()?;
+        // A module that is there was found, but for a part of it.
+        if import::is_library_module(&wrong) {
+            return None;
+        }
+        let public = |n: &&str| !n.contains('.') && (wrong.starts_with('_') || !n.starts_with('_'));
+        let hint = nearest(&wrong, import::library_modules().filter(public))?;
+        return Some(format!(". Did you mean: '{hint}'?"));
+    }
     if is_instance(exc, C::NameError)
         && name.is_kind(Kind::Str)
         && let this = e.x1.get()
